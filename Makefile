@@ -1,0 +1,33 @@
+# `make run` and `make test` work on a bare machine: they build .venv first.
+VENV ?= .venv
+PYTHON ?= $(shell tools/find-python)
+BIN = $(VENV)/bin
+
+.PHONY: run test test-short lint compare clean
+
+run: $(VENV)/installed
+	$(BIN)/python main.py --method=renofeation
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest
+
+# The tests that need no training run of main.py, and one short run.
+test-short: $(VENV)/installed
+	$(BIN)/python -m pytest -m "not long"
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+# Every method over three seeds: about an hour on two cores. Finished runs are kept.
+compare: $(VENV)/installed
+	$(BIN)/python main.py --mode=compare
+
+$(VENV)/installed: setup.cfg constraints.txt
+	@test -n "$(PYTHON)" || { echo "Needs Python 3.11, 3.12 or 3.13 (with venv), 3.11 preferred; found none. Name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "Needs Python 3.11, 3.12 or 3.13, 3.11 preferred; $(PYTHON) is another." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV)

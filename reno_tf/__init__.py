@@ -1,0 +1,41 @@
+"""Renofeation for TensorFlow: transfer learning that does not inherit the teacher's weakness.
+
+    teacher = reno_tf.models.build("resnet18_cifar", weights="glyphs")
+    student = reno_tf.models.build("resnet18_cifar", num_classes=10, dropout=0.1)
+    model = reno_tf.Transfer(student, teacher, reno_tf.methods.Renofeation())
+    attack = reno_tf.attacks.penultimate_pgd(teacher, epsilon=0.1)
+    reno_tf.evaluation.attack_success(student, attack, test)
+
+Source: Chin, Zhang, Marculescu, "Renofeation: A Simple Transfer Learning Method for Improved
+Adversarial Robustness", arXiv 2002.02998.
+"""
+
+from reno_tf import compat  # First: it chooses the Keras that TensorFlow loads.
+from reno_tf.version import __version__
+
+compat.use_legacy_keras()
+
+with compat.quiet_native_logs():
+    import tensorflow
+
+    from reno_tf import attacks, data, evaluation, export, losses, methods, models, optimizers, swa
+    from reno_tf.errors import UserError
+    from reno_tf.trainer import Transfer
+
+    tensorflow.config.list_physical_devices()  # Where a GPU is absent, says so at length.
+
+
+__all__ = [
+    "Transfer",
+    "__version__",
+    "UserError",
+    "attacks",
+    "data",
+    "evaluation",
+    "export",
+    "losses",
+    "methods",
+    "models",
+    "optimizers",
+    "swa",
+]

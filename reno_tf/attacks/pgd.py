@@ -1,0 +1,129 @@
+"""Projected gradient descent on images, within an L-infinity ball and a valid range."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from reno_tf.errors import UserError
+
+_START_STREAM, _NOISE_STREAM = 0, 1  # the start and the control noise of an image are independent
+
+
+def descend(loss, images, start, *, epsilon, step_size, steps, low, high):
+    """`steps` signed-gradient steps that lower `loss`, from `start`, projected after each.
+
+    Args:
+      loss: images [B, H, W, 3] -> [B], minimised for each image by itself.
+      images: the clean images [B, H, W, 3], the centres of the balls.
+      start: where the descent begins, same shape.
+      epsilon, step_size, low, high: scalars or one value per channel, in [0, 1] pixels.
+    """
+    lowest, highest = tf.maximum(images - epsilon, low), tf.minimum(images + epsilon, high)
+    x = tf.clip_by_value(start, lowest, highest)
+    for _ in tf.range(steps):
+        # Only the input gets a gradient: no weight gradient is ever computed.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            total = tf.reduce_sum(loss(x))
+        x = tf.clip_by_value(x - step_size * tf.sign(tape.gradient(total, x)), lowest, highest)
+    return x
+
+
+class PGD:
+    """A callable images -> adversarial images, compiled once per batch shape.
+
+    Args:
+      loss: images [B, H, W, 3] in [0, 1] -> [B], minimised.
+      epsilon: radius of the L-infinity ball, in [0, 1] pixels; a scalar or one value per channel.
+      step_size: of one signed step, likewise. steps: how many.
+      start: "uniform" in the ball, or "zero".
+      low, high: the valid range, likewise; what leaves it is clipped.
+      seed: of the uniform start. Image number i starts from a pure function of (seed, i).
+      jit_compile: True, False, or "auto": XLA where a GPU is visible (on CPUs it is many times slower).
+      objective: what `loss` is, for `parameters`.
+
+    Attributes:
+      parameters: everything that its images depend on beside the teacher's weights, for JSON.
+
+    Raises:
+      UserError: a negative epsilon, step_size or steps, or an unknown start.
+    """
+
+    def __init__(
+        self,
+        loss: Callable,
+        *,
+        epsilon,
+        step_size,
+        steps: int,
+        start: str = "uniform",
+        low=0.0,
+        high=1.0,
+        seed: int = 0,
+        jit_compile: bool | str = "auto",
+        objective: dict | None = None,
+    ):
+        if np.min(epsilon) < 0 or np.min(step_size) < 0 or steps < 0:
+            raise UserError(f"epsilon, step_size and steps must not be negative, not {epsilon}, {step_size}, {steps}")
+        if start not in ("uniform", "zero"):
+            raise UserError(f'start must be "uniform" or "zero", not {start!r}')
+        self.loss, self.start, self.seed, self.steps = loss, start, seed, steps
+        self.epsilon, self.step_size = np.float32(epsilon), np.float32(step_size)
+        self.low, self.high = np.float32(low), np.float32(high)
+        self.parameters = {
+            **(objective or {}),
+            "steps": steps,
+            "start": start,
+            "seed": seed,
+            **{key: getattr(self, key).tolist() for key in ("epsilon", "step_size", "low", "high")},
+        }
+        self._compiled = tf.function(self._descend, jit_compile=resolve_jit(jit_compile))
+
+    def __call__(self, images, indices=None):
+        """Attacks images [B, H, W, 3] in [0, 1]; `indices` [B] number them (0 .. B-1 if not given)."""
+        images = tf.convert_to_tensor(images, tf.float32)
+        start = images
+        if self.start == "uniform":
+            start = images + self._uniform(images, indices, _START_STREAM)
+        return self._compiled(images, start)
+
+    def noise(self, images, indices=None):
+        """The control: the same images under uniform noise of size epsilon, in the same valid range."""
+        images = tf.convert_to_tensor(images, tf.float32)
+        noisy = images + self._uniform(images, indices, _NOISE_STREAM)
+        return tf.clip_by_value(noisy, self.low, self.high)
+
+    def _descend(self, images, start):
+        return descend(
+            self.loss,
+            images,
+            start,
+            epsilon=self.epsilon,
+            step_size=self.step_size,
+            steps=self.steps,
+            low=self.low,
+            high=self.high,
+        )
+
+    def _uniform(self, images, indices, stream):
+        indices = tf.range(images.shape[0]) if indices is None else tf.cast(indices, tf.int32)
+        return self.epsilon * _unit_noise(indices, images.shape[1:], self.seed, stream)
+
+
+def resolve_jit(jit_compile: bool | str) -> bool:
+    """True, False, or "auto": whether a GPU is visible."""
+    return bool(tf.config.list_physical_devices("GPU")) if jit_compile == "auto" else bool(jit_compile)
+
+
+@tf.function(reduce_retracing=True)
+def _unit_noise(indices, shape, seed, stream):
+    # One stream per image: the noise does not depend on how the images are batched.
+    base = tf.random.experimental.stateless_fold_in([seed, stream], 0, alg="philox")
+    return tf.map_fn(
+        lambda i: tf.random.stateless_uniform(
+            shape, tf.random.experimental.stateless_fold_in(base, i, alg="philox"), -1.0, 1.0, alg="philox"
+        ),
+        indices,
+        fn_output_signature=tf.float32,
+    )

@@ -1,0 +1,71 @@
+"""The only file that knows legacy Keras and tensorflow_addons.
+
+tensorflow_addons needs Keras 2 (`tf_keras`), and TensorFlow decides once, when it is first used,
+which Keras `tf.keras` is.
+"""
+
+import contextlib
+import importlib.util
+import os
+import sys
+import tempfile
+import warnings
+
+_SWITCH = "TF_USE_LEGACY_KERAS"
+
+
+def use_legacy_keras() -> None:
+    """Makes `tf.keras` mean `tf_keras`. Raises ImportError if TensorFlow was loaded without it."""
+    if "tensorflow" in sys.modules and os.environ.get(_SWITCH) not in ("1", "True", "true"):
+        raise ImportError(
+            f"TensorFlow was imported before reno_tf and without {_SWITCH}=1: "
+            f"import reno_tf first, or set {_SWITCH}=1 in the environment."
+        )
+    os.environ[_SWITCH] = "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@contextlib.contextmanager
+def quiet_native_logs():
+    """Holds back what C++ writes to standard error while TensorFlow loads, and shows it if that fails.
+
+    TensorFlow's notes on oneDNN and absent GPUs come before any log level takes effect.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        standard_error = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(standard_error, held.read())
+            raise
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
+
+
+def has_addons() -> bool:
+    """Whether tensorflow_addons is installed (its last wheels are for Python 3.11)."""
+    return importlib.util.find_spec("tensorflow_addons") is not None
+
+
+def swa_class() -> type:
+    """`tfa.optimizers.SWA` where tensorflow_addons is installed, else the own class like it."""
+    if has_addons():
+        return _addons_swa()
+    from reno_tf.averaging import SWA
+
+    return SWA
+
+
+def _addons_swa() -> type:
+    # tensorflow_addons asks for `keras.src.engine`, which only Keras 2 has: lend it tf_keras's.
+    for name in ("engine", "engine.keras_tensor"):
+        module = importlib.import_module(f"tf_keras.src.{name}")
+        sys.modules.setdefault(f"keras.src.{name}", module)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Its end-of-life notice, and its range of TensorFlow versions.
+        import tensorflow_addons
+    return tensorflow_addons.optimizers.SWA

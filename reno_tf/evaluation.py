@@ -1,0 +1,101 @@
+"""Accuracy, attack success and distances, with intervals."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+from scipy.stats import binomtest
+
+from reno_tf import attacks
+from reno_tf.data import Split
+from reno_tf.models import named_weights, stage_names
+
+
+def predict(student, images: np.ndarray, *, batch_size: int = 100, progress: Callable = iter) -> np.ndarray:
+    """The predicted class of each image [N, H, W, 3] in [0, 1]; int64 [N].
+
+    `progress` wraps the iterable of batch offsets (a progress bar).
+    """
+
+    @tf.function(reduce_retracing=True)
+    def classify(batch):
+        return tf.argmax(student(batch, training=False)["logits"], axis=-1)
+
+    offsets = progress(range(0, len(images), batch_size))
+    return np.concatenate([classify(tf.constant(images[i : i + batch_size])).numpy() for i in offsets])
+
+
+def rate(name: str, hits: int, total: int) -> dict:
+    """{name: hits / total, name_ci95: Wilson's 95 % interval}; both None if nothing was counted."""
+    if total == 0:
+        return {name: None, f"{name}_ci95": None}
+    interval = binomtest(int(hits), int(total)).proportion_ci(0.95, method="wilson")
+    return {name: hits / total, f"{name}_ci95": [float(interval.low), float(interval.high)]}
+
+
+def success_rates(labels, clean, adversarial, noise) -> dict:
+    """Counts (paper, section 3): attack success is P(wrong on adversarial | right on clean).
+
+    Args:
+      labels, and the predictions on clean, adversarial and noise images; all int [N].
+
+    Returns:
+      clean_accuracy, adversarial_accuracy, attack_success_rate, noise_success_rate, each with its
+      interval, and num_attacked, the clean-correct images. A rate over no image is None.
+    """
+    right = clean == labels
+    attacked = int(right.sum())
+    return {
+        **rate("clean_accuracy", attacked, len(labels)),
+        **rate("adversarial_accuracy", int((adversarial == labels).sum()), len(labels)),
+        **rate("attack_success_rate", int((right & (adversarial != labels)).sum()), attacked),
+        **rate("noise_success_rate", int((right & (noise != labels)).sum()), attacked),
+        "num_attacked": attacked,
+    }
+
+
+def attack_success(student, attack, test: Split, *, batch_size: int = 100, craft: Callable = attacks.craft) -> dict:
+    """Attacks the whole test split and counts; see `success_rates` for what is returned.
+
+    Args:
+      student: a model with "logits" among its outputs.
+      attack: a `reno_tf.attacks.PGD`; it never sees the student.
+      craft: (attack, images float32 [N, H, W, 3], batch_size=...) -> adversarial images.
+    """
+    images = test.floats()
+    adversarial = craft(attack, images, batch_size=batch_size)
+    noise = attacks.craft(attack.noise, images, batch_size=batch_size)
+    predictions = [predict(student, x, batch_size=batch_size) for x in (images, adversarial, noise)]
+    return success_rates(test.labels, *predictions)
+
+
+def feature_distance(student, teacher, images: np.ndarray, *, batch_size: int = 100) -> float | None:
+    """Mean over stages and images of mean((f_l(x, theta) - f_l(x, theta_0))^2), both in inference mode.
+
+    Args:
+      images: float32 [N, H, W, 3] in [0, 1]; the training images, not augmented (paper, section 3).
+
+    Returns:
+      None if the two have no stages of equal shapes.
+    """
+    stages = stage_names(teacher)
+    if [student.output[s].shape[1:] for s in stage_names(student)] != [teacher.output[s].shape[1:] for s in stages]:
+        return None
+
+    @tf.function(reduce_retracing=True)
+    def batch_sum(batch):
+        ours, theirs = student(batch, training=False), teacher(batch, training=False)
+        distances = [tf.reduce_mean(tf.math.squared_difference(ours[s], theirs[s]), axis=[1, 2, 3]) for s in stages]
+        return tf.reduce_sum(tf.reduce_mean(distances, axis=0))
+
+    sums = [float(batch_sum(tf.constant(images[i : i + batch_size]))) for i in range(0, len(images), batch_size)]
+    return sum(sums) / len(images)
+
+
+def weight_distance(student, teacher) -> float | None:
+    """||theta - theta_0||_2 over the backbone's trained weights; None if the backbones differ."""
+    ours, theirs = (named_weights(model, head=False) for model in (student, teacher))
+    ours, theirs = ({n: w for n, w in ws.items() if "moving_" not in n} for ws in (ours, theirs))
+    if {n: w.shape for n, w in ours.items()} != {n: w.shape for n, w in theirs.items()}:
+        return None
+    return float(np.sqrt(sum(np.sum((ours[n].numpy() - theirs[n].numpy()).astype(np.float64) ** 2) for n in ours)))

@@ -1,0 +1,120 @@
+"""From the config and the method's name to one flat, checked set of numbers."""
+
+import inspect
+
+import tensorflow as tf
+import tf_keras
+from ml_collections import ConfigDict
+
+from reno_tf.attacks import ATTACKS
+from reno_tf.data import DATASETS
+from reno_tf.errors import UserError, choose
+from reno_tf.methods import METHODS
+from reno_tf.models import BACKBONES
+
+# Where a recipe's value goes: recipe key -> key of the config.
+_FROM_RECIPE = {
+    "learning_rate": "optimizer.learning_rate",
+    "momentum": "optimizer.momentum",
+    "weight_decay": "optimizer.weight_decay",
+    "swa_learning_rate": "optimizer.swa_learning_rate",
+    "feature_weight": "feature_weight",
+    "anchor_weight": "anchor_weight",
+    "train": "steps.train",
+    "swa": "steps.swa",
+    "swa_period": "steps.swa_period",
+}
+_FROM_PRESET = ("epsilon", "step_size", "steps")
+
+
+def resolve(config: ConfigDict, method_name: str) -> ConfigDict:
+    """Fills every None from the method's recipe, and checks what can be checked without data.
+
+    Raises UserError that names the key and what is allowed.
+    """
+    method = METHODS[choose("method", method_name, METHODS)]
+    config = config.copy_and_resolve_references()
+    recipe = config.recipes[method.start]
+    for source, key in _FROM_RECIPE.items():
+        section, _, leaf = key.rpartition(".")
+        owner = config[section] if section else config
+        if owner[leaf] is None:
+            owner[leaf] = recipe[source] * (method.step_factor if source == "train" else 1)
+    config.dropout = method.dropout if config.dropout is None else config.dropout
+    config.swa = method.swa if config.swa is None else config.swa
+    preset = inspect.signature(ATTACKS[choose("attack preset", config.attack.preset, ATTACKS)]).parameters
+    for key in _FROM_PRESET:
+        if config.attack[key] is None:
+            config.attack[key] = preset[key].default
+    with config.unlocked():
+        del config.recipes, config.pretrain, config.compare
+        config.method = method_name
+    _check(config)
+    return config
+
+
+def _check(config):
+    choose("data set", config.data.name, DATASETS)
+    choose("backbone", config.model.backbone, BACKBONES)
+    choose("config.model.tap", config.model.tap, ("before_dropout", "after_dropout"))
+    steps, optimizer = config.steps, config.optimizer
+    least = {
+        "config.batch_size": (config.batch_size, 1),
+        "config.interval": (config.interval, 1),
+        "config.steps.train": (steps.train, 1),
+        "config.data.shots": (config.data.shots, 0),
+        "config.data.validation_per_class": (config.data.validation_per_class, 0),
+        "config.optimizer.learning_rate": (optimizer.learning_rate, 0),
+        "config.optimizer.weight_decay": (optimizer.weight_decay, 0),
+        "config.attack.batch_size": (config.attack.batch_size, 1),
+        "config.attack.neuron": (config.attack.neuron, 0),
+        "config.curve.images": (config.curve.images, 1),
+        "config.seed": (config.seed, 0),
+    }
+    least |= {f"config.attack.{key}": (config.attack[key], 0) for key in _FROM_PRESET}
+    for key, (value, minimum) in least.items():
+        if value < minimum:
+            raise UserError(f"{key} must be at least {minimum}, not {value}")
+    for key, value in {"config.dropout": config.dropout, "config.optimizer.momentum": optimizer.momentum}.items():
+        if not 0 <= value < 1:
+            raise UserError(f"{key} must be in [0, 1), not {value}")
+    if config.swa and not 1 <= steps.swa_period <= steps.swa:
+        raise UserError(
+            f"config.steps.swa_period must be from 1 to config.steps.swa ({steps.swa}), not {steps.swa_period}"
+        )
+    for key in ("train", "swa") if config.swa else ("train",):
+        interval_of(config, key)
+
+
+def interval_of(config, key: str) -> int:
+    """The phase's interval: `config.interval`, or the whole phase if that is shorter."""
+    steps = config.steps[key]
+    interval = min(config.interval, steps)
+    if steps % interval:
+        raise UserError(f"config.interval ({config.interval}) must divide config.steps.{key} ({steps})")
+    return interval
+
+
+def build_method(config):
+    """The method's dataclass with the config's coefficients."""
+    method = METHODS[config.method]
+    offered = {
+        "weight_decay": config.optimizer.weight_decay,
+        "head_decay": config.head_decay,
+        "feature_weight": config.feature_weight,
+        "anchor_weight": config.anchor_weight,
+    }
+    return method(**{key: value for key, value in offered.items() if key in method.__dataclass_fields__})
+
+
+def build_attack(config, teacher, **changes):
+    """The preset's attack on the teacher with the config's parameters; `changes` win."""
+    parameters = {**config.attack, **changes}
+    names = (*_FROM_PRESET, "target_scale", "neuron", "seed")
+    return ATTACKS[config.attack.preset](teacher, **{name: parameters[name] for name in names})
+
+
+def seed_everything(seed: int) -> None:
+    """Every op deterministic; what still draws from a global generator draws from `seed`."""
+    tf_keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()

@@ -1,0 +1,84 @@
+"""Files that are whole or absent, and the folder of a run."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from reno_tf.errors import UserError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes under a temporary name beside `path`, then renames: never a half-written file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, content: str) -> None:
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content) -> None:
+    write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: Path):
+    """The file's content, or None if there is no such file. Raises UserError if it is not JSON."""
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}") from None
+
+
+def digest(*parts: bytes) -> str:
+    """SHA-256 over the parts, in hexadecimal."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        hasher.update(len(part).to_bytes(8, "little"))
+        hasher.update(part)
+    return hasher.hexdigest()
+
+
+def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
+    """Makes `workdir` the folder of the run that `config` describes, or finds it to be that already.
+
+    Raises:
+      UserError: another run lives there, the folder holds something else, or it cannot be written.
+    """
+    if workdir.exists() and not workdir.is_dir():
+        raise UserError(f"workdir {workdir} is a file, not a folder")
+    known = read_json(workdir / "config.json")
+    if known is None and workdir.is_dir() and any(workdir.iterdir()):
+        raise UserError(f"workdir {workdir} holds other files and no run; choose another --workdir")
+    if known is not None and overwrite:
+        shutil.rmtree(workdir)
+    elif known is not None and known != config:
+        difference = ", ".join(f"{key} is {there}, not {here}" for key, there, here in _differences(known, config))
+        raise UserError(
+            f"workdir {workdir} holds another run ({difference}); choose another --workdir, or --overwrite it"
+        )
+    try:
+        write_json(workdir / "config.json", config)
+    except OSError as error:
+        raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
+
+
+def _differences(there, here, prefix=""):
+    for key in sorted(there.keys() | here.keys()):
+        a, b = there.get(key), here.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            yield from _differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            yield f"{prefix}{key}", a, b

@@ -1,0 +1,27 @@
+"""Loss terms: pure functions from tensors to a scalar. `methods` multiply them by coefficients."""
+
+import tensorflow as tf
+
+
+def cross_entropy(labels, logits):
+    """Mean softmax cross-entropy, no label smoothing. labels: int [B]; logits: [B, classes]."""
+    # -1/B sum_i log softmax(z_i)[y_i]
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+
+def half_squared_norm(weights):
+    """Weight decay without its coefficient: its gradient is the weight itself, as torch.optim.SGD adds it."""
+    # 1/2 sum_w ||w||^2        (tf.nn.l2_loss carries the 1/2)
+    return tf.add_n([tf.nn.l2_loss(w) for w in weights])
+
+
+def half_squared_distance(weights, anchors):
+    """L2-SP without its coefficient (Li et al., 2018). weights and anchors: equally shaped, in pairs."""
+    # 1/2 sum_w ||w - w0||^2
+    return half_squared_norm([w - w0 for w, w0 in zip(weights, anchors, strict=True)])
+
+
+def feature_distance(features, targets):
+    """Feature distillation (paper, Table 1). Both: lists of L stages, [B, H, W, C], in pairs."""
+    # sum_l mean_{b,h,w,c} (f_l - g_l)^2      mean, not sum: the weight of a stage must not grow with its size
+    return tf.add_n([tf.reduce_mean(tf.math.squared_difference(f, g)) for f, g in zip(features, targets, strict=True)])

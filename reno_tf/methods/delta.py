@@ -1,0 +1,25 @@
+"""DELTA: fine-tuning held near the teacher's features (Li et al., 2019, in the paper's form)."""
+
+import dataclasses
+from typing import ClassVar
+
+from reno_tf import losses
+from reno_tf.methods.base import Batch, Method
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Delta(Method):
+    """feature_weight: lambda of lambda sum_l mean((f_l(x, theta) - f_l(x, theta_0))^2)."""
+
+    name: ClassVar[str] = "delta"
+    start: ClassVar[str] = "teacher"
+    needs_features: ClassVar[bool] = True
+    weight_decay: float = 1e-4
+    feature_weight: float = 0.5
+
+    def terms(self, batch: Batch):
+        features = [batch.outputs[stage] for stage in batch.stages]
+        targets = [batch.targets[stage] for stage in batch.stages]
+        terms = super().terms(batch)
+        terms["feature_distance"] = self.feature_weight * losses.feature_distance(features, targets)
+        return terms

@@ -1,0 +1,15 @@
+"""Fine-tuning: start from the teacher's weights, train all of them."""
+
+import dataclasses
+from typing import ClassVar
+
+from reno_tf.methods.base import Method
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Finetune(Method):
+    """How most classifiers are made."""
+
+    name: ClassVar[str] = "finetune"
+    start: ClassVar[str] = "teacher"
+    weight_decay: float = 1e-4

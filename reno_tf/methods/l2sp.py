@@ -1,0 +1,21 @@
+"""L2-SP: fine-tuning pulled back towards the teacher's weights (Li et al., 2018)."""
+
+import dataclasses
+from typing import ClassVar
+
+from reno_tf import losses
+from reno_tf.methods.base import Batch, Method
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class L2SP(Method):
+    """anchor_weight: alpha of alpha/2 ||theta - theta_0||^2 over the backbone; the new head has no anchor."""
+
+    name: ClassVar[str] = "l2sp"
+    start: ClassVar[str] = "teacher"
+    anchor_weight: float = 0.01
+
+    def terms(self, batch: Batch):
+        terms = super().terms(batch)
+        terms["anchor_decay"] = self.anchor_weight * losses.half_squared_distance(batch.backbone, batch.anchors)
+        return terms

@@ -1,0 +1,15 @@
+"""Re-training: the target task from random weights, no teacher at all."""
+
+import dataclasses
+from typing import ClassVar
+
+from reno_tf.methods.base import Method
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Retraining(Method):
+    """Robust to attacks through the teacher, because it shares nothing with it; less accurate."""
+
+    name: ClassVar[str] = "retraining"
+    start: ClassVar[str] = "random"
+    weight_decay: float = 5e-3

@@ -1,0 +1,61 @@
+"""Backbones that give their stages by name. A new family is a file of builders, and a line here."""
+
+import tf_keras
+
+from reno_tf.errors import choose
+from reno_tf.models import weights as _weights
+from reno_tf.models.resnet import normalization, resnet18_cifar
+from reno_tf.models.taps import SpatialDropout2D, head_layer, stage_names
+from reno_tf.models.weights import copy_backbone, initialize, locate, named_weights, save, sha256
+
+BACKBONES = {"resnet18_cifar": resnet18_cifar}
+
+
+def build(
+    name: str,
+    *,
+    weights: str | None = None,
+    num_classes: int | None = None,
+    seed: int = 0,
+    **options,
+) -> tf_keras.Model:
+    """Builds a backbone that gives all its features in one forward pass.
+
+    Args:
+      name: a key of `BACKBONES`.
+      weights: a name in pretrained/manifest.json, a .safetensors file, or None: random weights in
+        torch's distribution, drawn from `seed`.
+      num_classes: size of the linear head, always random; None builds the backbone alone.
+      seed: of the random weights.
+      **options: of the builder: `dropout` (rate of SpatialDropout2D after each tapped stage),
+        `tap`, `image_size`, ...
+
+    Returns:
+      A tf_keras.Model: images [B, H, W, 3] in [0, 1] -> {"stage1": [B, h, w, c], ...,
+      "penultimate": [B, d][, "logits": [B, num_classes]]}.
+
+    Raises:
+      UserError: unknown name or weights, or a file that is missing, altered or of another network.
+    """
+    model = BACKBONES[choose("backbone", name, BACKBONES)](num_classes=num_classes, **options)
+    initialize(model, seed)
+    if weights is not None:
+        path, _ = locate(name, weights)
+        _weights.load(model, path, head=False)
+    return model
+
+
+__all__ = [
+    "BACKBONES",
+    "SpatialDropout2D",
+    "build",
+    "copy_backbone",
+    "head_layer",
+    "initialize",
+    "locate",
+    "named_weights",
+    "normalization",
+    "save",
+    "sha256",
+    "stage_names",
+]

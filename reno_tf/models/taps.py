@@ -1,0 +1,73 @@
+"""From a tensor graph to the model that every method and attack uses: stages, penultimate, logits."""
+
+import binascii
+
+import tensorflow as tf
+import tf_keras
+
+
+class SpatialDropout2D(tf_keras.layers.SpatialDropout2D):
+    """Keras's SpatialDropout2D whose mask can be a pure function of (seed, step, layer name).
+
+    `Transfer` sets `key`, a callable without arguments that returns the int32 [2] tensor
+    (seed, step): a resumed run then drops what the uninterrupted one would have dropped, and
+    jit-compiled steps stay reproducible. Without a key it is exactly Keras's layer.
+    """
+
+    key = None
+
+    def call(self, inputs, training=None):
+        if not training or self.key is None or self.rate == 0:
+            return super().call(inputs, training=training)
+        seed = tf.random.experimental.stateless_fold_in(self.key(), binascii.crc32(self.name.encode()) >> 1)
+        shape = tf.shape(inputs)
+        # One draw per feature map: it is kept or dropped as a whole (Tompson et al., 2015).
+        draw = tf.random.stateless_uniform([shape[0], 1, 1, shape[3]], seed, alg="philox")
+        return inputs * tf.cast(draw >= self.rate, inputs.dtype) / (1 - self.rate)
+
+
+class Stages:
+    """Collects the tapped stages while a builder strings its layers together.
+
+    Args:
+      dropout: rate of SpatialDropout2D after each tapped stage; 0 adds no layer.
+      tap: "before_dropout" (the paper's: a stage's output is read before its own maps are
+        dropped) or "after_dropout" (an ablation).
+    """
+
+    def __init__(self, dropout: float = 0.0, tap: str = "before_dropout"):
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), not {dropout}")
+        if tap not in ("before_dropout", "after_dropout"):
+            raise ValueError(f'tap must be "before_dropout" or "after_dropout", not {tap!r}')
+        self._dropout, self._tap = dropout, tap
+        self.outputs = {}
+
+    def __call__(self, features):
+        """Names `features` the next stage and returns what the layers after it should read."""
+        name = f"stage{len(self.outputs) + 1}"
+        dropped = SpatialDropout2D(self._dropout, name=f"{name}_dropout")(features) if self._dropout else features
+        self.outputs[name] = features if self._tap == "before_dropout" else dropped
+        return dropped
+
+
+def tapped_model(images, stages: Stages, features, num_classes: int | None, name: str) -> tf_keras.Model:
+    """Closes a backbone: global average pool, then a linear head if `num_classes` is given.
+
+    One forward pass gives the dictionary {"stage1", ..., "penultimate"[, "logits"]}.
+    """
+    outputs = dict(stages.outputs)
+    outputs["penultimate"] = tf_keras.layers.GlobalAveragePooling2D(name="penultimate")(features)
+    if num_classes is not None:
+        outputs["logits"] = tf_keras.layers.Dense(num_classes, name="head")(outputs["penultimate"])
+    return tf_keras.Model(images, outputs, name=name)
+
+
+def stage_names(model: tf_keras.Model) -> list[str]:
+    """The model's tapped stages, from the input to the output: ["stage1", ...]."""
+    return sorted((name for name in model.output if name.startswith("stage")), key=lambda name: int(name[5:]))
+
+
+def head_layer(model: tf_keras.Model) -> tf_keras.layers.Layer | None:
+    """The linear layer that makes the logits, or None for a bare backbone."""
+    return next((layer for layer in model.layers if layer.name == "head"), None)

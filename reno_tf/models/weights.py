@@ -1,0 +1,115 @@
+"""Weights as safetensors files, named as the layers are, and the manifest of known files."""
+
+import binascii
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+import tf_keras
+
+from reno_tf.errors import UserError, choose
+from reno_tf.models.taps import head_layer
+
+_ROOT = Path(__file__).parents[2] / "pretrained"  # in a clone
+PRETRAINED = _ROOT if _ROOT.is_dir() else Path(__file__).parents[1] / "pretrained"  # installed
+
+
+def named_weights(model: tf_keras.Model, *, head: bool = True) -> dict:
+    """{"stem_conv/kernel": variable, ...}: every weight, with or without the linear head's."""
+    layers = [layer for layer in model.layers if head or layer is not head_layer(model)]
+    return {weight.name.removesuffix(":0"): weight for layer in layers for weight in layer.weights}
+
+
+def initialize(model: tf_keras.Model, seed: int) -> None:
+    """Random weights as torch draws them: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for kernels and biases.
+
+    BatchNorm starts at scale 1, shift 0, mean 0, variance 1. Every weight is a pure function of
+    (seed, its name), whatever else the model holds.
+    """
+    for layer in model.layers:
+        fan_in = math.prod(layer.kernel.shape[:-1]) if hasattr(layer, "kernel") else None
+        for weight in layer.weights:
+            name = weight.name.removesuffix(":0")
+            if fan_in is None:
+                value = np.full(weight.shape, 1.0 if name.endswith(("gamma", "moving_variance")) else 0.0)
+            else:
+                generator = np.random.default_rng([seed, binascii.crc32(name.encode())])
+                value = generator.uniform(-1, 1, weight.shape) / math.sqrt(fan_in)
+            weight.assign(value.astype(np.float32))
+
+
+def copy_backbone(source: tf_keras.Model, target: tf_keras.Model) -> None:
+    """Gives `target`'s backbone the weights of `source`'s, by name. Raises UserError if they differ."""
+    values = {name: weight.numpy() for name, weight in named_weights(source, head=False).items()}
+    _assign(target, values, head=False, origin=f"the backbone {source.name}")
+
+
+def save(model: tf_keras.Model) -> bytes:
+    """The model's weights as the bytes of a safetensors file."""
+    return safetensors.numpy.save({name: weight.numpy() for name, weight in named_weights(model).items()})
+
+
+def load(model: tf_keras.Model, path: Path, *, head: bool) -> None:
+    """Loads a safetensors file written by `save`; without `head`, the linear head in it is left out.
+
+    Raises UserError if the file is missing or damaged, or a name or shape does not fit.
+    """
+    if not path.is_file():
+        raise UserError(f"no weights file {path}")
+    try:
+        values = safetensors.numpy.load(path.read_bytes())
+    except safetensors.SafetensorError as error:
+        raise UserError(f"{path} is not a safetensors file: {error}") from None
+    if not head:
+        values = {name: value for name, value in values.items() if not name.startswith("head/")}
+    _assign(model, values, head=head, origin=str(path))
+
+
+def _assign(model, values, *, head, origin):
+    weights = named_weights(model, head=head)
+    for problem, names in (("lacks", weights.keys() - values.keys()), ("has besides", values.keys() - weights.keys())):
+        if names:
+            listed = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
+            raise UserError(f"{origin} does not fit {model.name}: it {problem} {listed}")
+    for name, weight in weights.items():
+        if tuple(weight.shape) != values[name].shape:
+            raise UserError(
+                f"{origin} does not fit {model.name}: {name} is {values[name].shape}, not {tuple(weight.shape)}"
+            )
+    for name, weight in weights.items():
+        weight.assign(values[name])
+
+
+def sha256(content: bytes) -> str:
+    """In hexadecimal, as the manifest has it."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def manifest() -> dict:
+    """pretrained/manifest.json: {backbone: {weights' name: entry}}."""
+    path = PRETRAINED / "manifest.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def locate(backbone: str, weights: str) -> tuple[Path, str]:
+    """Finds weights given by the manifest's name or as a file.
+
+    Returns:
+      (path, SHA-256 of the file). Raises UserError if the name is unknown, the file is missing,
+      or its hash is not the manifest's.
+    """
+    if weights.endswith(".safetensors"):
+        path, expected = Path(weights), None
+    else:
+        known = manifest().get(backbone, {})
+        entry = known[choose(f"weights of {backbone}", weights, [*known, "FILE.safetensors"])]
+        path, expected = PRETRAINED / entry["file"], entry["sha256"]
+    if not path.is_file():
+        raise UserError(f"no weights file {path}")
+    digest = sha256(path.read_bytes())
+    if expected not in (None, digest):
+        raise UserError(f"{path} was altered: its SHA-256 is {digest[:12]}..., the manifest says {expected[:12]}...")
+    return path, digest

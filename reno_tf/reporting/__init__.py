@@ -1,0 +1,78 @@
+"""Results as files: report.md, report.html with its pictures inside, PNGs, TensorBoard images."""
+
+import base64
+from pathlib import Path
+
+import jinja2
+import tensorflow as tf
+
+from reno_tf import files
+from reno_tf.reporting import plots
+from reno_tf.reporting.examples import Examples
+
+# (key in results.json, what a reader calls it)
+RATES = (
+    ("clean_accuracy", "Accuracy on clean images"),
+    ("attack_success_rate", "Attack success rate (ASR)"),
+    ("noise_success_rate", "The same rate under uniform noise"),
+    ("adversarial_accuracy", "Accuracy on adversarial images"),
+)
+
+
+def write(workdir: Path, *, results, config, history, curve, examples: Examples, command: str) -> None:
+    """Writes curve.json, figures/*.png, report.md and report.html, and the attack's images to TensorBoard.
+
+    Args:
+      results: the content of results.json. config: the resolved config.
+      history: rows of `reno_tf.phases.read_history`. curve: rows {"epsilon", "num_images",
+        "attack_success_rate", ...}. command: what made the run.
+    """
+    figures = {
+        "training.png": plots.training_curves(history),
+        "examples.png": plots.example_grid(examples, results["attack"]),
+        "epsilon.png": plots.epsilon_curve(curve),
+    }
+    for name, content in figures.items():
+        files.write_bytes(workdir / "figures" / name, content)
+    files.write_json(workdir / "curve.json", curve)
+    facts = {"results": results, "config": config, "curve": curve, "rates": RATES, "command": command}
+    inline = {name: "data:image/png;base64," + base64.b64encode(content).decode() for name, content in figures.items()}
+    linked = {name: f"figures/{name}" for name in figures}
+    files.write_text(workdir / "report.md", _render("report.md.j2", figures=linked, **facts))
+    files.write_text(workdir / "report.html", _render("report.html.j2", figures=inline, **facts))
+    _write_images(workdir, examples, step=history[-1]["step"] if history else 0)
+
+
+def headline(results) -> str:
+    """One line: clean accuracy, attack success and noise success in percent."""
+    return (
+        f"{results['method']}: clean {percent(results['clean_accuracy'])}, "
+        f"ASR {percent(results['attack_success_rate'])}, noise {percent(results['noise_success_rate'])}"
+    )
+
+
+def percent(value: float | None, interval: list | None = None) -> str:
+    """0.1234 -> "12.3 %"; a rate over nothing is "undefined"."""
+    if value is None:
+        return "undefined"
+    return f"{100 * value:.1f} %" + (f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else "")
+
+
+def _render(template: str, **facts) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("reno_tf.reporting"),
+        autoescape=template.endswith(".html.j2"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = percent
+    return environment.get_template(template).render(**facts) + "\n"
+
+
+def _write_images(workdir: Path, examples: Examples, step: int) -> None:
+    writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
+    with writer.as_default(step=step):
+        for name, images in examples.pictures().items():
+            tf.summary.image(f"attack/{name}", images, max_outputs=len(images))
+    writer.close()

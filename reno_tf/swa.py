@@ -1,0 +1,59 @@
+"""Stochastic weight averaging (Izmailov et al., 2018): wrap, assign, re-estimate BatchNorm."""
+
+from collections.abc import Callable, Iterable
+
+import tensorflow as tf
+import tf_keras
+
+from reno_tf import compat
+
+
+def wrap(optimizer, *, period: int):
+    """The optimizer that averages the weights after steps period, 2 period, 3 period, ..."""
+    # A snapshot is taken when the step's number, counted from 0, is start + n period.
+    return compat.swa_class()(optimizer, start_averaging=period - 1, average_period=period)
+
+
+def assign_averages(optimizer, variables, *, period: int) -> None:
+    """Puts the averages into the trainable `variables`. Raises ValueError before the first snapshot."""
+    steps = int(optimizer.iterations)
+    if steps < period:
+        raise ValueError(f"no snapshot to average yet: {steps} steps done, the first is taken after {period}")
+    optimizer.assign_average_vars(variables)
+
+
+def reestimate_batch_norm(model: tf_keras.Model, batches: Iterable, forward: Callable | None = None) -> None:
+    """Replaces every BatchNorm's moving statistics by their mean over `batches` of images.
+
+    The averaged weights never saw a batch, so the statistics that training left do not fit them.
+    Each batch counts once (a cumulative, not an exponential mean), as torch's `update_bn` has it.
+
+    Args:
+      model: its BatchNormalization layers that train are re-estimated.
+      batches: images [B, H, W, 3] in [0, 1]; augmented training data.
+      forward: runs the model on images in training mode; `model(images, training=True)` if None.
+    """
+    forward = forward or (lambda images: model(images, training=True))
+    norms = [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, tf_keras.layers.BatchNormalization) and layer.trainable
+    ]
+    momenta = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.moving_mean.assign(tf.zeros_like(layer.moving_mean))
+        layer.moving_variance.assign(tf.zeros_like(layer.moving_variance))
+
+    @tf.function(reduce_retracing=True)
+    def update(images, momentum):
+        for layer in norms:
+            layer.momentum = momentum
+        forward(images)
+
+    try:
+        for seen, images in enumerate(batches):
+            # mean_{n+1} = n/(n+1) mean_n + 1/(n+1) x
+            update(images, tf.constant(seen / (seen + 1), tf.float32))
+    finally:
+        for layer, momentum in zip(norms, momenta, strict=True):
+            layer.momentum = momentum

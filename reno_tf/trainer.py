@@ -1,0 +1,103 @@
+"""The one training step of all transfer methods, as a Keras model."""
+
+import tensorflow as tf
+import tf_keras
+
+from reno_tf.errors import UserError
+from reno_tf.losses import cross_entropy
+from reno_tf.methods import Batch, Method
+from reno_tf.models import SpatialDropout2D, copy_backbone, head_layer, named_weights, stage_names
+
+
+class Transfer(tf_keras.Model):
+    """Trains `student` by `method`, looking at a frozen `teacher`.
+
+    The teacher is held out of Keras's sight: it is neither trained, nor saved with the student,
+    nor listed among the variables. Compile with an optimizer; fit on batches (images [B, H, W, 3]
+    in [0, 1], labels int [B]). Every loss term is a metric of its own.
+
+    Args:
+      student: a model of `reno_tf.models.build(..., num_classes=...)`. It starts from the
+        teacher's backbone weights if the method says so, else from those it has.
+      teacher: a model of the same backbone, or None for a method that needs none.
+      method: an instance of one of `reno_tf.methods`.
+      seed: of the dropout masks, which are a pure function of (seed, step, layer).
+
+    Raises:
+      UserError: the method needs a teacher, or the student lacks a head or does not fit the teacher.
+    """
+
+    def __init__(self, student: tf_keras.Model, teacher: tf_keras.Model | None, method: Method, *, seed: int = 0):
+        super().__init__(name=method.name)
+        head = head_layer(student)
+        if head is None:
+            raise UserError("the student has no linear head: build it with num_classes")
+        if method.needs_teacher:
+            _check_pair(student, teacher, method)
+        if method.start == "teacher":
+            copy_backbone(teacher, student)
+        for layer in student.layers:
+            layer.trainable = method.trains == "all" or layer is head
+        self.student, self.method = student, method
+        # Steps over all phases. Not `optimizer.iterations`, which starts again with each optimizer.
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+        self._teacher = lambda images: teacher(images, training=False)  # A closure is not tracked.
+        self._stages = stage_names(student)
+        backbone = {n: w for n, w in named_weights(student, head=False).items() if w.trainable}
+        anchors = named_weights(teacher, head=False) if method.needs_teacher else None
+        self._weights_of = lambda: {
+            "weights": student.trainable_variables,
+            "head": head.trainable_variables,
+            "backbone": list(backbone.values()),
+            "anchors": None if anchors is None else [anchors[name] for name in backbone],
+        }
+        self._means = {}
+        for layer in student.layers:
+            if isinstance(layer, SpatialDropout2D):
+                layer.key = lambda: tf.stack([tf.constant(seed, tf.int32), tf.cast(self.step, tf.int32)])
+
+    def call(self, images, training=False):
+        """images [B, H, W, 3] in [0, 1] -> logits [B, classes]."""
+        return self.student(images, training=training)["logits"]
+
+    def train_step(self, data):
+        images, labels = data
+        images = self.method.perturb(self.student, images, labels)
+        targets = self._teacher(images) if self.method.needs_features else None
+        with tf.GradientTape() as tape:
+            outputs = self.student(images, training=True)
+            batch = Batch(labels=labels, outputs=outputs, targets=targets, stages=self._stages, **self._weights_of())
+            terms = self.method.terms(batch)
+            loss = tf.add_n(list(terms.values()))
+        self.optimizer.minimize(loss, self.student.trainable_variables, tape=tape)
+        self.step.assign_add(1)
+        return self._update({"loss": loss, **terms}, labels, outputs["logits"])
+
+    def test_step(self, data):
+        images, labels = data
+        logits = self(images, training=False)
+        return self._update({"cross_entropy": cross_entropy(labels, logits)}, labels, logits)
+
+    @property
+    def metrics(self):
+        return list(self._means.values())  # Keras resets these at the start of each epoch.
+
+    def _update(self, scalars, labels, logits):
+        hits = tf.cast(tf.equal(tf.argmax(logits, -1), tf.cast(labels, tf.int64)), tf.float32)
+        values = {**scalars, "accuracy": hits}
+        for name, value in values.items():
+            if name not in self._means:
+                self._means[name] = tf_keras.metrics.Mean(name=name)
+            self._means[name].update_state(value, sample_weight=None if name == "accuracy" else tf.shape(labels)[0])
+        return {name: self._means[name].result() for name in values}
+
+
+def _check_pair(student, teacher, method):
+    if teacher is None:
+        raise UserError(f"{method.name} needs a teacher")
+    ours = {name: tuple(w.shape) for name, w in named_weights(student, head=False).items()}
+    theirs = {name: tuple(w.shape) for name, w in named_weights(teacher, head=False).items()}
+    if ours != theirs:
+        raise UserError(
+            f"{method.name} needs a student of the teacher's backbone: {student.name} is not {teacher.name}"
+        )

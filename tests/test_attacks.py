@@ -1,0 +1,157 @@
+"""PGD against closed forms and against cleverhans."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import tiny
+
+from reno_tf import attacks
+from reno_tf.attacks import PGD
+from reno_tf.errors import UserError
+
+
+def test_linear_model_against_the_closed_form():
+    # For a linear loss the optimum over the ball is x - eps * sign(w), clipped to the valid range.
+    rng = np.random.default_rng(6)
+    weights = rng.normal(size=(4, 4, 3)).astype(np.float32)
+    images = rng.uniform(size=(5, 4, 4, 3)).astype(np.float32)
+    attack = PGD(lambda x: tf.reduce_sum(x * weights, axis=[1, 2, 3]), epsilon=0.1, step_size=0.03, steps=10)
+    expected = np.clip(images - np.float32(0.1) * np.sign(weights), 0, 1)
+    np.testing.assert_allclose(attack(images), expected, atol=1e-6)
+
+
+def test_quadratic_target_is_reached_when_the_ball_holds_it():
+    images = np.full((2, 4, 4, 3), 0.5, np.float32)
+    target = images + 0.05
+    attack = PGD(
+        lambda x: tf.reduce_sum((x - target) ** 2, axis=[1, 2, 3]), epsilon=0.1, step_size=0.01, steps=40, start="zero"
+    )
+    np.testing.assert_allclose(attack(images), target, atol=0.01 + 1e-6)
+
+
+@pytest.mark.parametrize("preset", attacks.ATTACKS)
+def test_ball_and_range_are_never_left(preset, images):
+    teacher = tiny()
+    for steps in (0, 1, 7):
+        attack = attacks.ATTACKS[preset](teacher, steps=steps, step_size=0.05)
+        adversarial = attack(images).numpy()
+        centre = np.clip(images, attack.low, attack.high)
+        assert (np.abs(adversarial - centre) <= attack.epsilon + 1e-6).all()
+        assert (adversarial >= attack.low - 1e-6).all() and (adversarial <= attack.high + 1e-6).all()
+        assert (np.abs(attack.noise(images) - centre) <= attack.epsilon + 1e-6).all()
+
+
+def test_reference_preset_counts_in_normalised_space(images):
+    attack = attacks.reference(tiny())  # mean 0.5, std 0.25
+    np.testing.assert_allclose(attack.epsilon, [0.025] * 3, rtol=1e-6)
+    np.testing.assert_allclose(attack.step_size, [0.0025] * 3, rtol=1e-6)
+    np.testing.assert_allclose([attack.low, attack.high], [[-0.05] * 3, [1.05] * 3], rtol=1e-5)
+
+
+def test_objectives_by_hand():
+    features = tf.constant([[3.0, 4.0, 0.0], [0.0, 1.0, 2.0]])
+    target = attacks.target_distance(scale=10.0, neuron=1)(features)
+    np.testing.assert_allclose(target, [9 + 36 + 0, 0 + 81 + 4])
+    polarised = attacks.reference_polarization(scale=10.0, neuron=1)(features)
+    np.testing.assert_allclose(polarised, [36 + 0.1 * 4.5, 81 + 0.1 * 2.0], rtol=1e-6)
+
+
+def test_the_objective_falls(images):
+    teacher = tiny()
+    attack = attacks.penultimate_pgd(teacher, epsilon=0.1)
+    before, after = attack.loss(tf.constant(images)), attack.loss(attack(images))
+    assert (after < before).numpy().all()
+
+
+def test_zero_epsilon_changes_nothing(images):
+    for start in ("zero", "uniform"):
+        attack = attacks.penultimate_pgd(tiny(), epsilon=0.0, start=start)
+        np.testing.assert_array_equal(attack(images), images)
+
+
+def test_the_start_depends_on_seed_and_image_number_alone(images):
+    teacher = tiny()
+    attack = attacks.penultimate_pgd(teacher, steps=0, seed=1)
+    whole = attack(images).numpy()
+    np.testing.assert_array_equal(attack(images[2:4], indices=[2, 3]), whole[2:4])
+    assert np.abs(attacks.penultimate_pgd(teacher, steps=0, seed=2)(images) - whole).max() > 0.01
+    assert np.abs(attack.noise(images) - whole).max() > 0.01
+    spread = (whole - images)[(images > 0.1) & (images < 0.9)]
+    assert abs(spread.mean()) < 0.01 and abs(np.abs(spread).mean() - 0.05) < 0.005
+
+
+@pytest.mark.parametrize("start", ["zero", "uniform"])
+@pytest.mark.parametrize("preset", ["pixel", "reference"])
+def test_equals_cleverhans(monkeypatch, images, start, preset):
+    cleverhans = pytest.importorskip("cleverhans.tf2.attacks.projected_gradient_descent")
+    teacher = tiny(seed=7)
+    # cleverhans knows one number for ball, step and range, so the reference preset gets a plain normalisation.
+    options = {"start": start, **({"mean": [0.5] * 3, "std": [1.0] * 3} if preset == "reference" else {})}
+    attack = attacks.ATTACKS[preset](teacher, steps=10, **options)
+    begin = attacks.ATTACKS[preset](teacher, steps=0, **options)(images) - images
+    monkeypatch.setattr(cleverhans, "random_lp_vector", lambda *args, **kwargs: begin)
+    expected = cleverhans.projected_gradient_descent(
+        lambda x: x,
+        tf.constant(images),
+        eps=0.1,
+        eps_iter=0.01,
+        nb_iter=10,
+        norm=np.inf,
+        # Untargeted cleverhans raises the loss; this project's objective is lowered.
+        loss_fn=lambda labels, logits: -attack.loss(logits),
+        clip_min=float(np.min(attack.low)),
+        clip_max=float(np.max(attack.high)),
+        y=tf.zeros([len(images)], tf.int64),
+        rand_init=1.0 if start == "uniform" else None,
+    )
+    np.testing.assert_allclose(attack(images), expected, atol=1e-6)
+
+
+def test_no_weight_gradient_is_computed(images):
+    attack = attacks.penultimate_pgd(tiny(), steps=2)
+    graph = attack._compiled.get_concrete_function(tf.constant(images), tf.constant(images)).graph
+    executed = set().union(*(_reachable(function) for function in graph.as_graph_def().library.function))
+    assert "Conv2DBackpropInput" in executed and "Conv2DBackpropFilter" not in executed
+
+
+def _reachable(function):
+    """The kinds of ops that a function's results depend on: TensorFlow prunes the others before it runs."""
+    nodes = {node.name: node for node in function.node_def}
+    pending, seen = [*function.ret.values(), *function.control_ret.values()], set()
+    while pending:
+        name = pending.pop().lstrip("^").split(":")[0]
+        if name in nodes and name not in seen:
+            seen.add(name)
+            pending.extend(nodes[name].input)
+    return {nodes[name].op for name in seen}
+
+
+def test_mistakes_are_named():
+    with pytest.raises(UserError, match="must not be negative"):
+        attacks.penultimate_pgd(tiny(), epsilon=-0.1)
+    with pytest.raises(UserError, match="neuron must be from 0 to 15"):
+        attacks.penultimate_pgd(tiny(), neuron=16)
+    with pytest.raises(UserError, match="start must be"):
+        attacks.penultimate_pgd(tiny(), start="middle")
+
+
+def test_crafting_in_batches_equals_crafting_at_once(images):
+    attack = attacks.penultimate_pgd(tiny(), steps=2)
+    np.testing.assert_allclose(attacks.craft(attack, images, batch_size=4), attack(images), atol=1e-6)
+    assert attack._compiled.experimental_get_tracing_count() == 2  # one for 4 images, one for 6: none for the rest
+
+
+def test_craft_once_reads_what_it_made(tmp_path, images):
+    attack = attacks.penultimate_pgd(tiny(), steps=1)
+    first = attacks.craft_once(attack, images, teacher="a", folder=tmp_path)
+    broken = lambda *_: pytest.fail("crafted again")  # noqa: E731
+    broken.parameters = attack.parameters
+    np.testing.assert_array_equal(attacks.craft_once(broken, images, teacher="a", folder=tmp_path), first)
+    attacks.craft_once(attack, images, teacher="b", folder=tmp_path)
+    attacks.craft_once(attacks.penultimate_pgd(tiny(), steps=2), images, teacher="a", folder=tmp_path)
+    attacks.craft_once(attack, images[1:], teacher="a", folder=tmp_path)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 4
+    for file in files:
+        file.write_bytes(file.read_bytes()[:50])
+    np.testing.assert_array_equal(attacks.craft_once(attack, images, teacher="a", folder=tmp_path), first)

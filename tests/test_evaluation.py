@@ -1,0 +1,84 @@
+"""Rates counted by hand."""
+
+import numpy as np
+import pytest
+from conftest import tiny
+
+import reno_tf
+from reno_tf import attacks, evaluation
+from reno_tf.data import Split
+
+
+def test_rates_by_hand():
+    labels = np.array([0, 0, 1, 1, 2])
+    clean = np.array([0, 0, 1, 2, 2])  # 4 of 5 right
+    adversarial = np.array([1, 0, 1, 1, 0])  # of the four, two turned; the wrong one became right
+    noise = np.array([0, 0, 1, 1, 0])  # of the four, one turned
+    rates = evaluation.success_rates(labels, clean, adversarial, noise)
+    assert rates["clean_accuracy"] == 4 / 5
+    assert rates["num_attacked"] == 4
+    assert rates["adversarial_accuracy"] == 3 / 5
+    assert rates["attack_success_rate"] == 2 / 4
+    assert rates["noise_success_rate"] == 1 / 4
+
+
+def test_wilson_interval_by_hand():
+    # 4 of 5: centre (p + z^2/2n) / (1 + z^2/n), half-width z/(1 + z^2/n) sqrt(p(1-p)/n + z^2/4n^2)
+    z, p, n = 1.959963984540054, 0.8, 5
+    centre, half = (
+        (p + z * z / (2 * n)) / (1 + z * z / n),
+        z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2),
+    )
+    np.testing.assert_allclose(evaluation.rate("x", 4, 5)["x_ci95"], [centre - half, centre + half], rtol=1e-9)
+
+
+def test_nothing_right_is_undefined_not_zero():
+    rates = evaluation.success_rates(np.array([0, 0]), *[np.array([1, 1])] * 3)
+    assert rates["clean_accuracy"] == 0
+    assert rates["attack_success_rate"] is None and rates["attack_success_rate_ci95"] is None
+    assert rates["noise_success_rate"] is None
+
+
+@pytest.fixture
+def split(images, labels):
+    return Split((images * 255).astype(np.uint8), labels)
+
+
+def test_zero_epsilon_has_no_success(split):
+    student = tiny(num_classes=3)
+    labels = evaluation.predict(student, split.floats())  # So that all are right.
+    rates = evaluation.attack_success(
+        student, attacks.penultimate_pgd(tiny(), epsilon=0.0, steps=3, start="zero"), Split(split.images, labels)
+    )
+    assert rates["num_attacked"] == 6
+    assert rates["attack_success_rate"] == 0 and rates["noise_success_rate"] == 0
+
+
+def test_attack_success_counts_predictions(split):
+    teacher, student = tiny(seed=1), tiny(num_classes=3, seed=1)
+    attack = attacks.penultimate_pgd(teacher, epsilon=0.5, step_size=0.1, steps=5)
+    rates = evaluation.attack_success(student, attack, split, batch_size=4)
+    images = split.floats()
+    clean, hit = (student(x, training=False)["logits"].numpy().argmax(1) for x in (images, attack(images)))
+    right = clean == split.labels
+    assert rates["num_attacked"] == right.sum()
+    assert rates["attack_success_rate"] == pytest.approx((right & (hit != split.labels)).sum() / right.sum())
+
+
+def test_distances(split, images):
+    teacher, student = tiny(seed=1), tiny(num_classes=3, seed=1)
+    assert evaluation.weight_distance(student, teacher) == 0
+    assert evaluation.feature_distance(student, teacher, images) == 0
+    other = tiny(num_classes=3, seed=2)
+    ours, theirs = (reno_tf.models.named_weights(m, head=False) for m in (other, teacher))
+    square = sum(np.sum((ours[n].numpy() - theirs[n].numpy()) ** 2) for n in ours if "moving" not in n)
+    assert evaluation.weight_distance(other, teacher) == pytest.approx(np.sqrt(square), rel=1e-5)
+    outputs = [model(images, training=False) for model in (other, teacher)]
+    by_hand = np.mean([np.mean((outputs[0][f"stage{i}"] - outputs[1][f"stage{i}"]) ** 2) for i in (1, 2, 3, 4)])
+    assert evaluation.feature_distance(other, teacher, images, batch_size=4) == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_distances_between_unequal_networks_are_undefined(images):
+    wide = reno_tf.models.build("resnet18_cifar", width=4, num_classes=3)
+    assert evaluation.weight_distance(wide, tiny()) is None
+    assert evaluation.feature_distance(wide, tiny(), images) is None

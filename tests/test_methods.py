@@ -1,0 +1,96 @@
+"""What each method trains, from where, and with which terms (DESIGN of the paper's Table 1)."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from reno_tf import methods
+from reno_tf.errors import UserError
+from reno_tf.methods import METHODS, Batch
+
+_COMMON = {"cross_entropy", "weight_decay", "head_decay"}
+# name: (start, trains, terms besides the common ones, dropout, averages, step factor)
+_FACTS = {
+    "retraining": ("random", "all", set(), 0.0, False, 1),
+    "linear": ("teacher", "head", set(), 0.0, False, 1),
+    "finetune": ("teacher", "all", set(), 0.0, False, 1),
+    "l2sp": ("teacher", "all", {"anchor_decay"}, 0.0, False, 1),
+    "delta": ("teacher", "all", {"feature_distance"}, 0.0, False, 1),
+    "delta_r": ("random", "all", {"feature_distance"}, 0.0, False, 1),
+    "renofeation": ("random", "all", {"feature_distance"}, 0.1, True, 1),
+    "delta_adversarial": ("teacher", "all", {"feature_distance"}, 0.0, False, 2),
+}
+
+
+def _batch():
+    rng = np.random.default_rng(2)
+    draw = lambda *shape: tf.constant(rng.normal(size=shape), tf.float32)  # noqa: E731
+    head, backbone = [draw(4, 3), draw(3)], [draw(3, 3, 3, 2), draw(2)]
+    return Batch(
+        labels=tf.constant([0, 2]),
+        outputs={"stage1": draw(2, 4, 4, 2), "stage2": draw(2, 2, 2, 4), "logits": draw(2, 3)},
+        targets={"stage1": draw(2, 4, 4, 2), "stage2": draw(2, 2, 2, 4)},
+        stages=["stage1", "stage2"],
+        weights=backbone + head,
+        head=head,
+        backbone=backbone,
+        anchors=[draw(3, 3, 3, 2), draw(2)],
+    )
+
+
+def test_every_method_is_listed():
+    assert METHODS.keys() == _FACTS.keys()
+
+
+@pytest.mark.parametrize("name", _FACTS)
+def test_facts(name):
+    method = METHODS[name]()
+    facts = (method.start, method.trains, set(method.terms(_batch())) - _COMMON, method.dropout, method.swa)
+    assert (*facts, method.step_factor) == _FACTS[name]
+
+
+@pytest.mark.parametrize("name", _FACTS)
+def test_terms_against_numpy(name):
+    coefficients = {"weight_decay": 0.3, "head_decay": 0.7, "feature_weight": 1.5, "anchor_weight": 0.9}
+    method = METHODS[name](**{k: v for k, v in coefficients.items() if k in METHODS[name].__dataclass_fields__})
+    batch = _batch()
+    square = lambda tensors: sum(np.sum(np.square(t)) for t in tensors)  # noqa: E731
+    logits = batch.outputs["logits"].numpy()
+    log_softmax = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    expected = {
+        "cross_entropy": -(log_softmax[0, 0] + log_softmax[1, 2]) / 2,
+        "weight_decay": 0.3 / 2 * square(batch.weights),
+        "head_decay": 0.7 / 2 * square(batch.head),
+        "anchor_decay": 0.9 / 2 * square(w - a for w, a in zip(batch.backbone, batch.anchors, strict=True)),
+        "feature_distance": 1.5
+        * sum(np.mean(np.square(batch.outputs[s] - batch.targets[s])) for s in ("stage1", "stage2")),
+    }
+    terms = method.terms(batch)
+    for term, value in terms.items():
+        np.testing.assert_allclose(value, expected[term], rtol=1e-5, err_msg=term)
+
+
+def test_l2sp_does_not_anchor_the_head():
+    batch = _batch()
+    assert len(batch.anchors) == len(batch.backbone) < len(batch.weights)
+
+
+def test_negative_coefficients_are_refused():
+    with pytest.raises(UserError, match="feature_weight must not be negative"):
+        methods.Renofeation(feature_weight=-1.0)
+
+
+def test_adversarial_training_raises_the_students_loss_within_the_ball():
+    from conftest import tiny
+
+    student = tiny(num_classes=3, seed=3)
+    images = np.random.default_rng(3).uniform(size=(6, 16, 16, 3)).astype(np.float32)
+    labels = tf.constant([0, 1, 2, 0, 1, 2])
+    method = methods.DeltaAdversarial(epsilon=0.05, step_size=0.02)
+    attacked = method.perturb(student, tf.constant(images), labels)
+
+    def loss(x):
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, student(x, training=False)["logits"]).numpy()
+
+    assert np.abs(attacked - images).max() <= 0.05 + 1e-6
+    assert (loss(attacked) > loss(images)).all()
