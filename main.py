@@ -12,44 +12,47 @@ flags.DEFINE_bool("overwrite", False, "Delete the run in the workdir and start a
 
 
 def main(argv):
-    logging.set_verbosity(logging.WARNING)
-    options = flags.FLAGS
     if argv[1:]:
-        raise flags.Error(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
-    config = options.config  # Fails here if there is no such file.
-    from reno_tf import experiment  # Late: TensorFlow takes seconds to load, --help should not.
+        fail(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
+    logging.set_verbosity(logging.WARNING)
+    from reno_tf import UserError, experiment  # Late: TensorFlow takes seconds to load, --help should not.
 
-    experiment.start(
-        options.mode,
-        config,
-        method=options.method,
-        workdir=options.workdir,
-        overwrite=options.overwrite,
-        command=" ".join(["python", *sys.argv]),
-    )
+    options = flags.FLAGS
+    try:
+        experiment.start(
+            options.mode,
+            options.config,
+            method=options.method,
+            workdir=options.workdir,
+            overwrite=options.overwrite,
+            command=" ".join(["python", *sys.argv]),
+        )
+    except (UserError, OSError) as error:
+        fail(error)
 
 
 def parse(argv):
-    # Here, because it reads --config.KEY=VALUE as soon as it is defined.
-    config_flags.DEFINE_config_file("config", "configs/default.py", "Settings; --config.KEY=VALUE changes one.")
-    return flags.FLAGS(argv)
+    try:
+        # Here, because it reads --config.KEY=VALUE as soon as it is defined.
+        config_flags.DEFINE_config_file("config", "configs/default.py", "Settings; --config.KEY=VALUE changes one.")
+        return flags.FLAGS(argv)
+    except (AttributeError, KeyError) as error:
+        from configs.default import get_config
+
+        return fail(f"no config key {error}; the keys are {', '.join(sorted(keys(get_config())))}")
+    except (flags.Error, TypeError, ValueError) as error:
+        return fail(error)
 
 
-def one_line(function):
-    """Turns a user's mistake into one line and exit status 2; any other error keeps its traceback."""
+def keys(config, prefix=""):
+    for key, value in config.items():
+        yield from keys(value, f"{prefix}{key}.") if hasattr(value, "items") else [prefix + key]
 
-    def wrapped(argv):
-        mistakes = (flags.Error, OSError, *((ValueError, LookupError, AttributeError) if function is parse else ()))
-        try:
-            return function(argv)
-        except Exception as error:
-            if not isinstance(error, mistakes) and type(error).__name__ != "UserError":
-                raise
-            print(f"main.py: {' '.join(str(error).split())}", file=sys.stderr)
-            sys.exit(2)
 
-    return wrapped
+def fail(mistake):
+    print(f"main.py: {' '.join(str(mistake).split())}", file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":
-    app.run(one_line(main), flags_parser=one_line(parse))
+    app.run(main, flags_parser=parse)

@@ -77,6 +77,8 @@ def get_config() -> ConfigDict:
         }
     )
 
+    config.split = "test"  # what is attacked and counted; "validation" while a number is being chosen
+
     config.attack = ConfigDict()  # through the teacher alone; None: the preset's
     config.attack.preset = "pixel"  # "pixel", "paper" or "reference"
     config.attack.epsilon = placeholder(float)  # L-infinity budget in [0, 1] pixels (reference: after mean/std)

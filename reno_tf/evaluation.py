@@ -17,12 +17,13 @@ def predict(student, images: np.ndarray, *, batch_size: int = 100, progress: Cal
     `progress` wraps the iterable of batch offsets (a progress bar).
     """
 
-    @tf.function(reduce_retracing=True)
-    def classify(batch):
-        return tf.argmax(student(batch, training=False)["logits"], axis=-1)
-
     offsets = progress(range(0, len(images), batch_size))
-    return np.concatenate([classify(tf.constant(images[i : i + batch_size])).numpy() for i in offsets])
+    return np.concatenate([_classify(student, tf.constant(images[i : i + batch_size])).numpy() for i in offsets])
+
+
+@tf.function(reduce_retracing=True)
+def _classify(student, images):
+    return tf.argmax(student(images, training=False)["logits"], axis=-1)
 
 
 def rate(name: str, hits: int, total: int) -> dict:

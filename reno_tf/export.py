@@ -1,5 +1,7 @@
 """SavedModel for TF Serving: plain TensorFlow loads it."""
 
+import contextlib
+import io
 import os
 import shutil
 import tempfile
@@ -28,7 +30,8 @@ def export(student: tf_keras.Model, path: Path, *, class_names: list[str], image
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as temporary:
         whole = Path(temporary) / "model"
-        archive.write_out(str(whole))
+        with contextlib.redirect_stdout(io.StringIO()):  # It prints every captured variable.
+            archive.write_out(str(whole))
         extra = whole / "assets.extra"
         extra.mkdir()
         (extra / "class_names.txt").write_text("".join(f"{name}\n" for name in class_names), encoding="utf-8")

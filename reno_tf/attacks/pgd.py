@@ -20,14 +20,16 @@ def descend(loss, images, start, *, epsilon, step_size, steps, low, high):
       epsilon, step_size, low, high: scalars or one value per channel, in [0, 1] pixels.
     """
     lowest, highest = tf.maximum(images - epsilon, low), tf.minimum(images + epsilon, high)
-    x = tf.clip_by_value(start, lowest, highest)
-    for _ in tf.range(steps):
+
+    def step(number, x):
         # Only the input gets a gradient: no weight gradient is ever computed.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             total = tf.reduce_sum(loss(x))
-        x = tf.clip_by_value(x - step_size * tf.sign(tape.gradient(total, x)), lowest, highest)
-    return x
+        return number + 1, tf.clip_by_value(x - step_size * tf.sign(tape.gradient(total, x)), lowest, highest)
+
+    begin = (tf.constant(0), tf.clip_by_value(start, lowest, highest))
+    return tf.while_loop(lambda number, x: number < steps, step, begin)[1]
 
 
 class PGD:
@@ -108,7 +110,7 @@ class PGD:
 
     def _uniform(self, images, indices, stream):
         indices = tf.range(images.shape[0]) if indices is None else tf.cast(indices, tf.int32)
-        return self.epsilon * _unit_noise(indices, images.shape[1:], self.seed, stream)
+        return self.epsilon * _unit_noise(indices, tf.shape(images)[1:], tf.constant([self.seed, stream]))
 
 
 def resolve_jit(jit_compile: bool | str) -> bool:
@@ -117,13 +119,9 @@ def resolve_jit(jit_compile: bool | str) -> bool:
 
 
 @tf.function(reduce_retracing=True)
-def _unit_noise(indices, shape, seed, stream):
-    # One stream per image: the noise does not depend on how the images are batched.
-    base = tf.random.experimental.stateless_fold_in([seed, stream], 0, alg="philox")
-    return tf.map_fn(
-        lambda i: tf.random.stateless_uniform(
-            shape, tf.random.experimental.stateless_fold_in(base, i, alg="philox"), -1.0, 1.0, alg="philox"
-        ),
-        indices,
-        fn_output_signature=tf.float32,
-    )
+def _unit_noise(indices, shape, seed):
+    def draw(index):  # One stream per image: the noise does not depend on how the images are batched.
+        key = tf.random.experimental.stateless_fold_in(seed, index, alg="philox")
+        return tf.random.stateless_uniform(shape, key, -1.0, 1.0, alg="philox")
+
+    return tf.map_fn(draw, indices, fn_output_signature=tf.float32)

@@ -5,9 +5,8 @@ import multiprocessing
 from pathlib import Path
 
 import numpy as np
-from absl import logging
 
-from reno_tf import files, reporting
+from reno_tf import files
 from reno_tf.errors import UserError
 from reno_tf.experiment import settings
 from reno_tf.experiment.run import run
@@ -41,7 +40,7 @@ def compare(config, *, method: str, workdir: str | None, overwrite: bool, comman
     files.write_json(target / "comparison.json", {"command": command, "seeds": recipe.seeds, "runs": rows, **shared})
     files.write_bytes(target / "comparison.png", plots.clean_against_asr(rows))
     files.write_text(target / "comparison.md", table(rows, recipe.seeds, command))
-    logging.info("comparison in %s", target / "comparison.md")
+    print(f"comparison in {target / 'comparison.md'}")
 
 
 def _run_apart(config, method, seed, folder, overwrite):
@@ -56,9 +55,7 @@ def _run_apart(config, method, seed, folder, overwrite):
     spawn = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
         task = pool.submit(run, config, method=method, workdir=str(workdir), overwrite=overwrite, command=command)
-        results = task.result()
-    logging.info("%s", reporting.headline(results))
-    return results
+        return task.result()
 
 
 def table(rows: list[dict], seeds, command: str) -> str:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import tensorflow as tf
-from absl import logging
 
 from reno_tf import data, evaluation, files, methods, models, optimizers, phases
 from reno_tf.experiment import settings
@@ -59,4 +58,4 @@ def pretrain(config, *, method: str, workdir: str | None, overwrite: bool, comma
         "tensorflow": tf.__version__,
     }
     files.write_json(PRETRAINED / "manifest.json", known)
-    logging.info("%s: %.2f %% on %d held-out glyphs", file, 100 * accuracy, len(dataset.test))
+    print(f"{file}: {100 * accuracy:.2f} % on {len(dataset.test)} held-out glyphs")

@@ -7,7 +7,6 @@ from importlib import metadata
 from pathlib import Path
 
 import tensorflow as tf
-from absl import logging
 
 from reno_tf import attacks, data, evaluation, export, files, models, optimizers, phases, progress, reporting, swa
 from reno_tf.experiment import settings
@@ -40,7 +39,7 @@ def run(config, *, method: str, workdir: str | None, overwrite: bool, command: s
 
     files.claim(workdir, config.to_dict(), overwrite=overwrite)
     if results := files.read_json(workdir / "results.json"):
-        logging.info("%s is finished already; --overwrite starts it anew", workdir)
+        print(f"{workdir} is finished already; --overwrite starts it anew")
         return results
 
     train(model, dataset, config, workdir)
@@ -53,7 +52,8 @@ def run(config, *, method: str, workdir: str | None, overwrite: bool, command: s
         batch_size=config.attack.batch_size,
         progress=functools.partial(progress.bar, label="crafting", unit="batch"),
     )
-    images = dataset.test.floats()
+    evaluated = dataset.test if config.split == "test" else dataset.validation
+    images = evaluated.floats()
     started = time.monotonic()
     adversarial = craft(attack, images)
     crafted = time.monotonic()
@@ -66,6 +66,7 @@ def run(config, *, method: str, workdir: str | None, overwrite: bool, command: s
     results = {
         "method": method,
         "seed": config.seed,
+        "split": config.split,
         "dataset": {
             "name": dataset.name,
             "num_classes": len(dataset.class_names),
@@ -74,7 +75,7 @@ def run(config, *, method: str, workdir: str | None, overwrite: bool, command: s
             "num_test": len(dataset.test),
         },
         "teacher": {"name": f"{backbone}/{weights}", "sha256": teacher_hash},
-        **evaluation.success_rates(dataset.test.labels, **predictions),
+        **evaluation.success_rates(evaluated.labels, **predictions),
         "validation_accuracy": validation_accuracy(student, dataset),
         "feature_distance": evaluation.feature_distance(student, teacher, train_images),
         "weight_distance": evaluation.weight_distance(student, teacher),
@@ -86,14 +87,14 @@ def run(config, *, method: str, workdir: str | None, overwrite: bool, command: s
         },
         "versions": versions(),
     }
-    curve = epsilon_curve(config, teacher, student, dataset.test, craft, results)
+    curve = epsilon_curve(config, teacher, student, evaluated, craft, results)
     reporting.write(
         workdir,
         results=results,
         config=config.to_dict(),
         history=history,
         curve=curve,
-        examples=reporting.Examples.choose(images, adversarial, dataset, **predictions),
+        examples=reporting.Examples.choose(evaluated, adversarial, dataset.class_names, **predictions),
         command=command,
     )
     name = f"{method}-{dataset.name}"
@@ -101,7 +102,7 @@ def run(config, *, method: str, workdir: str | None, overwrite: bool, command: s
         student, workdir / "export" / name / "1", class_names=dataset.class_names, image_shape=images.shape[1:]
     )
     files.write_json(workdir / "results.json", results)  # Last: its presence says that all was written.
-    logging.info("%s: report in %s", reporting.headline(results), workdir / "report.html")
+    print(f"{reporting.headline(results)}; report in {workdir / 'report.html'}")
     return results
 
 

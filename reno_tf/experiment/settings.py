@@ -56,6 +56,9 @@ def resolve(config: ConfigDict, method_name: str) -> ConfigDict:
 def _check(config):
     choose("data set", config.data.name, DATASETS)
     choose("backbone", config.model.backbone, BACKBONES)
+    choose("config.split", config.split, ("test", "validation"))
+    if config.split == "validation" and not config.data.validation_per_class:
+        raise UserError("config.split=validation needs config.data.validation_per_class of at least 1, not 0")
     choose("config.model.tap", config.model.tap, ("before_dropout", "after_dropout"))
     steps, optimizer = config.steps, config.optimizer
     least = {

@@ -16,11 +16,11 @@ class Examples:
     adversarial_predictions: list[str]
 
     @classmethod
-    def choose(cls, images, adversarial_images, dataset, *, clean, adversarial, noise, count: int = 8) -> "Examples":
-        """The first `count` test images, whatever became of them: no picking."""
-        names = dataset.class_names
-        named = [[names[i] for i in column[:count]] for column in (dataset.test.labels, clean, adversarial)]
-        return cls(images[:count], np.clip(adversarial_images[:count], 0, 1), *named)
+    def choose(cls, split, adversarial_images, names, *, clean, adversarial, noise, count: int = 8) -> "Examples":
+        """The first `count` images of the split, whatever became of them: no picking."""
+        named = [[names[i] for i in column[:count]] for column in (split.labels, clean, adversarial)]
+        images = split.take(range(min(count, len(split)))).floats()
+        return cls(images, np.clip(adversarial_images[:count], 0, 1), *named)
 
     def pictures(self) -> dict[str, np.ndarray]:
         """{"clean", "perturbation", "adversarial"}; the perturbation is stretched to the full range about grey."""

@@ -1,0 +1,65 @@
+"""Files that are whole or absent, and folders that hold one run."""
+
+import os
+
+import pytest
+
+from reno_tf import files
+from reno_tf.errors import UserError
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    files.write_json(path, {"a": 1})
+
+    def no_space(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", no_space)
+    with pytest.raises(OSError, match="No space"):
+        files.write_json(path, {"a": 2})
+    assert files.read_json(path) == {"a": 1} and [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_not_a_number_is_not_json(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "x.json", float("nan"))
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_claim_knows_its_run_and_names_another(tmp_path):
+    run = tmp_path / "run"
+    files.claim(run, {"seed": 0, "attack": {"steps": 40}}, overwrite=False)
+    files.claim(run, {"seed": 0, "attack": {"steps": 40}}, overwrite=False)
+    with pytest.raises(UserError, match="another run .attack.steps is 40, not 20, seed is 0, not 1.; .*--overwrite"):
+        files.claim(run, {"seed": 1, "attack": {"steps": 20}}, overwrite=False)
+    (run / "results.json").write_text("{}")
+    files.claim(run, {"seed": 1}, overwrite=True)
+    assert [p.name for p in run.iterdir()] == ["config.json"] and files.read_json(run / "config.json") == {"seed": 1}
+
+
+def test_claim_never_takes_a_folder_that_is_no_run(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match="holds other files"):
+            files.claim(tmp_path, {"seed": 0}, overwrite=overwrite)
+    with pytest.raises(UserError, match="is a file"):
+        files.claim(tmp_path / "thesis.tex", {"seed": 0}, overwrite=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_unwritable_and_damaged_are_named(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_bytes", refuse)
+        with pytest.raises(UserError, match="cannot be written: Permission denied"):
+            files.claim(tmp_path / "run", {"seed": 0}, overwrite=False)
+    (tmp_path / "config.json").write_text("{half")
+    with pytest.raises(UserError, match="config.json is damaged"):
+        files.claim(tmp_path, {"seed": 0}, overwrite=False)
+
+
+def test_digest_tells_parts_apart():
+    assert files.digest(b"ab", b"c") != files.digest(b"a", b"bc")

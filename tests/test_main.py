@@ -1,0 +1,204 @@
+"""The real entry: python main.py in a process of its own."""
+
+import concurrent.futures
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reno_tf.methods import METHODS
+
+_ROOT = Path(__file__).parents[1]
+_FEW = (
+    "--config.split=validation",
+    "--config.data.validation_per_class=2",
+    "--config.steps.train=2",
+    "--config.steps.swa=2",
+    "--config.steps.swa_period=1",
+    "--config.interval=1",
+    "--config.batch_size=8",
+    "--config.attack.steps=1",
+    "--config.attack.cache=",
+    "--config.curve.factors=(2.0,)",
+)
+
+
+def _start(*arguments, cwd=_ROOT):
+    command = [sys.executable, str(_ROOT / "main.py"), *map(str, arguments)]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _main(*arguments):
+    process = _start(*arguments)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """One short run per method: {method: (exit status, stdout, stderr, workdir)}."""
+    base = tmp_path_factory.mktemp("runs")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        done = pool.map(lambda name: _main(f"--method={name}", f"--workdir={base / name}", *_FEW), METHODS)
+        return {name: (*outcome, base / name) for name, outcome in zip(METHODS, done, strict=True)}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", METHODS)
+def test_each_method_runs_and_writes_everything(runs, name):
+    status, out, err, workdir = runs[name]
+    assert status == 0, err
+    assert name in out and "ASR" in out
+    results = json.loads((workdir / "results.json").read_text())
+    assert results["method"] == name and results["dataset"]["num_train"] == 40
+    for rate in ("clean_accuracy", "adversarial_accuracy", "attack_success_rate", "noise_success_rate"):
+        low, high = results[f"{rate}_ci95"]
+        assert 0 <= low <= results[rate] <= high <= 1
+    assert results["attack"]["epsilon"] == pytest.approx(0.1) and results["attack"]["steps"] == 1
+    history = [json.loads(line) for line in (workdir / "history.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in history] == [1, 2, 3, 4] if METHODS[name].swa else [1, 2]
+    assert {"loss", "cross_entropy", "validation_accuracy"} <= history[0].keys()
+    html = (workdir / "report.html").read_text()
+    assert html.count("data:image/png;base64,") == 3 and "http" not in html.replace("http-equiv", "")
+    for figure in ("training", "examples", "epsilon"):
+        assert (workdir / "figures" / f"{figure}.png").stat().st_size > 5000
+        assert f"figures/{figure}.png" in (workdir / "report.md").read_text()
+    assert (workdir / "export" / f"{name}-digits" / "1" / "saved_model.pb").is_file()
+
+
+@pytest.mark.long
+def test_tensorboard_has_every_term_and_the_images(runs):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    workdir = runs["renofeation"][3]
+    events = EventAccumulator(str(workdir / "tensorboard"), {"tensors": 0}).Reload()
+    tags = set(events.Tags()["tensors"])
+    terms = {"cross_entropy", "weight_decay", "head_decay", "feature_distance", "loss", "accuracy"}
+    assert {f"train/{term}" for term in terms} | {"validation/accuracy"} <= tags
+    assert {"attack/clean", "attack/perturbation", "attack/adversarial"} <= tags
+
+
+@pytest.mark.long
+def test_the_export_needs_tensorflow_alone_and_gives_the_same_logits(runs, tmp_path):
+    import tensorflow as tf
+
+    import reno_tf
+    from reno_tf import data
+
+    workdir = runs["finetune"][3]
+    images = data.load("digits").test.floats()[:5]
+    np.save(tmp_path / "images.npy", images)
+    script = (
+        "import sys, numpy as np, tensorflow as tf\n"
+        "model = tf.saved_model.load(sys.argv[1])\n"
+        "out = model.signatures['serving_default'](images=tf.constant(np.load(sys.argv[2])))\n"
+        "assert not [m for m in sys.modules if m.startswith(('reno_tf', 'tf_keras'))]\n"
+        "np.savez(sys.argv[3], **{k: v.numpy() for k, v in out.items()})\n"
+    )
+    path = workdir / "export" / "finetune-digits" / "1"
+    environment = {key: value for key, value in os.environ.items() if key != "TF_USE_LEGACY_KERAS"}
+    command = [sys.executable, "-c", script, path, tmp_path / "images.npy", tmp_path / "out.npz"]
+    subprocess.run(command, check=True, cwd=tmp_path, env=environment, capture_output=True)
+    served = np.load(tmp_path / "out.npz")
+    # The student as the last checkpoint has it (fine-tuning neither averages nor re-estimates).
+    student = reno_tf.models.build("resnet18_cifar", num_classes=10)
+    checkpoint = tf.train.latest_checkpoint(str(workdir / "checkpoints" / "train"))
+    tf.train.Checkpoint(student=student).restore(checkpoint).expect_partial()
+    logits = student(images, training=False)["logits"]
+    np.testing.assert_allclose(served["logits"], logits, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(served["probabilities"].sum(1), 1, rtol=1e-5)
+    assert (path / "assets.extra" / "class_names.txt").read_text().split() == [str(i) for i in range(10)]
+
+
+@pytest.mark.long
+def test_a_finished_run_is_not_redone_and_another_run_is_refused(runs):
+    workdir = runs["linear"][3]
+    before = {path: path.stat().st_mtime_ns for path in workdir.rglob("*") if path.is_file()}
+    status, out, err = _main("--method=linear", f"--workdir={workdir}", *_FEW)
+    assert status == 0 and "finished already" in out, err
+    status, out, err = _main("--method=finetune", f"--workdir={workdir}", *_FEW)
+    assert status == 2 and "method is linear, not finetune" in err and len(err.splitlines()) == 1
+    del before[workdir / "config.json"]
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+
+
+@pytest.mark.long
+def test_killed_in_either_phase_a_run_resumes_to_the_same_bits(tmp_path):
+    few = [argument for argument in _FEW if not argument.startswith(("--config.steps", "--config.interval"))]
+    few += ["--config.steps.train=24", "--config.steps.swa=16", "--config.steps.swa_period=3", "--config.interval=4"]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+
+    def kill_after(step):
+        process = _start(f"--workdir={broken}", *few)
+        deadline = time.monotonic() + 200
+        while time.monotonic() < deadline and process.poll() is None:
+            rows = (broken / "history.jsonl").read_text().splitlines() if (broken / "history.jsonl").exists() else []
+            if rows and json.loads(rows[-1])["step"] >= step:
+                break
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (broken / "results.json").exists()
+        return json.loads((broken / "history.jsonl").read_text().splitlines()[-1])["step"]
+
+    assert 4 <= kill_after(4) < 24  # in the first phase
+    assert 28 <= kill_after(28) < 40  # in the averaging phase
+    for workdir in (broken, whole):
+        status, _, err = _main(f"--workdir={workdir}", *few)
+        assert status == 0, err
+
+    def outcome(workdir):
+        results = json.loads((workdir / "results.json").read_text())
+        del results["seconds"]
+        rows = [json.loads(line) for line in (workdir / "history.jsonl").read_text().splitlines()]
+        history = [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+        exported = workdir / "export" / "renofeation-digits" / "1" / "variables"
+        return results, history, (exported / "variables.data-00000-of-00001").read_bytes()
+
+    assert outcome(broken) == outcome(whole)
+
+
+# argument: what the line names
+_MISTAKES = {
+    "--method=finetun": "unknown method 'finetun'; choose one of: delta, delta_adversarial, delta_r, finetune, l2sp",
+    "--config=configs/none.py": "configs/none.py",
+    "--config.optimiser.momentum=0": "the keys are anchor_weight, attack.batch_size",
+    "--config.optimizer.lr=1": "optimizer.learning_rate",
+    "--config.attack.steps=many": "config.attack.steps=many",
+    "--config.attack.epsilon=-0.1": "config.attack.epsilon must be at least 0, not -0.1",
+    "--config.model.weights=none.safetensors": "no weights file none.safetensors",
+    "--overwrit": "overwrit",
+    "overwrite": "unexpected argument 'overwrite'",
+    "--workdir=/proc/run": "/proc/run cannot be written",
+}
+
+
+@pytest.mark.long
+def test_each_mistake_gets_one_line_and_leaves_nothing(tmp_path):
+    def attempt(mistake):
+        # From the repository's folder: the config is found there. Nothing may be written anywhere.
+        workdir = [] if mistake.startswith("--workdir") else [f"--workdir={tmp_path / 'run'}"]
+        return mistake, _main(*workdir, mistake)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(attempt, _MISTAKES))
+    for mistake, (status, out, err) in outcomes:
+        assert status == 2, (mistake, out, err)
+        assert len(err.splitlines()) == 1 and err.startswith("main.py: "), (mistake, err)
+        assert _MISTAKES[mistake] in err, (mistake, err)
+        assert not out, (mistake, out)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_short_run_on_this_python(tmp_path):
+    status, out, err = _main(f"--workdir={tmp_path / 'run'}", *_FEW)
+    assert status == 0, err
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["method"] == "renofeation"
+    assert (results["versions"]["tensorflow-addons"] is None) == (sys.version_info >= (3, 12))

@@ -1,0 +1,113 @@
+"""The one training step."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import tiny
+
+import reno_tf
+from reno_tf import methods, models, optimizers
+from reno_tf.errors import UserError
+from reno_tf.methods import METHODS
+
+
+def _transfer(name, *, lr=0.05, seed=0, dropout=0.0, **coefficients):
+    student = tiny(num_classes=3, seed=2, dropout=dropout)
+    model = reno_tf.Transfer(student, tiny(seed=1), METHODS[name](**coefficients), seed=seed)
+    model.compile(optimizer=optimizers.SGD(lr, 0.9))
+    return model
+
+
+def _data(images, labels):
+    return tf.data.Dataset.from_tensor_slices((images, labels)).batch(6).repeat()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_fit_with_every_method(name, images, labels, tmp_path):
+    student, teacher = tiny(num_classes=3, seed=2), tiny(seed=1)
+    frozen = [w.numpy() for w in teacher.weights]
+    model = reno_tf.Transfer(student, teacher, METHODS[name]())
+    start = {n: w.numpy() for n, w in models.named_weights(student).items()}
+    model.compile(optimizer=optimizers.SGD(0.01, 0.9))
+    history = model.fit(_data(images, labels), steps_per_epoch=2, epochs=2, verbose=0).history
+
+    # The teacher is bit-identical, unlisted and unsaved.
+    for before, weight in zip(frozen, teacher.weights, strict=True):
+        np.testing.assert_array_equal(before, weight)
+    assert not {id(w) for w in teacher.weights} & {id(w) for w in model.variables}
+    assert len(model.student.variables) == len(student.variables)
+    names = [name for name, _ in tf.train.list_variables(tf.train.Checkpoint(model=model).save(str(tmp_path / "c")))]
+    assert sum("student" in name and "moving_variance" in name for name in names) == 20
+    assert not any("teacher" in name for name in names)
+
+    # Each term is its own metric, and they add up to the loss.
+    terms = set(history) - {"loss", "accuracy"}
+    assert {"cross_entropy", "weight_decay", "head_decay"} <= terms
+    np.testing.assert_allclose(history["loss"], np.sum([history[term] for term in terms], axis=0), rtol=1e-5)
+
+    changed = {n for n, w in models.named_weights(student).items() if (w.numpy() != start[n]).any()}
+    head = {"head/kernel", "head/bias"}
+    assert changed == head if METHODS[name].trains == "head" else changed > head
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_start(name, images):
+    student, teacher = tiny(num_classes=3, seed=2), tiny(seed=1)
+    own = student(images)["penultimate"].numpy()
+    reno_tf.Transfer(student, teacher, METHODS[name]())
+    expected = teacher(images)["penultimate"] if METHODS[name].start == "teacher" else own
+    np.testing.assert_array_equal(student(images)["penultimate"], expected)
+
+
+def test_one_step_of_delta_against_a_hand_written_step(images, labels):
+    model = _transfer("delta", feature_weight=0.7, weight_decay=0.01, head_decay=0.02, lr=0.1)
+    teacher, twin = tiny(seed=1), tiny(num_classes=3, seed=2)
+    models.copy_backbone(teacher, twin)
+    with tf.GradientTape() as tape:
+        ours, theirs = twin(images, training=True), teacher(images, training=False)
+        loss = tf.reduce_mean(tf.keras.losses.sparse_categorical_crossentropy(labels, ours["logits"], from_logits=True))
+        loss += 0.7 * sum(tf.reduce_mean((ours[s] - theirs[s]) ** 2) for s in models.stage_names(twin))
+    gradients = tape.gradient(loss, twin.trainable_variables)
+    for weight, gradient in zip(twin.trainable_variables, gradients, strict=True):
+        decay = 0.01 + (0.02 if "head" in weight.name else 0)
+        weight.assign_sub(0.1 * (gradient + decay * weight))  # the first step has no momentum yet
+    model.fit(_data(images, labels), steps_per_epoch=1, verbose=0)
+    for weight, expected in zip(model.student.weights, twin.weights, strict=True):
+        np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-6, err_msg=weight.name)
+
+
+def test_linear_leaves_the_backbones_statistics_alone(images, labels):
+    model = _transfer("linear")
+    model.fit(_data(images, labels), steps_per_epoch=3, verbose=0)
+    backbone, teacher = models.named_weights(model.student, head=False), models.named_weights(tiny(seed=1))
+    for name, weight in backbone.items():
+        np.testing.assert_array_equal(weight, teacher[name])
+
+
+def test_dropout_follows_seed_and_step(images, labels):
+    def weights_after(steps, seed):
+        model = _transfer("renofeation", seed=seed, dropout=0.5)
+        model.fit(_data(images, labels), steps_per_epoch=steps, verbose=0)
+        assert int(model.step) == steps
+        return model.student.get_weights()[0]
+
+    np.testing.assert_array_equal(weights_after(2, 0), weights_after(2, 0))
+    assert (weights_after(2, 0) != weights_after(2, 1)).any()
+
+
+def test_evaluate_and_predict_are_kerass(images, labels):
+    model = _transfer("finetune")
+    result = model.evaluate(images, labels, verbose=0, return_dict=True)
+    predicted = model.predict(images, verbose=0)
+    assert predicted.shape == (6, 3)
+    assert result["accuracy"] == pytest.approx(np.mean(predicted.argmax(1) == labels))
+
+
+def test_misfits_are_named(images):
+    with pytest.raises(UserError, match="no linear head"):
+        reno_tf.Transfer(tiny(), tiny(), methods.Finetune())
+    with pytest.raises(UserError, match="delta needs a teacher"):
+        reno_tf.Transfer(tiny(num_classes=3), None, methods.Delta())
+    with pytest.raises(UserError, match="needs a student of the teacher's backbone"):
+        reno_tf.Transfer(tiny(num_classes=3), reno_tf.models.build("resnet18_cifar"), methods.Delta())
+    reno_tf.Transfer(tiny(num_classes=3), None, methods.Retraining())
