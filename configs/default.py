@@ -19,7 +19,7 @@ def get_config() -> ConfigDict:
     config.data = ConfigDict()
     config.data.name = "digits"  # a key of reno_tf.data.DATASETS
     config.data.shots = 4  # training images per class; 0 takes all
-    config.data.validation_per_class = 20  # held out of the training split, for every choice of a number
+    config.data.validation_per_class = 40  # held out of the training split, for every choice of a number
     config.data.dir = placeholder(str)  # where tensorflow-datasets keeps what it built; None: its default
 
     config.model = ConfigDict()
