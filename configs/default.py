@@ -52,7 +52,7 @@ def get_config() -> ConfigDict:
     config.recipes = ConfigDict()
     config.recipes.teacher = ConfigDict(  # methods that start from the teacher's weights
         {
-            "learning_rate": 0.01,  # paper: tuned in {0.01, 0.005}
+            "learning_rate": 0.005,  # paper: tuned in {0.01, 0.005}
             "momentum": 0.9,  # paper: tuned in {0, 0.9}
             "weight_decay": 1e-4,  # paper: tuned in {0, 1e-4}
             "feature_weight": 0.5,  # paper: tuned per data set, 0.1 to 10
@@ -60,7 +60,7 @@ def get_config() -> ConfigDict:
             "train": 600,  # paper: 30 000
             "swa": 200,
             "swa_period": 25,
-            "swa_learning_rate": 0.005,
+            "swa_learning_rate": 0.0025,
         }
     )
     config.recipes.random = ConfigDict(  # methods that start from random weights
@@ -68,10 +68,10 @@ def get_config() -> ConfigDict:
             "learning_rate": 0.01,  # paper: 0.01
             "momentum": 0.9,  # paper: 0.9
             "weight_decay": 5e-3,  # paper: 5e-3
-            "feature_weight": 5.0,  # paper's code: 5 (birds: 1)
+            "feature_weight": 0.5,  # paper's code: 5 (birds: 1)
             "anchor_weight": 0.0,  # no random start is anchored
-            "train": 1500,  # paper: 90 000
-            "swa": 500,  # paper: 30 000
+            "train": 600,  # paper: 90 000
+            "swa": 200,  # paper: 30 000
             "swa_period": 25,  # paper: 500
             "swa_learning_rate": 0.005,  # paper: half the learning rate
         }
@@ -105,9 +105,9 @@ def get_config() -> ConfigDict:
     config.pretrain = ConfigDict()  # --mode=pretrain
     config.pretrain.data = "glyphs"
     config.pretrain.validation_per_class = 10
-    config.pretrain.steps = 6000
+    config.pretrain.steps = 3000
     config.pretrain.batch_size = 64
     config.pretrain.interval = 500
     config.pretrain.learning_rate = 0.05
-    config.pretrain.weight_decay = 5e-4
+    config.pretrain.weight_decay = 5e-5
     return config

@@ -1,5 +1,8 @@
 """The embedded data sets and the order of their batches."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -110,3 +113,12 @@ def test_eval_batches_are_the_split_in_order():
     split = _numbered(10)
     labels = np.concatenate([labels.numpy() for _, labels in data.eval_batches(split, batch_size=4)])
     np.testing.assert_array_equal(labels, np.arange(10))
+
+
+def test_two_processes_may_build_the_same_data_set_at_once(tmp_path):
+    script = "import sys; from reno_tf import data; print(len(data.load('digits', data_dir=sys.argv[1]).train))"
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in both:
+        out, err = process.communicate(timeout=200)
+        assert process.returncode == 0 and out.strip() == "597", err

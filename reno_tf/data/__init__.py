@@ -2,10 +2,11 @@
 
 import contextlib
 import io
+from pathlib import Path
 
+import filelock
 import numpy as np
 import tensorflow_datasets as tfds
-from absl import logging
 
 from reno_tf.data.base import Dataset, Split, draw
 from reno_tf.data.digits import HandwrittenDigits
@@ -28,8 +29,9 @@ def load(
       validation_per_class: images held out of the training split.
       data_dir: where tensorflow-datasets keeps what it built; its own default if None.
     """
-    builder = DATASETS[choose("data set", name, DATASETS)](data_dir=data_dir)
-    _prepare(builder)
+    make = DATASETS[choose("data set", name, DATASETS)]
+    _prepare(make(data_dir=data_dir))
+    builder = make(data_dir=data_dir)
     train, test = (_read(builder, split) for split in ("train", "test"))
     train, validation = draw(train, shots=shots, validation_per_class=validation_per_class, seed=seed)
     return Dataset(name, builder.info.features["label"].names, train, validation, test)
@@ -38,10 +40,12 @@ def load(
 def _prepare(builder):
     if builder.data_path.exists():
         return
-    logging.info("preparing data set %s in %s (once)", builder.name, builder.data_path)
+    folder = Path(builder.data_path).parent
+    folder.mkdir(parents=True, exist_ok=True)
     tfds.disable_progress_bar()
-    with contextlib.redirect_stdout(io.StringIO()):  # It speaks of downloads, and there is none.
-        builder.download_and_prepare()
+    # Two processes that build the same data set would take each other's temporary files away.
+    with filelock.FileLock(folder / ".lock"), contextlib.redirect_stdout(io.StringIO()):  # It talks of downloads.
+        builder.download_and_prepare()  # Returns at once if another process was first.
 
 
 def _read(builder, split):

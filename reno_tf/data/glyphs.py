@@ -66,7 +66,7 @@ def render(character: str, generator: np.random.Generator) -> np.ndarray:
     mask = np.asarray(mask.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BOX), np.float64)[..., None] / 255
     ink, paper = _colours(generator)
     image = ink * mask + paper * (1 - mask)
-    image += generator.uniform(0, 0.06) * generator.standard_normal(image.shape)
+    image += generator.uniform(0, 0.02) * generator.standard_normal(image.shape)
     return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
