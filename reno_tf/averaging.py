@@ -46,9 +46,8 @@ class SWA(tf_keras.optimizers.legacy.Optimizer):
         self._optimizer._prepare_local(var_device, var_dtype, apply_state)
 
     def _resource_apply_dense(self, grad, var, apply_state=None):
-        update = self._optimizer._resource_apply_dense(grad, var, apply_state)
-        with tf.control_dependencies([update] if isinstance(update, (tf.Tensor, tf.Operation)) else []):
-            return self._take_snapshot(var)
+        self._optimizer._resource_apply_dense(grad, var, apply_state)
+        return self._take_snapshot(var)  # A tf.function keeps the order of what touches one variable.
 
     def _resource_apply_sparse(self, grad, var, indices, apply_state=None):
         self._optimizer._resource_apply_sparse(grad, var, indices, apply_state)

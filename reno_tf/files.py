@@ -57,6 +57,7 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     Raises:
       UserError: another run lives there, the folder holds something else, or it cannot be written.
     """
+    config = json.loads(json.dumps(config))  # As it will be read back: tuples are lists.
     if workdir.exists() and not workdir.is_dir():
         raise UserError(f"workdir {workdir} is a file, not a folder")
     known = read_json(workdir / "config.json")

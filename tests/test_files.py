@@ -29,10 +29,11 @@ def test_not_a_number_is_not_json(tmp_path):
 
 def test_claim_knows_its_run_and_names_another(tmp_path):
     run = tmp_path / "run"
-    files.claim(run, {"seed": 0, "attack": {"steps": 40}}, overwrite=False)
-    files.claim(run, {"seed": 0, "attack": {"steps": 40}}, overwrite=False)
+    config = {"seed": 0, "attack": {"steps": 40}, "factors": (1, 2)}
+    files.claim(run, config, overwrite=False)
+    files.claim(run, config, overwrite=False)
     with pytest.raises(UserError, match="another run .attack.steps is 40, not 20, seed is 0, not 1.; .*--overwrite"):
-        files.claim(run, {"seed": 1, "attack": {"steps": 20}}, overwrite=False)
+        files.claim(run, {**config, "seed": 1, "attack": {"steps": 20}}, overwrite=False)
     (run / "results.json").write_text("{}")
     files.claim(run, {"seed": 1}, overwrite=True)
     assert [p.name for p in run.iterdir()] == ["config.json"] and files.read_json(run / "config.json") == {"seed": 1}

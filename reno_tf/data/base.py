@@ -35,6 +35,11 @@ class Dataset:
     validation: Split
     test: Split
 
+    def facts(self) -> dict:
+        """Name and sizes, for results.json."""
+        sizes = {f"num_{split}": len(getattr(self, split)) for split in ("train", "validation", "test")}
+        return {"name": self.name, "num_classes": len(self.class_names), **sizes}
+
 
 def draw(split: Split, *, shots: int, validation_per_class: int, seed: int) -> tuple[Split, Split]:
     """Draws `shots` training and `validation_per_class` validation images of each class.

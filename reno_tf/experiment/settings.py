@@ -98,6 +98,15 @@ def interval_of(config, key: str) -> int:
     return interval
 
 
+def draw(config) -> dict:
+    """Which images of the data set are used; arguments of `reno_tf.data.load`."""
+    return {
+        "shots": config.data.shots,
+        "validation_per_class": config.data.validation_per_class,
+        "data_dir": config.data.dir,
+    }
+
+
 def build_method(config):
     """The method's dataclass with the config's coefficients."""
     method = METHODS[config.method]

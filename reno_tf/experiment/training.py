@@ -1,0 +1,48 @@
+"""The training phases of a run."""
+
+import functools
+from pathlib import Path
+
+from reno_tf import attacks, data, optimizers, phases, swa
+from reno_tf.experiment import settings
+from reno_tf.trainer import Transfer
+
+
+def train(model: Transfer, dataset, config, workdir: Path) -> None:
+    """The method's phase under cosine decay; then, if it averages, a second one at a constant rate."""
+
+    def batches_from(step):
+        return data.train_batches(
+            dataset.train, batch_size=config.batch_size, seed=config.seed, start_step=step, augment=data.random_affine
+        )
+
+    fit = functools.partial(
+        phases.fit,
+        model,
+        batches_from=batches_from,
+        workdir=workdir,
+        validation=data.eval_batches(dataset.validation, batch_size=100) if len(dataset.validation) else None,
+        jit_compile=attacks.resolve_jit("auto"),
+    )
+    steps, optimizer = config.steps, config.optimizer
+    schedule = optimizers.cosine(optimizer.learning_rate, steps.train)
+    first = phases.Phase(name="train", optimizer=optimizers.SGD(schedule, optimizer.momentum), steps=steps.train)
+    fit(first, interval=settings.interval_of(config, "train"))
+    if config.swa:
+        _average(model, fit, batches_from, config, one_pass=data.batches_per_pass(dataset.train, config.batch_size))
+
+
+def _average(model, fit, batches_from, config, *, one_pass: int):
+    steps, optimizer = config.steps, config.optimizer
+    constant = optimizers.SGD(optimizer.swa_learning_rate, optimizer.momentum)  # Fresh momentum.
+    averaging = swa.wrap(constant, period=steps.swa_period)
+    second = phases.Phase(name="swa", optimizer=averaging, steps=steps.swa, first_step=steps.train)
+    fit(second, interval=settings.interval_of(config, "swa"))
+    swa.assign_averages(averaging, model.student.trainable_variables, period=steps.swa_period)
+
+    def forward(images):
+        model.step.assign_add(1)  # The next dropout mask.
+        model.student(images, training=True)
+
+    batches = batches_from(steps.train + steps.swa).take(one_pass)
+    swa.reestimate_batch_norm(model.student, batches.map(lambda images, labels: images), forward)
