@@ -30,7 +30,7 @@ def initialize(model: tf_keras.Model, seed: int) -> None:
     (seed, its name), whatever else the model holds.
     """
     for layer in model.layers:
-        fan_in = math.prod(layer.kernel.shape[:-1]) if hasattr(layer, "kernel") else None
+        fan_in = _fan_in(layer)
         for weight in layer.weights:
             name = weight.name.removesuffix(":0")
             if fan_in is None:
@@ -39,6 +39,13 @@ def initialize(model: tf_keras.Model, seed: int) -> None:
                 generator = np.random.default_rng([seed, binascii.crc32(name.encode())])
                 value = generator.uniform(-1, 1, weight.shape) / math.sqrt(fan_in)
             weight.assign(value.astype(np.float32))
+
+
+def _fan_in(layer):
+    """How many inputs one output of a convolution or linear layer sums over; None for other layers."""
+    if isinstance(layer, tf_keras.layers.DepthwiseConv2D):
+        return math.prod(layer.depthwise_kernel.shape[:2])
+    return math.prod(layer.kernel.shape[:-1]) if hasattr(layer, "kernel") else None
 
 
 def copy_backbone(source: tf_keras.Model, target: tf_keras.Model) -> None:
