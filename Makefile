@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= $(shell tools/find-python)
 BIN = $(VENV)/bin
 
-.PHONY: run test test-short lint compare clean
+.PHONY: run test test-short parity lint compare clean
 
 run: $(VENV)/installed
 	$(BIN)/python main.py --method=renofeation
@@ -14,6 +14,12 @@ test: $(VENV)/installed
 # The tests that need no training run of main.py, and one short run.
 test-short: $(VENV)/installed
 	$(BIN)/python -m pytest -m "not long"
+
+# The networks, a training step and the attack beside PyTorch's. Writes the files of tests/golden that are missing.
+# pip takes PyTorch's CPU build if PIP_EXTRA_INDEX_URL names PyTorch's index of those.
+parity: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch]'
+	$(BIN)/python -m pytest tests/parity/live.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -6,8 +6,9 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 flags.DEFINE_string("method", "renofeation", "Transfer method: a key of reno_tf.methods.METHODS.")
-flags.DEFINE_string("mode", "run", "What to do: run, pretrain or compare.")
+flags.DEFINE_string("mode", "run", "What to do: run, pretrain, compare or import_weights.")
 flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<method>-<data>-<seed>.")
+flags.DEFINE_string("file", None, "Weights file to import: .pth or .safetensors.")
 flags.DEFINE_bool("overwrite", False, "Delete the run in the workdir and start anew.")
 
 
@@ -25,6 +26,7 @@ def main(argv):
             method=options.method,
             workdir=options.workdir,
             overwrite=options.overwrite,
+            file=options.file,
             command=" ".join(["python", *sys.argv]),
         )
     except (UserError, OSError) as error:

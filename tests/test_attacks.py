@@ -41,6 +41,13 @@ def test_ball_and_range_are_never_left(preset, images):
         assert (np.abs(attack.noise(images) - centre) <= attack.epsilon + 1e-6).all()
 
 
+def test_the_valid_range_wins_over_the_ball():
+    # As the reference's last step has it: white, (1 - 0.406) / 0.225 = 2.64 in blue, becomes 2.2.
+    images = np.ones((1, 4, 4, 3), np.float32)
+    attack = PGD(lambda x: tf.reduce_sum(x, axis=[1, 2, 3]), epsilon=0.02, step_size=0.01, steps=3, high=0.9)
+    np.testing.assert_allclose(attack(images), 0.9 * images)
+
+
 def test_reference_preset_counts_in_normalised_space(images):
     attack = attacks.reference(tiny())  # mean 0.5, std 0.25
     np.testing.assert_allclose(attack.epsilon, [0.025] * 3, rtol=1e-6)

@@ -53,7 +53,7 @@ def test_nothing_is_left_open():
     [
         ({"attack__preset": "pixels"}, "unknown attack preset 'pixels'; choose one of: paper, pixel, reference"),
         ({"data__name": "cats"}, "unknown data set 'cats'; choose one of: digits, glyphs"),
-        ({"model__backbone": "vgg"}, "unknown backbone 'vgg'; choose one of: resnet18_cifar"),
+        ({"model__backbone": "vgg"}, "unknown backbone 'vgg'; choose one of: .*resnet18_cifar"),
         ({"model__tap": "between"}, "choose one of: after_dropout, before_dropout"),
         ({"split": "train"}, "unknown config.split 'train'; choose one of: test, validation"),
         ({"split": "validation", "data__validation_per_class": 0}, "needs config.data.validation_per_class"),

@@ -19,7 +19,8 @@ def descend(loss, images, start, *, epsilon, step_size, steps, low, high):
       start: where the descent begins, same shape.
       epsilon, step_size, low, high: scalars or one value per channel, in [0, 1] pixels.
     """
-    lowest, highest = tf.maximum(images - epsilon, low), tf.minimum(images + epsilon, high)
+    # Where an image itself leaves the valid range by more than epsilon, the range wins.
+    lowest, highest = (tf.clip_by_value(edge, low, high) for edge in (images - epsilon, images + epsilon))
 
     def step(number, x):
         # Only the input gets a gradient: no weight gradient is ever computed.

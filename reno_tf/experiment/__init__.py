@@ -1,16 +1,21 @@
 """The composition root: the only package that reads the config object."""
 
-from reno_tf.errors import choose
+from reno_tf.errors import UserError, choose
 from reno_tf.experiment.compare import compare
+from reno_tf.experiment.import_weights import import_weights
 from reno_tf.experiment.pretrain import pretrain
 from reno_tf.experiment.run import run
 
-MODES = {"run": run, "pretrain": pretrain, "compare": compare}
+MODES = {"run": run, "pretrain": pretrain, "compare": compare, "import_weights": import_weights}
 
 
-def start(mode: str, config, **options) -> None:
+def start(mode: str, config, *, file: str | None = None, **options) -> None:
     """Does what `python main.py --mode=...` promises; `options`: method, workdir, overwrite, command.
 
-    Raises UserError on a user's mistake.
+    `file` is what import_weights imports. Raises UserError on a user's mistake.
     """
-    MODES[choose("mode", mode, MODES)](config, **options)
+    if choose("mode", mode, MODES) == "import_weights":
+        options["file"] = file
+    elif file is not None:
+        raise UserError(f"--file goes with --mode=import_weights, not with --mode={mode}")
+    MODES[mode](config, **options)

@@ -1,68 +1,108 @@
-"""ResNets of basic blocks (He et al., 2016, CIFAR form: section 4.2 with ImageNet's four stages)."""
+"""ResNets (He et al., 2016) as torchvision builds them: v1.5, the stride in a bottleneck's 3x3."""
+
+import functools
 
 import tf_keras
 from tf_keras import layers
 
+from reno_tf.models.layers import IMAGENET, conv_norm, normalize
 from reno_tf.models.taps import Stages, tapped_model
 
-# BatchNorm as in torchvision: epsilon 1e-5, and 0.9 of the moving statistics kept at each step.
-_BATCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}
 
-
-def resnet18_cifar(*, num_classes=None, dropout=0.0, tap="before_dropout", image_size=None, width=16):
-    """ResNet-18 for small images: 3x3 stem of stride 1, no max-pool, `width` channels in stage 1.
+def resnet(
+    *,
+    name,
+    block,
+    depths,
+    stem,
+    mean,
+    std,
+    width=64,
+    num_classes=None,
+    dropout=0.0,
+    tap="before_dropout",
+    image_size=None,
+):
+    """Any ResNet: a stem, then four stages that halve the resolution from the second on.
 
     Args:
+      name: the model's.
+      block: `basic_block` or `bottleneck`. depths: blocks per stage.
+      stem: `imagenet_stem` (quarters the resolution) or `cifar_stem` (keeps it).
+      mean, std: of the normalisation, per channel of images in [0, 1].
+      width: channels of the stem; each stage after the first doubles them.
       num_classes: size of the linear head; None builds the backbone alone.
       dropout, tap: see `reno_tf.models.taps.Stages`.
       image_size: side of the square input in pixels; None accepts any size.
-      width: channels of the first stage; each further stage doubles them.
 
     Returns:
-      Images [B, H, W, 3] in [0, 1] -> {"stage1": [B, H, W, width], "stage2": [B, H/2, W/2,
-      2 width], "stage3", "stage4", "penultimate": [B, 8 width][, "logits": [B, num_classes]]}.
+      Images [B, H, W, 3] in [0, 1] -> {"stage1": [B, h, w, c], "stage2": [B, h/2, w/2, 2 c],
+      "stage3", "stage4", "penultimate": [B, 8 c][, "logits": [B, num_classes]]}; c is `width` for
+      basic blocks and 4 `width` for bottlenecks, and sizes are rounded up.
     """
     images = tf_keras.Input([image_size, image_size, 3], name="images")
-    x = normalize(images, mean=[0.5, 0.5, 0.5], std=[0.25, 0.25, 0.25])
-    x = _conv_norm(x, width, 3, 1, "stem")
-    x = layers.ReLU(name="stem_relu")(x)
+    x = stem(normalize(images, mean=mean, std=std), width)
     stages = Stages(dropout, tap)
-    for stage, blocks in enumerate((2, 2, 2, 2)):
-        for block in range(blocks):
-            stride = 2 if stage > 0 and block == 0 else 1
-            x = _basic_block(x, width * 2**stage, stride, f"stage{stage + 1}_block{block + 1}")
+    for stage, blocks in enumerate(depths):
+        for number in range(blocks):
+            stride = 2 if stage > 0 and number == 0 else 1
+            x = block(x, width * 2**stage, stride, f"stage{stage + 1}_block{number + 1}")
         x = stages(x)
-    return tapped_model(images, stages, x, num_classes, "resnet18_cifar")
+    return tapped_model(images, stages, x, num_classes, name)
 
 
-def normalize(images, *, mean, std):
-    """(images - mean) / std per channel, as a layer named "normalize"."""
-    scale = [1 / s for s in std]
-    offset = [-m / s for m, s in zip(mean, std, strict=True)]
-    return layers.Rescaling(scale, offset, name="normalize")(images)
+def imagenet_stem(x, width):
+    """7x7 convolution and 3x3 max-pool, both of stride 2."""
+    x = layers.ReLU(name="stem_relu")(conv_norm(x, width, 7, 2, "stem"))
+    # Nothing is below 0 after a ReLU, so padding with 0 is torch's padding with -inf.
+    x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
+    return layers.MaxPooling2D(3, 2, name="stem_pool")(x)
 
 
-def normalization(model):
-    """The (mean, std) per channel that the model's own normalisation uses."""
-    layer = model.get_layer("normalize")
-    return [-o / s for o, s in zip(layer.offset, layer.scale, strict=True)], [1 / s for s in layer.scale]
+def cifar_stem(x, width):
+    """3x3 convolution of stride 1 (section 4.2), for small images."""
+    return layers.ReLU(name="stem_relu")(conv_norm(x, width, 3, 1, "stem"))
 
 
-def _basic_block(x, channels, stride, name):
-    shortcut = x
-    if stride != 1 or x.shape[-1] != channels:
-        shortcut = _conv_norm(x, channels, 1, stride, f"{name}_shortcut")
-    x = _conv_norm(x, channels, 3, stride, f"{name}_1")
-    x = layers.ReLU(name=f"{name}_1_relu")(x)
-    x = _conv_norm(x, channels, 3, 1, f"{name}_2")
+def basic_block(x, channels, stride, name):
+    """Two 3x3 convolutions beside the shortcut."""
+    return _residual(x, [(channels, 3, stride), (channels, 3, 1)], stride, name)
+
+
+def bottleneck(x, channels, stride, name):
+    """1x1, 3x3 (which has the stride) and 1x1 to four times the channels, beside the shortcut."""
+    return _residual(x, [(channels, 1, 1), (channels, 3, stride), (4 * channels, 1, 1)], stride, name)
+
+
+def _residual(x, convolutions, stride, name):
+    shortcut, out_channels = x, convolutions[-1][0]
+    if stride != 1 or x.shape[-1] != out_channels:
+        shortcut = conv_norm(x, out_channels, 1, stride, f"{name}_shortcut")
+    for number, convolution in enumerate(convolutions, 1):
+        x = conv_norm(x, *convolution, f"{name}_{number}")
+        if number < len(convolutions):
+            x = layers.ReLU(name=f"{name}_{number}_relu")(x)
     x = layers.Add(name=f"{name}_add")([shortcut, x])
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _conv_norm(x, channels, kernel, stride, name):
-    # Keras's "same" pads (0, 1) at stride 2; torch pads (1, 1): pad by hand, then convolve "valid".
-    if kernel > 1 and stride > 1:
-        x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
-    padding = "valid" if kernel > 1 and stride > 1 else "same"
-    x = layers.Conv2D(channels, kernel, stride, padding, use_bias=False, name=f"{name}_conv")(x)
-    return layers.BatchNormalization(name=f"{name}_bn", **_BATCH_NORM)(x)
+def _imagenet(name, block, depths):
+    return functools.partial(resnet, name=name, block=block, depths=depths, stem=imagenet_stem, **IMAGENET)
+
+
+RESNETS = {
+    "resnet18_cifar": functools.partial(
+        resnet,
+        name="resnet18_cifar",
+        block=basic_block,
+        depths=(2, 2, 2, 2),
+        stem=cifar_stem,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
+        width=16,
+    ),
+    "resnet18": _imagenet("resnet18", basic_block, (2, 2, 2, 2)),
+    "resnet34": _imagenet("resnet34", basic_block, (3, 4, 6, 3)),
+    "resnet50": _imagenet("resnet50", bottleneck, (3, 4, 6, 3)),
+    "resnet101": _imagenet("resnet101", bottleneck, (3, 4, 23, 3)),
+}

@@ -30,7 +30,7 @@ def initialize(model: tf_keras.Model, seed: int) -> None:
     (seed, its name), whatever else the model holds.
     """
     for layer in model.layers:
-        fan_in = math.prod(layer.kernel.shape[:-1]) if hasattr(layer, "kernel") else None
+        fan_in = _fan_in(layer)
         for weight in layer.weights:
             name = weight.name.removesuffix(":0")
             if fan_in is None:
@@ -39,6 +39,13 @@ def initialize(model: tf_keras.Model, seed: int) -> None:
                 generator = np.random.default_rng([seed, binascii.crc32(name.encode())])
                 value = generator.uniform(-1, 1, weight.shape) / math.sqrt(fan_in)
             weight.assign(value.astype(np.float32))
+
+
+def _fan_in(layer):
+    """How many inputs one output of a convolution or linear layer sums over; None for other layers."""
+    if isinstance(layer, tf_keras.layers.DepthwiseConv2D):
+        return math.prod(layer.depthwise_kernel.shape[:2])
+    return math.prod(layer.kernel.shape[:-1]) if hasattr(layer, "kernel") else None
 
 
 def copy_backbone(source: tf_keras.Model, target: tf_keras.Model) -> None:
@@ -70,17 +77,21 @@ def load(model: tf_keras.Model, path: Path, *, head: bool) -> None:
 
 def _assign(model, values, *, head, origin):
     weights = named_weights(model, head=head)
-    for problem, names in (("lacks", weights.keys() - values.keys()), ("has besides", values.keys() - weights.keys())):
-        if names:
-            listed = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
-            raise UserError(f"{origin} does not fit {model.name}: it {problem} {listed}")
-    for name, weight in weights.items():
-        if tuple(weight.shape) != values[name].shape:
-            raise UserError(
-                f"{origin} does not fit {model.name}: {name} is {values[name].shape}, not {tuple(weight.shape)}"
-            )
+    expected = {name: tuple(weight.shape) for name, weight in weights.items()}
+    check_fit(expected, {name: value.shape for name, value in values.items()}, origin, model.name)
     for name, weight in weights.items():
         weight.assign(values[name])
+
+
+def check_fit(expected: dict[str, tuple], found: dict[str, tuple], origin: str, network: str) -> None:
+    """Raises UserError, naming the misfits, unless both hold the same names and shapes."""
+    for problem, names in (("lacks", expected.keys() - found.keys()), ("has besides", found.keys() - expected.keys())):
+        if names:
+            listed = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
+            raise UserError(f"{origin} does not fit {network}: it {problem} {listed}")
+    for name, shape in expected.items():
+        if found[name] != shape:
+            raise UserError(f"{origin} does not fit {network}: {name} is {found[name]}, not {shape}")
 
 
 def sha256(content: bytes) -> str:
@@ -98,14 +109,16 @@ def locate(backbone: str, weights: str) -> tuple[Path, str]:
     """Finds weights given by the manifest's name or as a file.
 
     Returns:
-      (path, SHA-256 of the file). Raises UserError if the name is unknown, the file is missing,
-      or its hash is not the manifest's.
+      (path, SHA-256 of the file). Raises UserError if the name is unknown, the file is missing or
+      was never imported, or its hash is not the manifest's.
     """
     if weights.endswith(".safetensors"):
         path, expected = Path(weights), None
     else:
         known = manifest().get(backbone, {})
         entry = known[choose(f"weights of {backbone}", weights, [*known, "FILE.safetensors"])]
+        if entry["sha256"] is None:
+            raise UserError(f"{backbone} has no weights {weights} yet: get {entry['url']}, then {entry['command']}")
         path, expected = PRETRAINED / entry["file"], entry["sha256"]
     if not path.is_file():
         raise UserError(f"no weights file {path}")

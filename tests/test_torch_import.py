@@ -1,0 +1,174 @@
+"""State dicts in torchvision's names, through --mode=import_weights."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from parity.states import random_state
+
+from configs.default import get_config
+from reno_tf import experiment, models
+from reno_tf.errors import UserError
+from reno_tf.models import torch_import, weights
+
+
+@pytest.fixture
+def pretrained(monkeypatch, tmp_path):
+    """An empty pretrained/ of the test's own."""
+    monkeypatch.setattr(weights, "PRETRAINED", tmp_path / "pretrained")
+    return tmp_path / "pretrained"
+
+
+@pytest.fixture(scope="module")
+def state():
+    """Of a ResNet-18 with 3 classes."""
+    return random_state(torch_import.state_shapes(models.build("resnet18", num_classes=3)))
+
+
+def _import(file, backbone="resnet18", mode="import_weights"):
+    config = get_config()
+    config.model.backbone = backbone
+    file = None if file is None else str(file)
+    experiment.start(mode, config, method="", workdir=None, overwrite=False, command="", file=file)
+
+
+def _write(path, state):
+    path.write_bytes(safetensors.numpy.save(state))
+    return path
+
+
+# What torchvision's own state dicts hold, without the counters num_batches_tracked.
+@pytest.mark.parametrize(
+    ("backbone", "count", "shapes"),
+    [
+        ("resnet18", 102, {"conv1.weight": (64, 3, 7, 7), "layer2.0.downsample.1.running_var": (128,)}),
+        ("resnet34", 182, {"layer3.5.conv2.weight": (256, 256, 3, 3), "fc.weight": (1000, 512)}),
+        ("resnet50", 267, {"layer1.0.downsample.0.weight": (256, 64, 1, 1), "layer4.2.bn3.bias": (2048,)}),
+        ("resnet101", 522, {"layer3.22.conv2.weight": (256, 256, 3, 3), "fc.bias": (1000,)}),
+        (
+            "mobilenet_v2",
+            262,
+            {
+                "features.0.0.weight": (32, 3, 3, 3),
+                "features.1.conv.0.0.weight": (32, 1, 3, 3),
+                "features.1.conv.2.running_mean": (16,),
+                "features.2.conv.1.1.weight": (96,),
+                "features.17.conv.2.weight": (320, 960, 1, 1),
+                "features.17.conv.3.bias": (320,),
+                "features.18.1.running_var": (1280,),
+                "classifier.1.weight": (1000, 1280),
+            },
+        ),
+    ],
+)
+def test_keys_and_shapes_are_torchvisions(backbone, count, shapes):
+    found = torch_import.state_shapes(models.build(backbone, num_classes=1000))
+    assert len(found) == count
+    assert {key: found.get(key) for key in shapes} == shapes
+
+
+def test_an_import_gives_weights_by_name(pretrained, tmp_path, state, capsys):
+    _import(_write(tmp_path / "mine.safetensors", {**state, "bn1.num_batches_tracked": np.array(7)}))
+    assert "recorded now" in capsys.readouterr().out
+    entry = json.loads((pretrained / "manifest.json").read_text())["resnet18"]["mine"]
+    assert entry["source_sha256"] == models.sha256((tmp_path / "mine.safetensors").read_bytes())
+    path, digest = models.locate("resnet18", "mine")
+    assert digest == entry["sha256"] == models.sha256(path.read_bytes())
+
+    model = models.build("resnet18", num_classes=3, weights="mine")
+    named = {name: weight.numpy() for name, weight in models.named_weights(model).items()}
+    np.testing.assert_array_equal(
+        named["stage2_block1_1_conv/kernel"][2, 0, 5, 7], state["layer2.0.conv1.weight"][7, 5, 2, 0]
+    )
+    np.testing.assert_array_equal(named["stem_bn/moving_variance"], state["bn1.running_var"])
+    weights.load(model, path, head=True)
+    np.testing.assert_array_equal(models.head_layer(model).kernel, state["fc.weight"].T)
+
+
+def test_a_known_hash_gives_the_manifests_name(pretrained, tmp_path, state, capsys):
+    path = _write(tmp_path / "any.safetensors", state)
+    known = dict(weights.manifest(), resnet18={"imagenet": {"file": "x", "sha256": None, "source_sha256": None}})
+    known["resnet18"]["imagenet"]["source_sha256_starts"] = models.sha256(path.read_bytes())[:8]
+    pretrained.mkdir()
+    (pretrained / "manifest.json").write_text(json.dumps(known))
+    _import(path)
+    assert "weights imagenet of resnet18" in capsys.readouterr().out
+    assert models.locate("resnet18", "imagenet")[0] == pretrained / "resnet18_imagenet.safetensors"
+    _import(path)  # The same file again changes nothing.
+    other = _write(tmp_path / "imagenet.safetensors", {**state, "fc.bias": state["fc.bias"] + 1})
+    with pytest.raises(UserError, match="not the file that the manifest calls imagenet"):
+        _import(other)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.pop("layer1.0.conv1.weight"), "does not fit resnet18: it lacks layer1.0.conv1.weight"),
+        (lambda s: s.pop("fc.weight"), "it lacks fc.weight"),
+        (lambda s: s.update({"layer1.0.bn3.bias": s["bn1.bias"]}), "it has besides layer1.0.bn3.bias"),
+        (lambda s: s.update({"bn1.bias": np.zeros(63, np.float32)}), r"bn1.bias is \(63,\), not \(64,\)"),
+        (lambda s: s.update({"bn1.bias": np.full(64, np.nan, np.float32)}), "bn1.bias has values that are not finite"),
+    ],
+)
+def test_a_misfit_is_named_and_nothing_written(pretrained, tmp_path, state, change, message):
+    changed = dict(state)
+    change(changed)
+    with pytest.raises(UserError, match=message):
+        _import(_write(tmp_path / "x.safetensors", changed))
+    assert not pretrained.exists()
+
+
+def test_a_wrong_file_is_refused(pretrained, tmp_path, state, monkeypatch):
+    path = _write(tmp_path / "x.safetensors", state)
+    altered = tmp_path / "resnet18-f37072fd.pth"
+    altered.write_bytes(b"half a download")
+    (tmp_path / "x.pth").write_bytes(b"PK")
+    (tmp_path / "x.h5").write_bytes(b"HDF")
+    (tmp_path / "y.safetensors").write_bytes(b"x")
+    monkeypatch.setitem(sys.modules, "torch", None)  # As on a machine without it.
+    for file, backbone, message in (
+        (None, "resnet18", "needs --file=FILE"),
+        (tmp_path / "none.pth", "resnet18", "needs --file=FILE"),
+        (path, "resnet18_cifar", "unknown backbone with torchvision's weights 'resnet18_cifar'"),
+        (path, "mobilenet_v2", "does not fit mobilenet_v2: it lacks classifier.1.bias"),
+        (altered, "resnet18", "altered or incomplete: its SHA-256 is .*, its name says f37072fd"),
+        (tmp_path / "x.pth", "resnet18", "a .pth needs PyTorch"),
+        (tmp_path / "y.safetensors", "resnet18", "no safetensors file"),
+        (tmp_path / "x.h5", "resnet18", "must be a .pth or .safetensors file"),
+    ):
+        with pytest.raises(UserError, match=message):
+            _import(file, backbone)
+    with pytest.raises(UserError, match="--file goes with --mode=import_weights"):
+        _import(path, mode="run")
+    assert not pretrained.exists()
+
+
+def test_a_pth_is_read_without_running_code(tmp_path, state):
+    torch = pytest.importorskip("torch")
+
+    class Evil:
+        def __reduce__(self):
+            return (tmp_path.joinpath("ran").touch, ())
+
+    def read(content):
+        torch.save(content, tmp_path / "x.pth")
+        return torch_import.read_state((tmp_path / "x.pth").read_bytes(), suffix=".pth", origin="x.pth")
+
+    again = read({key: torch.from_numpy(value) for key, value in state.items()})
+    assert again.keys() == state.keys()
+    np.testing.assert_array_equal(again["fc.weight"], state["fc.weight"])
+    for content, message in ((Evil(), "more than tensors"), ({"epoch": 3}, "no state dict"), ([1], "no state dict")):
+        with pytest.raises(UserError, match=message):
+            read(content)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_weights_not_imported_yet_say_how_to_get_them():
+    for backbone in torch_import.MODULES:
+        entry = weights.manifest()[backbone]["imagenet"]
+        assert f"-{entry['source_sha256_starts']}.pth" in entry["url"]
+        if entry["sha256"] is None:
+            with pytest.raises(UserError, match=rf"{entry['url']}, then python main.py --mode=import_weights .*\.pth$"):
+                models.locate(backbone, "imagenet")
