@@ -131,7 +131,7 @@ def test_a_wrong_file_is_refused(pretrained, tmp_path, state, monkeypatch):
     for file, backbone, message in (
         (None, "resnet18", "needs --file=FILE"),
         (tmp_path / "none.pth", "resnet18", "needs --file=FILE"),
-        (path, "resnet18_cifar", "unknown backbone with torchvision's weights 'resnet18_cifar'"),
+        (path, "resnet18_cifar", "unknown backbone to import 'resnet18_cifar'"),
         (path, "mobilenet_v2", "does not fit mobilenet_v2: it lacks classifier.1.bias"),
         (altered, "resnet18", "altered or incomplete: its SHA-256 is .*, its name says f37072fd"),
         (tmp_path / "x.pth", "resnet18", "a .pth needs PyTorch"),
@@ -170,5 +170,7 @@ def test_weights_not_imported_yet_say_how_to_get_them():
         entry = weights.manifest()[backbone]["imagenet"]
         assert f"-{entry['source_sha256_starts']}.pth" in entry["url"]
         if entry["sha256"] is None:
-            with pytest.raises(UserError, match=rf"{entry['url']}, then python main.py --mode=import_weights .*\.pth$"):
+            with pytest.raises(
+                UserError, match=rf"python main.py --mode=import_weights .*\.pth imports {entry['url']}$"
+            ):
                 models.locate(backbone, "imagenet")

@@ -3,42 +3,75 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import safetensors.numpy
 
 from reno_tf import files, models
 from reno_tf.errors import UserError, choose
 from reno_tf.models import torch_import, weights
+from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 
 
 def import_weights(config, *, file: str | None, **_) -> None:
-    """Converts `file`, a state dict of `config.model.backbone` in torchvision's names.
+    """Brings weights of `config.model.backbone` into pretrained/, and their hashes into its manifest.
 
-    The weights are then known as "imagenet" if the manifest states the file's hash under that
-    name, else by the file's name without its suffix. Raises UserError, and writes nothing, if the
-    file's hash is not the one in its name or if a tensor is missing, superfluous or misshapen.
+    For a network in torchvision's form `file` is a state dict in torchvision's names. For one of
+    Keras Applications it is a .h5 of Keras's weights without top, or None: Keras downloads its own.
+
+    The weights are then known as "imagenet" if Keras downloaded them or the manifest states the
+    file's hash under that name, else by the file's name without its suffix. Raises UserError, and
+    writes nothing, if the file's hash is not the one in its name or a weight does not fit.
     """
-    backbone = choose("backbone with torchvision's weights", config.model.backbone, torch_import.MODULES)
+    backbone = choose("backbone to import", config.model.backbone, torch_import.MODULES | KERAS_APPLICATIONS)
+    known = weights.manifest()
+    entries = known.setdefault(backbone, {})
+    load = _from_keras if backbone in KERAS_APPLICATIONS else _from_torch
+    name, digest, values = load(backbone, file, entries)
+    entry = entries.setdefault(name, {"url": None, "licence": None, "source_sha256": None})
+    if entry["source_sha256"] not in (None, digest):
+        raise UserError(f"{backbone} has weights {name} from another file already; rename {file}")
+    content = safetensors.numpy.save(values)
+    target = weights.PRETRAINED / f"{backbone}_{name}.safetensors"
+    entry |= {"file": target.name, "sha256": models.sha256(content), "source_sha256": digest}
+    files.write_bytes(target, content)
+    files.write_json(weights.PRETRAINED / "manifest.json", known)
+    stated = (
+        "its source's is as the publisher states"
+        if "source_sha256_starts" in entry
+        else "stated by nobody, recorded now"
+    )
+    print(f"{target}: weights {name} of {backbone}; SHA-256 {entry['sha256'][:8]}..., {stated}")
+
+
+def _from_torch(backbone, file, entries):
     if file is None or not Path(file).is_file():
         raise UserError(f"--mode=import_weights needs --file=FILE, a .pth or .safetensors, not {file}")
     path = Path(file)
     content = path.read_bytes()
     digest = models.sha256(content)
     _check_hash_in_name(path.name, digest)
-    known = weights.manifest()
-    name = _name(known.get(backbone, {}), path, digest)
-    entry = known.setdefault(backbone, {}).setdefault(name, {"url": None, "licence": None, "source_sha256": None})
-    if entry["source_sha256"] not in (None, digest):
-        raise UserError(f"{backbone} has weights {name} from another file already; rename {file}")
-
+    name = _name(entries, path, digest)
     state = torch_import.read_state(content, suffix=path.suffix, origin=file)
     model = models.build(backbone, num_classes=torch_import.num_classes(backbone, state))
-    converted = safetensors.numpy.save(torch_import.convert(state, model, origin=file))
-    target = weights.PRETRAINED / f"{backbone}_{name}.safetensors"
-    entry |= {"file": target.name, "sha256": models.sha256(converted), "source_sha256": digest}
-    files.write_bytes(target, converted)
-    files.write_json(weights.PRETRAINED / "manifest.json", known)
-    stated = "as its publisher states" if "source_sha256_starts" in entry else "stated by nobody, recorded now"
-    print(f"{target}: weights {name} of {backbone}; SHA-256 {digest[:8]}... of {path.name} is {stated}")
+    return name, digest, torch_import.convert(state, model, origin=file)
+
+
+def _from_keras(backbone, file, entries):
+    if file is not None and not (file.endswith(".h5") and Path(file).is_file()):
+        raise UserError(f"--file must be a .h5 of Keras's weights without top, not {file}")
+    try:
+        model = KERAS_APPLICATIONS[backbone](keras_weights=file or "imagenet")
+    except UserError:
+        raise
+    except Exception as error:  # A failed download raises no narrower one.
+        raise UserError(f"{file or 'the download by Keras'} gives no weights of {backbone}: {error}") from None
+    values = {name: weight.numpy() for name, weight in models.named_weights(model).items()}
+    for name, value in values.items():
+        if not np.isfinite(value).all():
+            raise UserError(f"{file or 'the download by Keras'}: {name} has values that are not finite")
+    if file is None:
+        return "imagenet", None, values
+    return Path(file).stem, models.sha256(Path(file).read_bytes()), values
 
 
 def _check_hash_in_name(name, digest):

@@ -4,13 +4,14 @@ import tf_keras
 
 from reno_tf.errors import choose
 from reno_tf.models import weights as _weights
+from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 from reno_tf.models.layers import normalization
 from reno_tf.models.mobilenet import mobilenet_v2
 from reno_tf.models.resnet import RESNETS
 from reno_tf.models.taps import SpatialDropout2D, head_layer, stage_names
 from reno_tf.models.weights import copy_backbone, initialize, locate, named_weights, save, sha256
 
-BACKBONES = {**RESNETS, "mobilenet_v2": mobilenet_v2}
+BACKBONES = {**RESNETS, "mobilenet_v2": mobilenet_v2, **KERAS_APPLICATIONS}
 
 
 def build(

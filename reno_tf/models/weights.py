@@ -26,26 +26,24 @@ def named_weights(model: tf_keras.Model, *, head: bool = True) -> dict:
 def initialize(model: tf_keras.Model, seed: int) -> None:
     """Random weights as torch draws them: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for kernels and biases.
 
-    BatchNorm starts at scale 1, shift 0, mean 0, variance 1. Every weight is a pure function of
-    (seed, its name), whatever else the model holds.
+    BatchNorm starts at scale 1, shift 0, mean 0, variance 1; what other layers hold stays as built.
+    Every weight is a pure function of (seed, its name), whatever else the model holds.
     """
-    for layer in model.layers:
-        fan_in = _fan_in(layer)
-        for weight in layer.weights:
-            name = weight.name.removesuffix(":0")
-            if fan_in is None:
-                value = np.full(weight.shape, 1.0 if name.endswith(("gamma", "moving_variance")) else 0.0)
-            else:
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, tf_keras.Model):
+            continue  # Its layers follow.
+        fan_in = None
+        for weight in layer.weights:  # The kernel stands before the bias.
+            name, shape = weight.name.removesuffix(":0"), weight.shape
+            if name.endswith("kernel"):
+                # How many inputs one output sums over.
+                fan_in = math.prod(shape[:2] if name.endswith("depthwise_kernel") else shape[:-1])
+            if fan_in is not None:
                 generator = np.random.default_rng([seed, binascii.crc32(name.encode())])
-                value = generator.uniform(-1, 1, weight.shape) / math.sqrt(fan_in)
-            weight.assign(value.astype(np.float32))
-
-
-def _fan_in(layer):
-    """How many inputs one output of a convolution or linear layer sums over; None for other layers."""
-    if isinstance(layer, tf_keras.layers.DepthwiseConv2D):
-        return math.prod(layer.depthwise_kernel.shape[:2])
-    return math.prod(layer.kernel.shape[:-1]) if hasattr(layer, "kernel") else None
+                value = generator.uniform(-1, 1, shape) / math.sqrt(fan_in)
+                weight.assign(value.astype(np.float32))
+            elif isinstance(layer, tf_keras.layers.BatchNormalization):
+                weight.assign(np.full(shape, 1.0 if name.endswith(("gamma", "moving_variance")) else 0.0, np.float32))
 
 
 def copy_backbone(source: tf_keras.Model, target: tf_keras.Model) -> None:
@@ -118,7 +116,7 @@ def locate(backbone: str, weights: str) -> tuple[Path, str]:
         known = manifest().get(backbone, {})
         entry = known[choose(f"weights of {backbone}", weights, [*known, "FILE.safetensors"])]
         if entry["sha256"] is None:
-            raise UserError(f"{backbone} has no weights {weights} yet: get {entry['url']}, then {entry['command']}")
+            raise UserError(f"{backbone} has no weights {weights} yet; {entry['command']} imports {entry['url']}")
         path, expected = PRETRAINED / entry["file"], entry["sha256"]
     if not path.is_file():
         raise UserError(f"no weights file {path}")

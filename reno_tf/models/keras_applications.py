@@ -1,0 +1,156 @@
+"""Any classifier of Keras Applications, with Keras's own preprocessing inside."""
+
+import functools
+import inspect
+import math
+import sys
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from reno_tf.errors import UserError
+from reno_tf.models.layers import normalize
+from reno_tf.models.taps import Stages, tapped_model
+
+# Where the paper taps; for every other network the rule of `find_taps` holds.
+_TAPS = {"MobileNetV2": ("block_2_add", "block_5_add", "block_9_add", "block_15_add", "out_relu")}
+_PROBE = 224  # Side in pixels of the images on which resolutions are compared if the network takes any.
+_FIRST_LEVEL = 2  # Stages start where the image's sides are quartered; before that is the stem.
+
+
+def keras_application(
+    application,
+    *,
+    num_classes=None,
+    dropout=0.0,
+    tap="before_dropout",
+    image_size=None,
+    taps=None,
+    momentum=0.9,
+    keras_weights=None,
+):
+    """A network of tf_keras.applications without its top, tapped.
+
+    Args:
+      application: the function's name there: "ResNet50", "DenseNet121", ...
+      num_classes: size of the linear head; None builds the backbone alone.
+      dropout, tap: see `reno_tf.models.taps.Stages`.
+      image_size: side of the square input in pixels; None accepts any size.
+      taps: names of the layers that end the stages, in order; None finds them (`find_taps`).
+      momentum: of every BatchNorm. Keras's own (0.99 to 0.999) averages over more steps than a
+        short training has.
+      keras_weights: None, "imagenet" (Keras downloads them) or a file of Keras's weights without top.
+
+    Returns:
+      Images [B, H, W, 3] in [0, 1] -> {"stage1": [B, h, w, c], ..., "penultimate": [B, d][,
+      "logits": [B, num_classes]]}; "penultimate" is the global average of the last feature map.
+
+    Raises:
+      UserError: a tap that is no layer of the network, or one that needs `image_size` (NASNet).
+    """
+    tf_keras.backend.reset_uids()  # Teacher and student pair up by name, so unnamed layers need equal ones.
+    build = getattr(tf_keras.applications, application)
+    network = build(include_top=False, weights=keras_weights, input_shape=(image_size, image_size, 3))
+    for layer in network._flatten_layers():
+        if isinstance(layer, tf_keras.layers.BatchNormalization):
+            layer.momentum = momentum
+    taps = taps or _TAPS.get(application) or find_taps(network)
+    unknown = [name for name in taps if name not in {layer.name for layer in network.layers}]
+    if unknown:
+        raise UserError(f"{application} has no layer {unknown[0]} to tap")
+    images = tf_keras.Input([image_size, image_size, 3], name="images")
+    stages = Stages(dropout, tap)
+    features = _replay(network, _preprocess(images, build), taps, stages)
+    return tapped_model(images, stages, features, num_classes, f"keras_{application.lower()}")
+
+
+def find_taps(network: tf_keras.Model) -> list[str]:
+    """The layers that end a stage: at each resolution the last activation or merge that all paths cross.
+
+    A resolution is the nearest power of 2 by which the image's sides shrank, from 4 on. A merge is
+    a layer of several inputs, such as the end of a residual block. Where all paths cross none, as
+    in NASNet, the last activation ends the stage. Raises UserError if the network does not work on
+    images of any size.
+    """
+    nodes = _nodes(network)
+    side = network.input.shape[1] or _PROBE
+    levels = [round(math.log2(side / height)) if height else 0 for height in _heights(network, nodes, side)]
+    crossed, last = {}, {}
+    for node, level, all_cross in zip(nodes, levels, _crossings(nodes), strict=True):
+        if not _FIRST_LEVEL <= level <= levels[-1]:  # Smaller than the last feature map: squeeze-and-excite.
+            continue
+        if _is_activation(node.layer):
+            last[level] = node.layer.name
+        if all_cross and (_is_activation(node.layer) or len(node.parent_nodes) > 1):
+            crossed[level] = node.layer.name
+    found = last | crossed
+    return [found[level] for level in sorted(found)]
+
+
+def _crossings(nodes):
+    """For each node, whether every path from the input to the output leads through it."""
+    places = {id(node): place for place, node in enumerate(nodes)}
+    reach = list(range(len(nodes)))  # The last place that reads each node's output.
+    for place, node in enumerate(nodes):
+        for parent in node.parent_nodes:
+            if id(parent) in places:  # Not the network's input.
+                reach[places[id(parent)]] = place
+    jumped = np.maximum.accumulate([0, *reach[:-1]])  # How far a path from before a node goes at most.
+    return [bool(furthest <= place) for place, furthest in enumerate(jumped)]
+
+
+def _nodes(network):
+    """The graph's calls of layers, each after those whose outputs it reads."""
+    by_depth = network._nodes_by_depth
+    nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+    return [node for node in nodes if not node.is_input]
+
+
+def _heights(network, nodes, side):
+    """Of each node's output for images of that side; None where it has none."""
+    probe = tf.function(tf_keras.Model(network.input, [node.outputs for node in nodes]))
+    try:
+        outputs = probe.get_concrete_function(tf.TensorSpec([1, side, side, 3])).structured_outputs
+    except ValueError:
+        raise UserError(f"{network.name} does not take images of any size: give its builder image_size") from None
+    return [output.shape[1] if output.shape.rank == 4 else None for output in outputs]
+
+
+def _is_activation(layer):
+    kinds = (tf_keras.layers.Activation, tf_keras.layers.ReLU, tf_keras.layers.LeakyReLU, tf_keras.layers.PReLU)
+    return isinstance(layer, kinds) or getattr(layer, "activation", None) not in (None, tf_keras.activations.linear)
+
+
+def _replay(network, x, taps, stages):
+    """Calls the network's layers on `x` again, handing what each tapped layer gives to `stages`."""
+    nodes = _nodes(network)
+    tensors = {str(id(network.input)): [x] * len(nodes)}  # `map_arguments` pops one for each reader.
+    for node in nodes:
+        arguments, keywords = node.map_arguments(tensors)
+        output = node.layer(*arguments, **keywords)
+        output = stages(output) if node.layer.name in taps else output
+        tensors[str(id(node.outputs))] = [output] * len(nodes)
+    return output
+
+
+def _preprocess(images, build):
+    """Keras's `preprocess_input` of that network, which is affine per channel, on images in [0, 1]."""
+    preprocess = sys.modules[build.__module__].preprocess_input
+    black, white, red = preprocess(np.float32([[[[0, 0, 0], [255, 255, 255], [255, 0, 0]]]]))[0, 0]
+    flipped = red[0] == black[0]  # Caffe's channel order: blue, green, red.
+    scale, offset = white - black, black
+    if flipped:
+        scale, offset = scale[::-1], offset[::-1]
+    x = normalize(images, mean=(0.0 - offset / scale).tolist(), std=(1 / scale).tolist())
+    return x[..., ::-1] if flipped else x
+
+
+def _applications():
+    """Every function of tf_keras.applications that builds a network."""
+    for name, build in inspect.getmembers(tf_keras.applications, inspect.isfunction):
+        if "include_top" in inspect.signature(build).parameters:
+            yield name
+
+
+KERAS_APPLICATIONS = {f"keras_{name.lower()}": functools.partial(keras_application, name) for name in _applications()}

@@ -1,0 +1,113 @@
+"""Networks of Keras Applications against Keras's own, with Keras's own preprocessing."""
+
+import sys
+
+import numpy as np
+import pytest
+import tf_keras
+
+from configs.default import get_config
+from reno_tf import experiment, models
+from reno_tf.errors import UserError
+from reno_tf.models import keras_applications, weights
+
+# One of each family that is quick to build, and the layers that end its stages.
+_TAPS = {
+    "ResNet50": ("conv2_block3_out", "conv3_block4_out", "conv4_block6_out", "conv5_block3_out"),
+    "ResNet50V2": ("conv2_block2_out", "conv3_block3_out", "conv4_block5_out", "post_relu"),
+    "MobileNetV2": ("block_2_add", "block_5_add", "block_9_add", "block_15_add", "out_relu"),
+    "DenseNet121": ("pool2_relu", "pool3_relu", "pool4_relu", "relu"),
+    "EfficientNetB0": (
+        *("block3a_expand_activation", "block4a_expand_activation"),
+        *("block6a_expand_activation", "top_activation"),
+    ),
+    "VGG16": ("block3_conv3", "block4_conv3", "block5_conv3"),
+    "ConvNeXtTiny": None,
+    "MobileNetV3Small": None,
+}
+
+
+def _taps(model):
+    return tuple(model.output[stage]._keras_history.layer.name for stage in models.stage_names(model))
+
+
+@pytest.mark.parametrize("application", _TAPS)
+def test_gives_keras_features_and_takes_dropout(application):
+    ours = models.build(f"keras_{application.lower()}", dropout=0.1, seed=1)
+    if _TAPS[application]:
+        assert _taps(ours) == _TAPS[application]
+    assert len(_taps(ours)) >= 3
+
+    build = getattr(tf_keras.applications, application)
+    tf_keras.backend.reset_uids()
+    keras = build(include_top=False, weights=None, input_shape=(None, None, 3))
+    named = {weight.name.removesuffix(":0"): weight for weight in keras.weights}
+    assert named.keys() == models.named_weights(ours).keys()  # The dropout adds and renames none.
+    for key, weight in models.named_weights(ours).items():
+        named[key].assign(weight)
+    images = np.random.default_rng(0).uniform(size=(2, 96, 96, 3)).astype(np.float32)
+    preprocess = sys.modules[build.__module__].preprocess_input
+    expected = keras(preprocess(255 * images), training=False).numpy().mean((1, 2))
+    found = ours(images, training=False)["penultimate"].numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+
+
+def test_where_paths_cross_nowhere_the_last_activation_is_tapped():
+    nasnet = models.build("keras_nasnetmobile", image_size=96)
+    assert _taps(nasnet) == ("adjust_relu_1_0", "adjust_relu_1_5", "adjust_relu_1_9", "activation_187")
+
+
+def test_every_classifier_is_there():
+    assert len(keras_applications.KERAS_APPLICATIONS) >= 70
+    assert {"keras_resnet152v2", "keras_efficientnetv2s", "keras_inceptionv3"} <= models.BACKBONES.keys()
+
+
+def test_momentum_taps_and_normalization():
+    model = models.build("keras_resnet50", taps=("conv2_block1_out", "conv5_block3_out"), momentum=0.8)
+    assert models.stage_names(model) == ["stage1", "stage2"]
+    norms = [layer for layer in model.layers if isinstance(layer, tf_keras.layers.BatchNormalization)]
+    assert {layer.momentum for layer in norms} == {0.8}
+    mean, std = models.normalization(model)  # Of red, green, blue, though Caffe's order is the reverse.
+    np.testing.assert_allclose(mean, np.array([123.68, 116.779, 103.939]) / 255, rtol=1e-5)
+    np.testing.assert_allclose(std, [1 / 255] * 3, rtol=1e-5)
+    momenta = {getattr(layer, "momentum", 0.9) for layer in models.build("keras_mobilenetv2").layers}
+    assert momenta == {0.9}
+
+
+def test_a_teacher_and_a_student_pair_up_by_name():
+    images = np.random.default_rng(0).uniform(size=(1, 64, 64, 3)).astype(np.float32)
+    teacher = models.build("keras_mobilenetv3small", seed=1)  # Its layers have no names of their own.
+    student = models.build("keras_mobilenetv3small", num_classes=3, dropout=0.1, seed=2)
+    models.copy_backbone(teacher, student)
+    np.testing.assert_array_equal(teacher(images)["penultimate"], student(images)["penultimate"])
+
+
+def test_mistakes_are_named():
+    with pytest.raises(UserError, match="VGG16 has no layer block9 to tap"):
+        models.build("keras_vgg16", taps=["block9"])
+    with pytest.raises(UserError, match="give its builder image_size"):
+        models.build("keras_nasnetmobile")
+
+
+def test_a_file_of_keras_weights_is_imported(monkeypatch, tmp_path):
+    monkeypatch.setattr(weights, "PRETRAINED", tmp_path / "pretrained")
+    config = get_config()
+    config.model.backbone = "keras_mobilenetv2"
+
+    def start(file):
+        experiment.start(
+            "import_weights", config, method="", workdir=None, overwrite=False, command="", file=str(tmp_path / file)
+        )
+
+    tf_keras.applications.VGG16(include_top=False, weights=None).save_weights(tmp_path / "vgg.weights.h5")
+    for file in ("none.h5", "x.pth", "vgg.weights.h5"):
+        (tmp_path / "x.pth").write_bytes(b"PK")
+        with pytest.raises(UserError, match="gives no weights of keras_mobilenetv2|must be a .h5"):
+            start(file)
+    assert not (tmp_path / "pretrained").exists()
+    keras = tf_keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(96, 96, 3))
+    keras.save_weights(tmp_path / "mine.h5")
+    start("mine.h5")
+    model = models.build("keras_mobilenetv2", weights="mine")
+    for ours, theirs in zip(models.named_weights(model).values(), keras.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
