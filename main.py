@@ -6,7 +6,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 flags.DEFINE_string("method", "renofeation", "Transfer method: a key of reno_tf.methods.METHODS.")
-flags.DEFINE_string("mode", "run", "What to do: run, pretrain, compare or import_weights.")
+flags.DEFINE_string("mode", "run", "What to do: run, pretrain, compare, import_weights or taps.")
 flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<method>-<data>-<seed>.")
 flags.DEFINE_string("file", None, "Weights file to import: .pth or .safetensors.")
 flags.DEFINE_bool("overwrite", False, "Delete the run in the workdir and start anew.")

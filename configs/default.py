@@ -23,7 +23,11 @@ def get_config() -> ConfigDict:
     config.data.dir = placeholder(str)  # where tensorflow-datasets keeps what it built; None: its default
 
     config.model = ConfigDict()
-    config.model.backbone = "resnet18_cifar"  # of teacher and student; a key of reno_tf.models.BACKBONES
+    config.model.backbone = "resnet18_cifar"  # the teacher's; a key of reno_tf.models.BACKBONES (docs/models.md)
+    config.model.student = placeholder(str)  # the student's backbone; None: the teacher's
+    config.model.taps = ()  # layers that end the stages, for keras_*; (): found by rule (--mode=taps prints them)
+    config.model.image_size = 0  # side of the input in pixels, for networks that take one size alone; 0: any size
+    config.model.batch_norm_momentum = 0.9  # of the moving statistics kept at each step
     config.model.tap = "before_dropout"  # where a stage's features are read; or "after_dropout" (ablation)
     config.model.weights = "glyphs"  # the teacher's: a name in pretrained/manifest.json, or FILE.safetensors
 

@@ -6,7 +6,7 @@ import tf_keras
 from reno_tf.errors import UserError
 from reno_tf.losses import cross_entropy
 from reno_tf.methods import Batch, Method
-from reno_tf.models import SpatialDropout2D, copy_backbone, head_layer, named_weights, stage_names
+from reno_tf.models import SpatialDropout2D, copy_backbone, head_layer, named_weights, stage_names, stage_shapes
 
 
 class Transfer(tf_keras.Model):
@@ -19,7 +19,8 @@ class Transfer(tf_keras.Model):
     Args:
       student: a model of `reno_tf.models.build(..., num_classes=...)`. It starts from the
         teacher's backbone weights if the method says so, else from those it has.
-      teacher: a model of the same backbone, or None for a method that needs none.
+      teacher: a model of the same backbone, or None for a method that needs none. From random
+        weights, features may also be matched to another backbone's, if all stages' shapes agree.
       method: an instance of one of `reno_tf.methods`.
       seed: of the dropout masks, which are a pure function of (seed, step, layer).
 
@@ -44,7 +45,7 @@ class Transfer(tf_keras.Model):
         self._teacher = lambda images: teacher(images, training=False)  # A closure is not tracked.
         self._stages = stage_names(student)
         backbone = {n: w for n, w in named_weights(student, head=False).items() if w.trainable}
-        anchors = named_weights(teacher, head=False) if method.needs_teacher else None
+        anchors = named_weights(teacher, head=False) if method.start == "teacher" else None
         self._weights_of = lambda: {
             "weights": student.trainable_variables,
             "head": head.trainable_variables,
@@ -95,9 +96,18 @@ class Transfer(tf_keras.Model):
 def _check_pair(student, teacher, method):
     if teacher is None:
         raise UserError(f"{method.name} needs a teacher")
-    ours = {name: tuple(w.shape) for name, w in named_weights(student, head=False).items()}
-    theirs = {name: tuple(w.shape) for name, w in named_weights(teacher, head=False).items()}
-    if ours != theirs:
+    if method.start == "teacher":
+        ours, theirs = (
+            {name: tuple(w.shape) for name, w in named_weights(model, head=False).items()}
+            for model in (student, teacher)
+        )
+        if ours != theirs:
+            raise UserError(
+                f"{method.name} starts from the teacher's weights and needs a student of its backbone: "
+                f"{student.name} is not {teacher.name}"
+            )
+    elif method.needs_features and stage_shapes(student) != stage_shapes(teacher):
         raise UserError(
-            f"{method.name} needs a student of the teacher's backbone: {student.name} is not {teacher.name}"
+            f"{method.name} compares features stage by stage: {student.name} gives {stage_shapes(student)}, "
+            f"{teacher.name} {stage_shapes(teacher)}"
         )

@@ -108,6 +108,18 @@ def test_misfits_are_named(images):
         reno_tf.Transfer(tiny(), tiny(), methods.Finetune())
     with pytest.raises(UserError, match="delta needs a teacher"):
         reno_tf.Transfer(tiny(num_classes=3), None, methods.Delta())
-    with pytest.raises(UserError, match="needs a student of the teacher's backbone"):
+    with pytest.raises(UserError, match="needs a student of its backbone"):
         reno_tf.Transfer(tiny(num_classes=3), reno_tf.models.build("resnet18_cifar"), methods.Delta())
+    with pytest.raises(UserError, match="renofeation compares features stage by stage: resnet18_cifar gives "):
+        reno_tf.Transfer(tiny(num_classes=3), reno_tf.models.build("resnet18_cifar"), methods.Renofeation())
     reno_tf.Transfer(tiny(num_classes=3), None, methods.Retraining())
+
+
+def test_features_are_matched_to_another_backbone_whose_stages_agree(images, labels):
+    teacher, student = models.build("resnet18"), models.build("resnet34", num_classes=3)
+    with pytest.raises(UserError, match="delta starts from the teacher's weights .*: resnet34 is not resnet18"):
+        reno_tf.Transfer(student, teacher, methods.Delta())
+    model = reno_tf.Transfer(student, teacher, methods.Renofeation())
+    model.compile(optimizer=optimizers.SGD(0.01))
+    terms = model.train_on_batch(images, labels, return_dict=True)
+    assert terms["feature_distance"] > 0 and np.isfinite(terms["loss"])

@@ -5,8 +5,9 @@ from reno_tf.experiment.compare import compare
 from reno_tf.experiment.import_weights import import_weights
 from reno_tf.experiment.pretrain import pretrain
 from reno_tf.experiment.run import run
+from reno_tf.experiment.taps import taps
 
-MODES = {"run": run, "pretrain": pretrain, "compare": compare, "import_weights": import_weights}
+MODES = {"run": run, "pretrain": pretrain, "compare": compare, "import_weights": import_weights, "taps": taps}
 
 
 def start(mode: str, config, *, file: str | None = None, **options) -> None:

@@ -67,14 +67,16 @@ def build_teacher(config):
     """The frozen teacher, and the facts about it for results.json."""
     backbone, weights = config.model.backbone, config.model.weights
     _, digest = models.locate(backbone, weights)
-    return models.build(backbone, weights=weights), {"name": f"{backbone}/{weights}", "sha256": digest}
+    teacher = models.build(backbone, weights=weights, **settings.build_options(config))
+    return teacher, {"name": f"{backbone}/{weights}", "sha256": digest}
 
 
 def build_student(config, *, num_classes: int):
     return models.build(
-        config.model.backbone,
+        config.model.student,
         num_classes=num_classes,
         dropout=config.dropout,
         tap=config.model.tap,
         seed=config.seed,
+        **settings.build_options(config),
     )

@@ -40,6 +40,7 @@ def resolve(config: ConfigDict, method_name: str) -> ConfigDict:
         owner = config[section] if section else config
         if owner[leaf] is None:
             owner[leaf] = recipe[source] * (method.step_factor if source == "train" else 1)
+    config.model.student = config.model.student or config.model.backbone
     config.dropout = method.dropout if config.dropout is None else config.dropout
     config.swa = method.swa if config.swa is None else config.swa
     preset = inspect.signature(ATTACKS[choose("attack preset", config.attack.preset, ATTACKS)]).parameters
@@ -56,6 +57,8 @@ def resolve(config: ConfigDict, method_name: str) -> ConfigDict:
 def _check(config):
     choose("data set", config.data.name, DATASETS)
     choose("backbone", config.model.backbone, BACKBONES)
+    choose("backbone", config.model.student, BACKBONES)
+    build_options(config)
     choose("config.split", config.split, ("test", "validation"))
     if config.split == "validation" and not config.data.validation_per_class:
         raise UserError("config.split=validation needs config.data.validation_per_class of at least 1, not 0")
@@ -73,12 +76,18 @@ def _check(config):
         "config.attack.neuron": (config.attack.neuron, 0),
         "config.curve.images": (config.curve.images, 1),
         "config.seed": (config.seed, 0),
+        "config.model.image_size": (config.model.image_size, 0),
     }
     least |= {f"config.attack.{key}": (config.attack[key], 0) for key in _FROM_PRESET}
     for key, (value, minimum) in least.items():
         if value < minimum:
             raise UserError(f"{key} must be at least {minimum}, not {value}")
-    for key, value in {"config.dropout": config.dropout, "config.optimizer.momentum": optimizer.momentum}.items():
+    fractions = {
+        "config.dropout": config.dropout,
+        "config.optimizer.momentum": optimizer.momentum,
+        "config.model.batch_norm_momentum": config.model.batch_norm_momentum,
+    }
+    for key, value in fractions.items():
         if not 0 <= value < 1:
             raise UserError(f"{key} must be in [0, 1), not {value}")
     if config.swa and not 1 <= steps.swa_period <= steps.swa:
@@ -96,6 +105,15 @@ def interval_of(config, key: str) -> int:
     if steps % interval:
         raise UserError(f"config.interval ({config.interval}) must divide config.steps.{key} ({steps})")
     return interval
+
+
+def build_options(config) -> dict:
+    """How teacher and student are built alike; arguments of `reno_tf.models.build`."""
+    model = config.model
+    if model.taps and not model.backbone.startswith("keras_"):
+        raise UserError(f"config.model.taps goes with the backbones keras_*, not with {model.backbone}")
+    options = {"momentum": model.batch_norm_momentum, "image_size": model.image_size or None}
+    return options | ({"taps": tuple(model.taps)} if model.taps else {})
 
 
 def draw(config) -> dict:

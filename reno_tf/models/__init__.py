@@ -8,7 +8,7 @@ from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 from reno_tf.models.layers import normalization
 from reno_tf.models.mobilenet import mobilenet_v2
 from reno_tf.models.resnet import RESNETS
-from reno_tf.models.taps import SpatialDropout2D, head_layer, stage_names
+from reno_tf.models.taps import SpatialDropout2D, head_layer, stage_names, stage_shapes
 from reno_tf.models.weights import copy_backbone, initialize, locate, named_weights, save, sha256
 
 BACKBONES = {**RESNETS, "mobilenet_v2": mobilenet_v2, **KERAS_APPLICATIONS}
@@ -20,6 +20,7 @@ def build(
     weights: str | None = None,
     num_classes: int | None = None,
     seed: int = 0,
+    momentum: float = 0.9,
     **options,
 ) -> tf_keras.Model:
     """Builds a backbone that gives all its features in one forward pass.
@@ -30,6 +31,8 @@ def build(
         torch's distribution, drawn from `seed`.
       num_classes: size of the linear head, always random; None builds the backbone alone.
       seed: of the random weights.
+      momentum: of every BatchNorm's moving statistics. torchvision's; Keras's own (0.99 to 0.999)
+        average over more steps than a short training has.
       **options: of the builder: `dropout` (rate of SpatialDropout2D after each tapped stage),
         `tap`, `image_size`, ...
 
@@ -41,6 +44,9 @@ def build(
       UserError: unknown name or weights, or a file that is missing, altered or of another network.
     """
     model = BACKBONES[choose("backbone", name, BACKBONES)](num_classes=num_classes, **options)
+    for layer in model._flatten_layers():
+        if isinstance(layer, tf_keras.layers.BatchNormalization):
+            layer.momentum = momentum
     initialize(model, seed)
     if weights is not None:
         path, _ = locate(name, weights)
@@ -61,4 +67,5 @@ __all__ = [
     "save",
     "sha256",
     "stage_names",
+    "stage_shapes",
 ]

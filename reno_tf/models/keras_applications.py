@@ -27,7 +27,6 @@ def keras_application(
     tap="before_dropout",
     image_size=None,
     taps=None,
-    momentum=0.9,
     keras_weights=None,
 ):
     """A network of tf_keras.applications without its top, tapped.
@@ -38,8 +37,6 @@ def keras_application(
       dropout, tap: see `reno_tf.models.taps.Stages`.
       image_size: side of the square input in pixels; None accepts any size.
       taps: names of the layers that end the stages, in order; None finds them (`find_taps`).
-      momentum: of every BatchNorm. Keras's own (0.99 to 0.999) averages over more steps than a
-        short training has.
       keras_weights: None, "imagenet" (Keras downloads them) or a file of Keras's weights without top.
 
     Returns:
@@ -52,9 +49,6 @@ def keras_application(
     tf_keras.backend.reset_uids()  # Teacher and student pair up by name, so unnamed layers need equal ones.
     build = getattr(tf_keras.applications, application)
     network = build(include_top=False, weights=keras_weights, input_shape=(image_size, image_size, 3))
-    for layer in network._flatten_layers():
-        if isinstance(layer, tf_keras.layers.BatchNormalization):
-            layer.momentum = momentum
     taps = taps or _TAPS.get(application) or find_taps(network)
     unknown = [name for name in taps if name not in {layer.name for layer in network.layers}]
     if unknown:

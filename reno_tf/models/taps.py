@@ -68,6 +68,13 @@ def stage_names(model: tf_keras.Model) -> list[str]:
     return sorted((name for name in model.output if name.startswith("stage")), key=lambda name: int(name[5:]))
 
 
+def stage_shapes(model: tf_keras.Model) -> list[tuple[int, int, int]]:
+    """Height, width and channels of each stage, for 224x224 images where the model takes any size."""
+    side = model.input.shape[1] or 224
+    shapes = model.compute_output_shape((None, side, side, 3))
+    return [tuple(shapes[stage][1:]) for stage in stage_names(model)]
+
+
 def head_layer(model: tf_keras.Model) -> tf_keras.layers.Layer | None:
     """The linear layer that makes the logits, or None for a bare backbone."""
     return next((layer for layer in model.layers if layer.name == "head"), None)

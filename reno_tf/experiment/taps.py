@@ -1,0 +1,15 @@
+"""--mode=taps: prints where a backbone is tapped."""
+
+from reno_tf import models
+from reno_tf.experiment import settings
+
+
+def taps(config, **_) -> None:
+    """Prints, for each stage of `config.model.backbone`, its height, width, channels and the layer that ends it.
+
+    Other layers are chosen by `config.model.taps`, in order from the input on.
+    """
+    model = models.build(config.model.backbone, **settings.build_options(config))
+    for stage, shape in zip(models.stage_names(model), models.stage_shapes(model), strict=True):
+        layer = model.output[stage]._keras_history.layer
+        print(f"{stage}  {'x'.join(map(str, shape)):<12}  {layer.name}")
