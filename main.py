@@ -5,11 +5,14 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-flags.DEFINE_string("method", "renofeation", "Transfer method: a key of reno_tf.methods.METHODS.")
-flags.DEFINE_string("mode", "run", "What to do: run, pretrain, compare, import_weights or taps.")
-flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<method>-<data>-<seed>.")
-flags.DEFINE_string("file", None, "Weights file to import: .pth or .safetensors.")
-flags.DEFINE_bool("overwrite", False, "Delete the run in the workdir and start anew.")
+OPTIONS = [  # what one mode or another takes beside the config; None and False are as good as absent
+    flags.DEFINE_string("method", None, "Transfer method, a key of reno_tf.methods.METHODS (default renofeation)."),
+    flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<method>-<data>-<seed>."),
+    flags.DEFINE_string("file", None, "Weights file to import: .pth, .safetensors or .h5."),
+    flags.DEFINE_bool("overwrite", False, "Delete the run in the workdir and start anew."),
+    flags.DEFINE_bool("skip_unreadable", False, "Drop images that cannot be decoded (config.data.skip_unreadable)."),
+]
+flags.DEFINE_string("mode", "run", "What to do, a key of reno_tf.experiment.MODES.")
 
 
 def main(argv):
@@ -18,17 +21,9 @@ def main(argv):
     logging.set_verbosity(logging.WARNING)
     from reno_tf import UserError, experiment  # Late: TensorFlow takes seconds to load, --help should not.
 
-    options = flags.FLAGS
+    options = {option.name: option.value for option in OPTIONS}
     try:
-        experiment.start(
-            options.mode,
-            options.config,
-            method=options.method,
-            workdir=options.workdir,
-            overwrite=options.overwrite,
-            file=options.file,
-            command=" ".join(["python", *sys.argv]),
-        )
+        experiment.start(flags.FLAGS.mode, flags.FLAGS.config, command=" ".join(["python", *sys.argv]), **options)
     except (UserError, OSError) as error:
         fail(error)
 

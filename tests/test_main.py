@@ -67,8 +67,8 @@ def test_each_method_runs_and_writes_everything(runs, name):
     assert [row["step"] for row in history] == [1, 2, 3, 4] if METHODS[name].swa else [1, 2]
     assert {"loss", "cross_entropy", "validation_accuracy"} <= history[0].keys()
     html = (workdir / "report.html").read_text()
-    assert html.count("data:image/png;base64,") == 3 and "http" not in html.replace("http-equiv", "")
-    for figure in ("training", "examples", "epsilon"):
+    assert html.count("data:image/png;base64,") == 4 and "http" not in html.replace("http-equiv", "")
+    for figure in ("training", "examples", "epsilon", "data"):
         assert (workdir / "figures" / f"{figure}.png").stat().st_size > 5000
         assert f"figures/{figure}.png" in (workdir / "report.md").read_text()
     assert (workdir / "export" / f"{name}-digits" / "1" / "saved_model.pb").is_file()
@@ -83,7 +83,7 @@ def test_tensorboard_has_every_term_and_the_images(runs):
     tags = set(events.Tags()["tensors"])
     terms = {"cross_entropy", "weight_decay", "head_decay", "feature_distance", "loss", "accuracy"}
     assert {f"train/{term}" for term in terms} | {"validation/accuracy"} <= tags
-    assert {"attack/clean", "attack/perturbation", "attack/adversarial"} <= tags
+    assert {"data/training", "attack/clean", "attack/perturbation", "attack/adversarial"} <= tags
 
 
 @pytest.mark.long

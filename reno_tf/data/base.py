@@ -1,63 +1,114 @@
 """What a data set is once it is read: named classes and splits."""
 
 import dataclasses
+import hashlib
+from collections.abc import Callable
 
 import numpy as np
 
+from reno_tf.data.photos import Floats, Photos
 from reno_tf.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """images: uint8 [N, H, W, 3]; labels: int64 [N]."""
+    """Images with their labels.
 
-    images: np.ndarray
+    images: uint8 [N, H, W, 3], an array, or `Photos` that are decoded when indexed.
+    labels: int64 [N]. files: their names, or None where images never were files.
+    indices: int64 [N], where each stands in the published split; in order if not given.
+    """
+
+    images: np.ndarray | Photos
     labels: np.ndarray
+    files: np.ndarray | None = None
+    indices: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.indices is None:
+            object.__setattr__(self, "indices", np.arange(len(self.labels)))
 
     def __len__(self):
         return len(self.labels)
 
-    def take(self, indices) -> "Split":
-        return Split(self.images[indices], self.labels[indices])
+    def take(self, positions) -> "Split":
+        positions = np.asarray(positions, np.int64)
+        images = self.images.take(positions) if isinstance(self.images, Photos) else self.images[positions]
+        files = None if self.files is None else self.files[positions]
+        return Split(images, self.labels[positions], files, self.indices[positions])
 
-    def floats(self) -> np.ndarray:
-        """The images as the models take them: float32 in [0, 1]."""
-        return self.images.astype(np.float32) / 255
+    def floats(self) -> np.ndarray | Floats:
+        """The images as the models take them, float32 in [0, 1]: an array, or what acts as one when indexed."""
+        return Floats(self.images) if isinstance(self.images, Photos) else self.images.astype(np.float32) / 255
+
+    def digest(self) -> str:
+        """SHA-256 over the shape and the content of the images, in hexadecimal."""
+        if isinstance(self.images, Photos):
+            return self.images.digest()
+        return hashlib.sha256(str(self.images.shape).encode() + self.images.tobytes()).hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """`train` and `validation` are disjoint parts of the published training split."""
+    """`train` and `validation` are disjoint parts of the published training split.
+
+    augment: of training images, beside a photo's random crop: (images, key) -> images, or None.
+    unreadable: files of the published splits "train" and "test" that were dropped.
+    """
 
     name: str
     class_names: list[str]
     train: Split
     validation: Split
     test: Split
+    augment: Callable | None = None
+    unreadable: dict[str, list[str]] = dataclasses.field(default_factory=lambda: {"train": [], "test": []})
 
     def facts(self) -> dict:
         """Name and sizes, for results.json."""
         sizes = {f"num_{split}": len(getattr(self, split)) for split in ("train", "validation", "test")}
-        return {"name": self.name, "num_classes": len(self.class_names), **sizes}
+        dropped = {f"num_unreadable_{split}": len(files) for split, files in self.unreadable.items()}
+        return {"name": self.name, "num_classes": len(self.class_names), **sizes, **dropped}
+
+    def chosen(self) -> dict:
+        """Which images of the published training split are used, for data.json."""
+        chosen = {}
+        for name in ("train", "validation"):
+            split = getattr(self, name)
+            files = {} if split.files is None else {"files": split.files.tolist()}
+            chosen[name] = {"indices": split.indices.tolist(), **files}
+        return chosen
 
 
-def draw(split: Split, *, shots: int, validation_per_class: int, seed: int) -> tuple[Split, Split]:
-    """Draws `shots` training and `validation_per_class` validation images of each class.
+def draw(
+    split: Split, *, shots: int = 0, fraction: float = 1.0, validation_per_class: int = 0, seed: int
+) -> tuple[Split, Split]:
+    """Draws training and validation images of each class: a pure function of (seed, class), nested.
 
-    The draw is a pure function of (seed, class), stratified and nested: the first four of ten
-    shots are the four. Zero shots: all that validation leaves. Raises UserError if a class is too
-    small.
+    The first four of ten shots are the four, the 33 % are inside the 66 %.
+
+    Args:
+      shots: training images of each class; 0: all that validation leaves.
+      fraction: in (0, 1], of those, at least one of each class.
+      validation_per_class: validation images of each class.
+
+    Raises:
+      UserError: a class is too small, or both shots and fraction are given.
     """
+    if not 0 < fraction <= 1:
+        raise UserError(f"data.fraction must be in (0, 1], not {fraction}")
+    if shots and fraction < 1:
+        raise UserError(f"give data.shots ({shots}) or data.fraction ({fraction}), not both")
     train, validation = [], []
     for label in np.unique(split.labels):
         members = np.flatnonzero(split.labels == label)
-        if len(members) < shots + validation_per_class or len(members) <= validation_per_class:
+        last = len(members) - validation_per_class
+        if last < max(shots, 1):
             raise UserError(
                 f"class {label} has {len(members)} training images: too few for data.shots={shots} "
                 f"and data.validation_per_class={validation_per_class}"
             )
         members = np.random.default_rng([seed, int(label)]).permutation(members)
-        last = len(members) - validation_per_class
-        train.append(members[: shots or last])
+        train.append(members[: shots or max(1, round(fraction * last))])
         validation.append(members[last:])
     return split.take(np.concatenate(train)), split.take(np.concatenate(validation))

@@ -4,7 +4,9 @@ import math
 
 import tensorflow as tf
 
+from reno_tf.data import transforms
 from reno_tf.data.base import Split
+from reno_tf.data.photos import Photos
 
 _ORDER_STREAM, _AUGMENT_STREAM = 2, 3
 
@@ -12,62 +14,70 @@ _ORDER_STREAM, _AUGMENT_STREAM = 2, 3
 def train_batches(split: Split, *, batch_size: int, seed: int, start_step: int = 0, augment=None) -> tf.data.Dataset:
     """Endless batches (images float32 [B, H, W, 3] in [0, 1], labels int64 [B]) from `start_step` on.
 
-    Each pass over the data is its own permutation; a batch may span two passes.
+    Each pass over the data is its own permutation; a batch may span two passes. Photos are seen
+    through a random resized crop of their own.
 
     Args:
       augment: (images float32 [B, H, W, 3], seed int32 [2]) -> images, or None.
     """
-    size = len(split)
-    images, labels = tf.constant(split.images), tf.constant(split.labels)
+    key = tf.random.experimental.stateless_fold_in([seed, _AUGMENT_STREAM], 0, alg="philox")
+    gather = _photo_batches if isinstance(split.images, Photos) else _array_batches
+    steps = gather(split, batch_size=batch_size, seed=seed, start_step=start_step, key=key)
 
-    def batch(step):
-        position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-        passes, offset = position // size, position % size
-        keys = tf.stack([tf.fill([batch_size], tf.constant(c, tf.int64)) for c in (seed, _ORDER_STREAM)] + [passes], 1)
-        # Where `offset` lies in the permutation named by its key, without ever storing one.
-        indices = tf.raw_ops.RandomIndexShuffle(index=offset, seed=keys, max_index=tf.constant(size - 1, tf.int64))
-        chosen = tf.cast(tf.gather(images, indices), tf.float32) / 255
+    def finish(step, images, labels):
+        images = tf.cast(images, tf.float32) / 255
         if augment is not None:
-            base = tf.random.experimental.stateless_fold_in([seed, _AUGMENT_STREAM], 0, alg="philox")
-            chosen = augment(chosen, tf.random.experimental.stateless_fold_in(base, step, alg="philox"))
-        return chosen, tf.gather(labels, indices)
+            images = augment(images, tf.random.experimental.stateless_fold_in(key, step, alg="philox"))
+        return images, labels
 
-    steps = tf.data.Dataset.range(start_step, tf.int64.max)
-    return steps.map(batch, num_parallel_calls=1, deterministic=True).prefetch(2)
+    return steps.map(finish, num_parallel_calls=1, deterministic=True).prefetch(2)
 
 
 def eval_batches(split: Split, *, batch_size: int) -> tf.data.Dataset:
     """One pass in order, without augmentation: (images float32 in [0, 1], labels)."""
-    batches = tf.data.Dataset.from_tensor_slices((split.images, split.labels)).batch(batch_size)
-    return batches.map(lambda images, labels: (tf.cast(images, tf.float32) / 255, labels)).prefetch(2)
+    images, shape = split.floats(), (None, *split.images.shape[1:])
 
+    def batches():
+        for first in range(0, len(split), batch_size):
+            yield images[first : first + batch_size], split.labels[first : first + batch_size]
 
-def random_affine(images, seed, *, rotation=0.15, scale=0.1, shift=2.0):
-    """Turns, scales and shifts each image about its centre; edges are continued outwards.
-
-    Args:
-      images: float [B, H, W, 3]. seed: int32 [2].
-      rotation: largest angle, radians. scale: largest change of size, a fraction.
-      shift: largest shift along each axis, pixels.
-    """
-    batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
-    draw = tf.random.stateless_uniform([4, batch], seed, -1.0, 1.0, alg="philox")
-    angle, zoom = rotation * draw[0], 1.0 + scale * draw[1]
-    a, b = tf.cos(angle) / zoom, tf.sin(angle) / zoom
-    cx, cy = (width - 1) / 2, (height - 1) / 2
-    # output (x, y) -> input: rotate about the centre, then shift
-    tx = cx + shift * draw[2] - (a * cx - b * cy)
-    ty = cy + shift * draw[3] - (b * cx + a * cy)
-    zero = tf.zeros_like(a)
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.stack([a, -b, tx, b, a, ty, zero, zero], axis=1),
-        output_shape=[height, width],
-        interpolation="BILINEAR",
-        fill_mode="NEAREST",
-        fill_value=0.0,
-    )
+    signature = (tf.TensorSpec(shape, tf.float32), tf.TensorSpec([None], tf.int64))
+    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
 
 
 def batches_per_pass(split: Split, batch_size: int) -> int:
     return math.ceil(len(split) / batch_size)
+
+
+def _array_batches(split, *, batch_size, seed, start_step, key):
+    """(step, images uint8, labels), whole batches at once."""
+    images, labels = tf.constant(split.images), tf.constant(split.labels)
+
+    def batch(step):
+        indices = _order(step * batch_size + tf.range(batch_size, dtype=tf.int64), size=len(split), seed=seed)
+        return step, tf.gather(images, indices), tf.gather(labels, indices)
+
+    return tf.data.Dataset.range(start_step, tf.int64.max).map(batch, num_parallel_calls=1, deterministic=True)
+
+
+def _photo_batches(split, *, batch_size, seed, start_step, key):
+    """(step, images uint8, labels), photo by photo on all cores."""
+    labels = tf.constant(split.labels)
+
+    def photo(position):
+        index = _order(position[None], size=len(split), seed=seed)[0]
+        own = tf.random.experimental.stateless_fold_in(key, position, alg="philox")
+        crop = transforms.random_resized_crop(split.images.encoded(index), own, size=split.images.size)
+        return position // batch_size, crop, labels[index]
+
+    positions = tf.data.Dataset.range(start_step * batch_size, tf.int64.max)
+    photos = positions.map(photo, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return photos.batch(batch_size, drop_remainder=True).map(lambda step, x, y: (step[0], x, y))
+
+
+def _order(positions, *, size, seed):
+    """Where each position of the endless sequence lies in the split: one permutation a pass, none ever stored."""
+    passes, offsets = positions // size, positions % size
+    streams = [tf.fill(tf.shape(positions), tf.constant(c, tf.int64)) for c in (seed, _ORDER_STREAM)]
+    keys = tf.stack([*streams, passes], 1)
+    return tf.raw_ops.RandomIndexShuffle(index=offsets, seed=keys, max_index=tf.constant(size - 1, tf.int64))

@@ -1,22 +1,45 @@
 """The composition root: the only package that reads the config object."""
 
+import inspect
+
 from reno_tf.errors import UserError, choose
 from reno_tf.experiment.compare import compare
 from reno_tf.experiment.import_weights import import_weights
+from reno_tf.experiment.prepare_data import list_data, prepare_data
 from reno_tf.experiment.pretrain import pretrain
 from reno_tf.experiment.run import run
 from reno_tf.experiment.taps import taps
 
-MODES = {"run": run, "pretrain": pretrain, "compare": compare, "import_weights": import_weights, "taps": taps}
+MODES = {
+    "run": run,
+    "pretrain": pretrain,
+    "compare": compare,
+    "import_weights": import_weights,
+    "taps": taps,
+    "prepare_data": prepare_data,
+    "list_data": list_data,
+}
+_SHORT = {"skip_unreadable": "data.skip_unreadable"}  # a flag that stands for a key of the config
 
 
-def start(mode: str, config, *, file: str | None = None, **options) -> None:
-    """Does what `python main.py --mode=...` promises; `options`: method, workdir, overwrite, command.
+def start(mode: str, config, *, command: str, **options) -> None:
+    """Does what `python main.py --mode=...` promises.
 
-    `file` is what import_weights imports. Raises UserError on a user's mistake.
+    Args:
+      command: the command line, for the report.
+      **options: the flags by name; None and False are as good as absent.
+
+    Raises:
+      UserError: a user's mistake, among them an option that the mode does not take.
     """
-    if choose("mode", mode, MODES) == "import_weights":
-        options["file"] = file
-    elif file is not None:
-        raise UserError(f"--file goes with --mode=import_weights, not with --mode={mode}")
-    MODES[mode](config, **options)
+    choose("mode", mode, MODES)
+    taken = {name: set(inspect.signature(function).parameters) for name, function in MODES.items()}
+    given = {name: value for name, value in options.items() if value not in (None, False)}
+    for name in sorted(given.keys() & _SHORT.keys()):
+        config.update_from_flattened_dict({_SHORT[name]: given.pop(name)})
+    for name in given.keys() - taken[mode]:
+        allowed = " or ".join(f"--mode={other}" for other in MODES if name in taken[other])
+        raise UserError(f"--{name} goes with {allowed}, not with --mode={mode}")
+    if "command" in taken[mode]:
+        given["command"] = command
+    MODES[mode](config, **given)

@@ -19,11 +19,11 @@ _COLUMNS = {
 }
 
 
-def compare(config, *, method: str, workdir: str | None, overwrite: bool, command: str) -> None:
+def compare(config, *, command: str, workdir: str | None = None, overwrite: bool = False) -> None:
     """Runs `config.compare.methods` x `config.compare.seeds` below `workdir`, one process a run.
 
     Finished runs are kept, so a broken comparison goes on where it stopped. Writes comparison.json,
-    comparison.md and comparison.png to `config.compare.results`. `method` plays no part.
+    comparison.md and comparison.png to `config.compare.results`.
     """
     folder, recipe = Path(workdir or "runs/compare"), config.compare
     if not recipe.methods or not recipe.seeds:

@@ -12,7 +12,7 @@ from reno_tf.models import torch_import, weights
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 
 
-def import_weights(config, *, file: str | None, **_) -> None:
+def import_weights(config, *, file: str | None = None) -> None:
     """Brings weights of `config.model.backbone` into pretrained/, and their hashes into its manifest.
 
     For a network in torchvision's form `file` is a state dict in torchvision's names. For one of

@@ -10,17 +10,17 @@ from reno_tf.models.weights import PRETRAINED, manifest
 from reno_tf.trainer import Transfer
 
 
-def pretrain(config, *, method: str, workdir: str | None, overwrite: bool, command: str) -> None:
+def pretrain(config, *, command: str, workdir: str | None = None, overwrite: bool = False) -> None:
     """Trains `config.model.backbone` on `config.pretrain.data`; then weights and manifest entry.
 
     Writes pretrained/<backbone>_<data>.safetensors and its entry: SHA-256, command and accuracy on
-    the held-out test split, which is looked at once, at the end. `method` plays no part.
+    the held-out test split, which is looked at once, at the end.
     """
     recipe, backbone = config.pretrain, config.model.backbone
     workdir = Path(workdir or f"runs/pretrain-{recipe.data}-{config.seed}")
     settings.seed_everything(config.seed)
     dataset = data.load(
-        recipe.data, seed=config.seed, validation_per_class=recipe.validation_per_class, data_dir=config.data.dir
+        recipe.data, seed=config.seed, validation_per_class=recipe.validation_per_class, data_dir=config.data.tfds_dir
     )
     student = models.build(backbone, num_classes=len(dataset.class_names), seed=config.seed)
     plain = methods.Retraining(weight_decay=recipe.weight_decay, head_decay=0.0)

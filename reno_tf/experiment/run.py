@@ -1,14 +1,17 @@
 """--mode=run: data -> teacher and student -> training -> attack -> evaluation -> report -> export."""
 
+import functools
 from pathlib import Path
 
-from reno_tf import data, export, files, models, phases, reporting
+from reno_tf import data, export, files, models, phases, progress, reporting
 from reno_tf.experiment import measuring, settings
-from reno_tf.experiment.training import train
+from reno_tf.experiment.training import first_images, train
 from reno_tf.trainer import Transfer
 
 
-def run(config, *, method: str, workdir: str | None, overwrite: bool, command: str) -> dict:
+def run(
+    config, *, command: str, method: str = "renofeation", workdir: str | None = None, overwrite: bool = False
+) -> dict:
     """Trains one student and measures it; the README says what `workdir` then holds.
 
     A finished run is not redone, an interrupted one resumes from its newest checkpoint and ends
@@ -18,7 +21,8 @@ def run(config, *, method: str, workdir: str | None, overwrite: bool, command: s
     workdir = Path(workdir or f"runs/{method}-{config.data.name}-{config.seed}")
     settings.seed_everything(config.seed)
 
-    dataset = data.load(config.data.name, seed=config.seed, **settings.draw(config))
+    looking = functools.partial(progress.bar, label="looking at images", unit="image")
+    dataset = data.load(config.data.name, seed=config.seed, **settings.draw(config), progress=looking)
     teacher, teacher_facts = build_teacher(config)
     student = build_student(config, num_classes=len(dataset.class_names))
     model = Transfer(student, teacher, settings.build_method(config), seed=config.seed)
@@ -29,6 +33,7 @@ def run(config, *, method: str, workdir: str | None, overwrite: bool, command: s
         print(f"{workdir} is finished already; --overwrite starts it anew")
         return results
 
+    files.write_json(workdir / "data.json", dataset.chosen())
     train(model, dataset, config, workdir)
     history = phases.read_history(workdir)
     measured = measuring.measure(config, student, teacher, attack, dataset, teacher_hash=teacher_facts["sha256"])
@@ -50,6 +55,7 @@ def run(config, *, method: str, workdir: str | None, overwrite: bool, command: s
         history=history,
         curve=measured.curve,
         examples=measured.examples,
+        seen=first_images(dataset, config),
         command=command,
     )
     export.export(

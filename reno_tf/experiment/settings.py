@@ -69,6 +69,7 @@ def _check(config):
         "config.interval": (config.interval, 1),
         "config.steps.train": (steps.train, 1),
         "config.data.shots": (config.data.shots, 0),
+        "config.data.size": (config.data.size, 1),
         "config.data.validation_per_class": (config.data.validation_per_class, 0),
         "config.optimizer.learning_rate": (optimizer.learning_rate, 0),
         "config.optimizer.weight_decay": (optimizer.weight_decay, 0),
@@ -119,9 +120,12 @@ def build_options(config) -> dict:
 def draw(config) -> dict:
     """Which images of the data set are used; arguments of `reno_tf.data.load`."""
     return {
-        "shots": config.data.shots,
-        "validation_per_class": config.data.validation_per_class,
-        "data_dir": config.data.dir,
+        "folder": config.data.dir,
+        "data_dir": config.data.tfds_dir,
+        **{
+            key: config.data[key]
+            for key in ("shots", "fraction", "validation_per_class", "size", "skip_unreadable", "cache")
+        },
     }
 
 

@@ -4,7 +4,7 @@ from reno_tf import models
 from reno_tf.experiment import settings
 
 
-def taps(config, **_) -> None:
+def taps(config) -> None:
     """Prints, for each stage of `config.model.backbone`, its height, width, channels and the layer that ends it.
 
     Other layers are chosen by `config.model.taps`, in order from the input on.

@@ -11,11 +11,7 @@ from reno_tf.trainer import Transfer
 def train(model: Transfer, dataset, config, workdir: Path) -> None:
     """The method's phase under cosine decay; then, if it averages, a second one at a constant rate."""
 
-    def batches_from(step):
-        return data.train_batches(
-            dataset.train, batch_size=config.batch_size, seed=config.seed, start_step=step, augment=data.random_affine
-        )
-
+    batches_from = _batches_from(dataset, config)
     fit = functools.partial(
         phases.fit,
         model,
@@ -30,6 +26,21 @@ def train(model: Transfer, dataset, config, workdir: Path) -> None:
     fit(first, interval=settings.interval_of(config, "train"))
     if config.swa:
         _average(model, fit, batches_from, config, one_pass=data.batches_per_pass(dataset.train, config.batch_size))
+
+
+def first_images(dataset, config, *, count: int = 32):
+    """(images [N, H, W, 3] in [0, 1], class names): the first training images, as the student saw them."""
+    images, labels = next(iter(_batches_from(dataset, config)(0)))
+    return images[:count].numpy(), [dataset.class_names[label] for label in labels[:count]]
+
+
+def _batches_from(dataset, config):
+    def batches_from(step):
+        return data.train_batches(
+            dataset.train, batch_size=config.batch_size, seed=config.seed, start_step=step, augment=dataset.augment
+        )
+
+    return batches_from
 
 
 def _average(model, fit, batches_from, config, *, one_pass: int):

@@ -19,18 +19,20 @@ RATES = (
 )
 
 
-def write(workdir: Path, *, results, config, history, curve, examples: Examples, command: str) -> None:
-    """Writes curve.json, figures/*.png, report.md and report.html, and the attack's images to TensorBoard.
+def write(workdir: Path, *, results, config, history, curve, examples: Examples, seen, command: str) -> None:
+    """Writes curve.json, figures/*.png, report.md and report.html, and the images to TensorBoard.
 
     Args:
       results: the content of results.json. config: the resolved config.
       history: rows of `reno_tf.phases.read_history`. curve: rows {"epsilon", "num_images",
-        "attack_success_rate", ...}. command: what made the run.
+        "attack_success_rate", ...}. seen: (images [N, H, W, 3] in [0, 1], their names), as the
+        training sees them. command: what made the run.
     """
     figures = {
         "training.png": plots.training_curves(history),
         "examples.png": plots.example_grid(examples, results["attack"]),
         "epsilon.png": plots.epsilon_curve(curve),
+        "data.png": plots.contact_sheet(*seen),
     }
     for name, content in figures.items():
         files.write_bytes(workdir / "figures" / name, content)
@@ -40,7 +42,8 @@ def write(workdir: Path, *, results, config, history, curve, examples: Examples,
     linked = {name: f"figures/{name}" for name in figures}
     files.write_text(workdir / "report.md", _render("report.md.j2", figures=linked, **facts))
     files.write_text(workdir / "report.html", _render("report.html.j2", figures=inline, **facts))
-    _write_images(workdir, examples, step=history[-1]["step"] if history else 0)
+    attacked = {f"attack/{name}": images for name, images in examples.pictures().items()}
+    _write_images(workdir, {"data/training": seen[0], **attacked}, step=history[-1]["step"] if history else 0)
 
 
 def headline(results) -> str:
@@ -70,9 +73,9 @@ def _render(template: str, **facts) -> str:
     return environment.get_template(template).render(**facts) + "\n"
 
 
-def _write_images(workdir: Path, examples: Examples, step: int) -> None:
+def _write_images(workdir: Path, pictures: dict, step: int) -> None:
     writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
     with writer.as_default(step=step):
-        for name, images in examples.pictures().items():
-            tf.summary.image(f"attack/{name}", images, max_outputs=len(images))
+        for name, images in pictures.items():
+            tf.summary.image(name, images, max_outputs=len(images))
     writer.close()

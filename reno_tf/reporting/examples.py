@@ -19,7 +19,7 @@ class Examples:
     def choose(cls, split, adversarial_images, names, *, clean, adversarial, noise, count: int = 8) -> "Examples":
         """The first `count` images of the split, whatever became of them: no picking."""
         named = [[names[i] for i in column[:count]] for column in (split.labels, clean, adversarial)]
-        images = split.take(range(min(count, len(split)))).floats()
+        images = split.take(range(min(count, len(split)))).floats()[:]
         return cls(images, np.clip(adversarial_images[:count], 0, 1), *named)
 
     def pictures(self) -> dict[str, np.ndarray]:

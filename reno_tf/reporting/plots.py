@@ -1,6 +1,7 @@
 """The pictures of a run and of a comparison, as PNG bytes."""
 
 import io
+import textwrap
 
 import matplotlib
 import numpy as np
@@ -52,6 +53,18 @@ def example_grid(examples, attack: dict) -> bytes:
             cell.set_title(prediction, fontsize=10, color="tab:green" if right else "tab:red", fontweight="bold")
     epsilon = np.max(attack["epsilon"])
     figure.suptitle(f"The student's predictions (green: right), largest change {epsilon:.3g} of the range", fontsize=10)
+    return _png(figure)
+
+
+def contact_sheet(images: np.ndarray, names: list[str], *, columns: int = 8) -> bytes:
+    """Images [N, H, W, 3] in [0, 1] in rows, above each its name."""
+    rows = -(-len(images) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.25 * columns, 1.45 * rows), layout="constrained")
+    for cell in np.ravel(axes):
+        cell.axis("off")
+    for cell, image, name in zip(np.ravel(axes), images, names, strict=False):
+        cell.imshow(image)
+        cell.set_title(textwrap.shorten(name.replace("_", " "), 18, placeholder=" …"), fontsize=8)
     return _png(figure)
 
 

@@ -1,0 +1,67 @@
+"""Where each data set comes from. A new one is a tensorflow-datasets builder and a line here."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import tensorflow_datasets as tfds
+
+from reno_tf.data import transforms
+from reno_tf.data.digits import HandwrittenDigits
+from reno_tf.data.glyphs import PrintedGlyphs
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source:
+    """A data set that can be built.
+
+    builder: (data_dir=..., ...) -> a tensorflow-datasets builder with "image" and "label".
+    origin: "embedded" (generated here, small enough for memory), "download" (tensorflow-datasets
+      fetches the archives), "manual" (the user brings the archives) or "folder" (the user's images).
+    sizes: numbers of classes, training and test images, as published; None: whatever the folder holds.
+    train: the published splits that are trained on, as tensorflow-datasets writes them.
+    note: what a user should know of it.
+    """
+
+    builder: Callable
+    origin: str
+    sizes: tuple[int, int, int] | None
+    train: str = "train"
+    note: str = ""
+
+    def open(self, *, folder: str | None, skip_unreadable: bool, data_dir: str | None) -> tfds.core.DatasetBuilder:
+        """The builder; nothing is built yet. See `reno_tf.data.load` for the arguments."""
+        options = {"data_dir": data_dir}
+        if self.origin != "embedded":
+            options["file_format"] = "array_record"  # Its records can be read in any order.
+        if self.origin in ("manual", "folder"):
+            options["skip_unreadable"] = skip_unreadable
+        return self.builder(folder, **options) if self.origin == "folder" else self.builder(**options)
+
+    @property
+    def augment(self) -> Callable | None:
+        """Beside a photo's random crop: (images float32 [B, H, W, 3], seed int32 [2]) -> images, or None."""
+        return transforms.random_affine if self.origin == "embedded" else None
+
+
+DATASETS = {
+    "digits": Source(builder=HandwrittenDigits, origin="embedded", sizes=(10, 597, 1200)),
+    "glyphs": Source(
+        builder=PrintedGlyphs, origin="embedded", sizes=(62, 12400, 1860), note="the embedded teacher's own"
+    ),
+    "flowers": Source(
+        builder=functools.partial(tfds.builder, "oxford_flowers102"),
+        origin="download",
+        sizes=(102, 2040, 6149),
+        train="train+validation",
+    ),
+    "birds": Source(
+        builder=functools.partial(tfds.builder, "caltech_birds2011"), origin="download", sizes=(200, 5994, 5794)
+    ),
+    "dogs": Source(
+        builder=functools.partial(tfds.builder, "stanford_dogs"),
+        origin="download",
+        sizes=(120, 12000, 8580),
+        note="its images are part of ImageNet's training set: an ImageNet teacher has seen them",
+    ),
+}

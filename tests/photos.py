@@ -1,0 +1,34 @@
+"""Photos for the tests: smooth random pictures of any size, encoded, and Pillow's view of them."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+
+def picture(height: int, width: int, seed: int = 0) -> Image.Image:
+    small = np.random.default_rng(seed).integers(0, 256, (height // 16 + 2, width // 16 + 2, 3), np.uint8)
+    return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def encode(image: Image.Image, form: str = "JPEG", **options) -> bytes:
+    content = io.BytesIO()
+    image.save(content, form, **options)
+    return content.getvalue()
+
+
+def pixels(encoded: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
+
+
+def torchvision_test_view(encoded: bytes, size: int) -> np.ndarray:
+    """Resize(size * 256 / 224) and CenterCrop(size) in Pillow's own arithmetic."""
+    image = Image.fromarray(pixels(encoded))
+    width, height = image.size
+    shorter = round(size * 256 / 224)
+    if width < height:
+        image = image.resize((shorter, int(shorter * height / width)), Image.Resampling.BILINEAR)
+    else:
+        image = image.resize((int(shorter * width / height), shorter), Image.Resampling.BILINEAR)
+    left, top = (round((side - size) / 2) for side in image.size)
+    return np.asarray(image.crop((left, top, left + size, top + size)))
