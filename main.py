@@ -38,7 +38,7 @@ def parse(argv):
 
         return fail(f"no config key {error}; the keys are {', '.join(sorted(keys(get_config())))}")
     except (flags.Error, TypeError, ValueError) as error:
-        return fail(error)
+        return fail(str(error).split("\nValueError: ")[-1])  # A config's own message, without the traceback.
 
 
 def keys(config, prefix=""):

@@ -43,8 +43,8 @@ def decode_crop(encoded, window, *, size: int):
     return tf.ensure_shape(tf.cond(tf.io.is_jpeg(encoded), jpeg, cropped), [None, None, 3])
 
 
-def resize(image, height: int, width: int):
-    """Antialiased bilinear resize: [H, W, 3] -> float32 [height, width, 3].
+def resize(image, height: int, width: int, *, mirror=False):
+    """Antialiased bilinear resize: [H, W, 3] -> float32 [height, width, 3], left and right exchanged if `mirror`.
 
     Pillow's triangle filter: its support grows with the reduction. Each axis is a product with a
     banded matrix. Dense products over bands take less than half the time of
@@ -54,19 +54,22 @@ def resize(image, height: int, width: int):
     flat = tf.reshape(tf.cast(image, tf.float32), [rows, columns * 3])
     flat = tf.reshape(_resize_rows(flat, rows, height), [height, columns, 3])
     flat = tf.reshape(tf.transpose(flat, [1, 0, 2]), [columns, height * 3])
-    return tf.transpose(tf.reshape(_resize_rows(flat, columns, width), [width, height, 3]), [1, 0, 2])
+    flat = _resize_rows(flat, columns, width, mirror=mirror)
+    return tf.transpose(tf.reshape(flat, [width, height, 3]), [1, 0, 2])
 
 
-def _resize_rows(image, rows, size):
-    """[rows, M] -> [size, M], `_BANDS` bands of output rows at once."""
+def _resize_rows(image, rows, size, *, mirror=False):
+    """[rows, M] -> [size, M], `_BANDS` bands of output rows at once; the last row first if `mirror`."""
     size = tf.convert_to_tensor(size)
     band = tf.cast(tf.math.ceil(size / _BANDS), tf.int32)
     scale = tf.cast(rows, tf.float32) / tf.cast(size, tf.float32)
     support = tf.maximum(scale, 1.0)
-    centre = scale * (tf.cast(tf.reshape(tf.range(_BANDS * band), [_BANDS, band]), tf.float32) + 0.5)
+    number = tf.reshape(tf.range(_BANDS * band), [_BANDS, band])
+    number = tf.where(mirror, size - 1 - number, number)
+    centre = scale * (tf.cast(number, tf.float32) + 0.5)
     reach = tf.cast(tf.math.ceil(scale * tf.cast(band, tf.float32) + 2 * support), tf.int32) + 1
     length = tf.minimum(rows, reach)  # input rows that a band may see
-    first = tf.clip_by_value(tf.cast(centre[:, 0] - support, tf.int32), 0, rows - length)
+    first = tf.clip_by_value(tf.cast(tf.reduce_min(centre, 1) - support, tf.int32), 0, rows - length)
     seen = first[:, None] + tf.range(length)
     distance = tf.abs(tf.cast(seen, tf.float32)[:, None, :] + 0.5 - centre[..., None])
     weights = tf.maximum(0.0, 1.0 - distance / support)
@@ -83,14 +86,14 @@ def test_view(encoded, *, size: int):
     tall = height > width
     longer = tf.where(tall, shorter * height // width, shorter * width // height)
     height, width = tf.where(tall, longer, shorter), tf.where(tall, shorter, longer)
-    image = _round(resize(image, height, width))
+    image = tf.cast(tf.round(resize(image, height, width)), tf.uint8)
     # torchvision rounds the margins half to even, as Python does.
     top, left = (tf.cast(tf.round(tf.cast(side - size, tf.float32) / 2), tf.int32) for side in (height, width))
     return tf.ensure_shape(image[top : top + size, left : left + size], [size, size, 3])
 
 
 def random_resized_crop(encoded, key, *, size: int, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)):
-    """torchvision's RandomResizedCrop and RandomHorizontalFlip: uint8 [size, size, 3].
+    """torchvision's RandomResizedCrop and RandomHorizontalFlip: float32 [size, size, 3] in [0, 255].
 
     Args:
       encoded: one encoded image. key: int32 [2].
@@ -100,9 +103,8 @@ def random_resized_crop(encoded, key, *, size: int, scale=(0.08, 1.0), ratio=(3 
     shape = tf.cond(tf.io.is_jpeg(encoded), jpeg_shape, lambda: tf.shape(decode(encoded))[:2])
     crop_key, flip_key = tf.unstack(tf.random.experimental.stateless_split(key, 2, alg="philox"))
     crop = decode_crop(encoded, crop_window(shape, crop_key, scale=scale, ratio=ratio), size=size)
-    image = _round(resize(crop, size, size))
-    flip = tf.random.stateless_uniform([], flip_key, alg="philox") < 0.5
-    return tf.ensure_shape(tf.where(flip, image[:, ::-1], image), [size, size, 3])
+    mirror = tf.random.stateless_uniform([], flip_key, alg="philox") < 0.5
+    return tf.ensure_shape(resize(crop, size, size, mirror=mirror), [size, size, 3])
 
 
 def crop_window(shape, key, *, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)):
@@ -149,7 +151,3 @@ def random_affine(images, seed, *, rotation=0.15, scale=0.1, shift=2.0):
         fill_mode="NEAREST",
         fill_value=0.0,
     )
-
-
-def _round(image):
-    return tf.cast(tf.round(image), tf.uint8)
