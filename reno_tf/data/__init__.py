@@ -12,9 +12,17 @@ from reno_tf.data.base import Dataset, Split, draw
 from reno_tf.data.digits import HandwrittenDigits
 from reno_tf.data.glyphs import PrintedGlyphs
 from reno_tf.data.pipeline import batches_per_pass, eval_batches, random_affine, train_batches
+from reno_tf.data.scripts import ArmenianLetters, GeorgianLetters, GreekLetters, MathOperators
 from reno_tf.errors import choose
 
-DATASETS = {"digits": HandwrittenDigits, "glyphs": PrintedGlyphs}
+DATASETS = {
+    "armenian": ArmenianLetters,
+    "digits": HandwrittenDigits,
+    "georgian": GeorgianLetters,
+    "glyphs": PrintedGlyphs,
+    "greek": GreekLetters,
+    "operators": MathOperators,
+}
 
 
 def load(
