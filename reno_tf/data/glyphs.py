@@ -1,4 +1,4 @@
-"""Printed glyphs: the embedded source, and what its targets in other scripts share. Rendered from the TrueType fonts that matplotlib ships."""
+"""Printed glyphs from the fonts that matplotlib ships: the embedded source, and what its targets share."""
 
 import functools
 import string
