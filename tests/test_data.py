@@ -50,7 +50,7 @@ def test_too_small_classes_are_named(digits):
 
 
 def test_unknown_data_set():
-    with pytest.raises(UserError, match="unknown data set 'cats'; choose one of: armenian, digits, georgian, glyphs"):
+    with pytest.raises(UserError, match="unknown data set 'cats'; choose one of: actions, armenian"):
         data.load("cats")
 
 

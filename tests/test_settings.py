@@ -52,7 +52,7 @@ def test_nothing_is_left_open():
     ("changes", "message"),
     [
         ({"attack__preset": "pixels"}, "unknown attack preset 'pixels'; choose one of: paper, pixel, reference"),
-        ({"data__name": "cats"}, "unknown data set 'cats'; choose one of: armenian, digits, georgian, glyphs"),
+        ({"data__name": "cats"}, "unknown data set 'cats'; choose one of: actions, armenian"),
         ({"model__backbone": "vgg"}, "unknown backbone 'vgg'; choose one of: .*resnet18_cifar"),
         ({"model__student": "vgg"}, "unknown backbone 'vgg'"),
         ({"model__taps": ("a",)}, "config.model.taps goes with the backbones keras_"),

@@ -8,19 +8,24 @@ import filelock
 import numpy as np
 import tensorflow_datasets as tfds
 
+from reno_tf.data.actions import StanfordActions
 from reno_tf.data.base import Dataset, Split, draw
 from reno_tf.data.digits import HandwrittenDigits
+from reno_tf.data.folder import FolderImages
 from reno_tf.data.glyphs import PrintedGlyphs
+from reno_tf.data.indoor import IndoorScenes
 from reno_tf.data.pipeline import batches_per_pass, eval_batches, random_affine, train_batches
 from reno_tf.data.scripts import ArmenianLetters, GeorgianLetters, GreekLetters, MathOperators
 from reno_tf.errors import choose
 
 DATASETS = {
+    "actions": StanfordActions,
     "armenian": ArmenianLetters,
     "digits": HandwrittenDigits,
     "georgian": GeorgianLetters,
     "glyphs": PrintedGlyphs,
     "greek": GreekLetters,
+    "indoor": IndoorScenes,
     "operators": MathOperators,
 }
 
@@ -64,6 +69,7 @@ def _read(builder, split):
 __all__ = [
     "DATASETS",
     "Dataset",
+    "FolderImages",
     "Split",
     "batches_per_pass",
     "draw",
