@@ -11,6 +11,12 @@ def picture(height: int, width: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
 
 
+def swatch(number: int, mode: str = "RGB") -> Image.Image:
+    """A small picture of one colour, another for each number; JPEG hardly changes it."""
+    shade = np.random.default_rng(number).integers(0, 256, (1, 1, 3), np.uint8)
+    return Image.fromarray(shade).resize((12 + number % 5, 9)).convert(mode)
+
+
 def encode(image: Image.Image, form: str = "JPEG", **options) -> bytes:
     content = io.BytesIO()
     image.save(content, form, **options)

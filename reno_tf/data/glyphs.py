@@ -1,7 +1,8 @@
-"""The embedded source: printed glyphs, rendered from the TrueType fonts that matplotlib ships."""
+"""Printed glyphs from the fonts that matplotlib ships: the embedded source, and what its targets share."""
 
 import functools
 import string
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 IMAGE_SIZE = 32
 _SCALE = 4  # drawn this many times larger, then reduced with antialiasing
-_FONTS = [
+FONTS = tuple(
     f"{family}{style}.ttf"
     for family, styles in {
         "DejaVuSans": ("", "-Bold", "-Oblique", "-BoldOblique"),
@@ -19,15 +20,21 @@ _FONTS = [
         "STIXGeneral": ("", "Bol", "Italic", "BolIta"),
     }.items()
     for style in styles
-]
+)
 
 
-class PrintedGlyphs(tfds.core.GeneratorBasedBuilder):
-    """A-Z, a-z, 0-9 (62 classes) in random font, size, rotation, shear, place, colours and noise."""
+class GlyphBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """One class per character, in random font, size, rotation, shear, place, colours and noise.
+
+    An image is a pure function of (split, character, number). `FONTS` must contain all `CHARACTERS`:
+    a missing glyph would be drawn as a box.
+    """
 
     VERSION = tfds.core.Version("1.0.0")
-    CHARACTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
-    TRAIN_PER_CLASS, TEST_PER_CLASS = 200, 30
+    CHARACTERS: str
+    FONTS = FONTS
+    TRAIN_PER_CLASS: int
+    TEST_PER_CLASS: int
 
     def _info(self):
         return tfds.core.DatasetInfo(
@@ -50,17 +57,24 @@ class PrintedGlyphs(tfds.core.GeneratorBasedBuilder):
         for label, character in enumerate(self.CHARACTERS):
             for number in range(per_class):
                 generator = np.random.default_rng([seed, ord(character), number])
-                yield f"{label}-{number}", {"image": render(character, generator), "label": label}
+                yield f"{label}-{number}", {"image": render(character, generator, self.FONTS), "label": label}
 
 
-def render(character: str, generator: np.random.Generator) -> np.ndarray:
+class PrintedGlyphs(GlyphBuilder):
+    """A-Z, a-z, 0-9 (62 classes)."""
+
+    CHARACTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
+    TRAIN_PER_CLASS, TEST_PER_CLASS = 200, 30
+
+
+def render(character: str, generator: np.random.Generator, fonts: Sequence[str] = FONTS) -> np.ndarray:
     """One glyph, uint8 [32, 32, 3]; every random choice is drawn from `generator`.
 
     Size varies by 10 % only and the baseline is kept, so that "c" and "C" stay different classes.
     """
     side = IMAGE_SIZE * _SCALE
     canvas = Image.new("L", (side, side))
-    font = _font(generator.choice(_FONTS), round(side * 0.72 * generator.uniform(0.9, 1.1)))
+    font = _font(generator.choice(fonts), round(side * 0.72 * generator.uniform(0.9, 1.1)))
     ImageDraw.Draw(canvas).text((side / 2, side * 0.74), character, fill=255, font=font, anchor="ms")
     mask = canvas.transform((side, side), Image.Transform.AFFINE, _affine(generator, side), Image.Resampling.BILINEAR)
     mask = np.asarray(mask.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BOX), np.float64)[..., None] / 255

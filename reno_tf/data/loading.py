@@ -7,10 +7,9 @@ import numpy as np
 from reno_tf.data import building
 from reno_tf.data.base import Dataset, Split, draw
 from reno_tf.data.photos import Photos
+from reno_tf.data.photos_builder import complaint
 from reno_tf.data.sources import DATASETS
 from reno_tf.errors import UserError, choose
-
-_NAMED = 10  # unreadable files in one message
 
 
 def load(
@@ -63,7 +62,7 @@ def load(
         index = {split: building.index(builder, split, progress=progress) for split in (source.train, "test")}
         dropped = {split: _unreadable(builder, split, index[split]) for split in index}
         if any(dropped.values()) and not skip_unreadable:
-            raise UserError(f"{name} holds {_list(dropped)}; --skip_unreadable drops them")
+            raise UserError(f"{name} holds {complaint(dropped)}; leave them out with --skip_unreadable")
         splits = {split: _photos(builder, split, index[split], size=size, cache=cache) for split in index}
     names = builder.info.features["label"].names
     sizes = (len(names), *(len(splits[split]) + len(dropped.get(split, ())) for split in (source.train, "test")))
@@ -96,9 +95,3 @@ def _unreadable(builder, split, index) -> list[str]:
     """Files that were dropped when it was built, or cannot be decoded."""
     dropped = (builder.info.metadata or {}).get("unreadable", {}).get(split, [])
     return [*dropped, *index["files"][~index["readable"]].tolist()]
-
-
-def _list(dropped):
-    files = [file for split in dropped.values() for file in split]
-    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-    return f"{len(files)} unreadable images: {', '.join(files[:_NAMED])}{more}"

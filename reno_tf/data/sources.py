@@ -7,8 +7,12 @@ from collections.abc import Callable
 import tensorflow_datasets as tfds
 
 from reno_tf.data import transforms
+from reno_tf.data.actions import StanfordActions
 from reno_tf.data.digits import HandwrittenDigits
+from reno_tf.data.folder import FolderImages
 from reno_tf.data.glyphs import PrintedGlyphs
+from reno_tf.data.indoor import IndoorScenes
+from reno_tf.data.scripts import ArmenianLetters, GeorgianLetters, GreekLetters, MathOperators
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,10 @@ DATASETS = {
     "glyphs": Source(
         builder=PrintedGlyphs, origin="embedded", sizes=(62, 12400, 1860), note="the embedded teacher's own"
     ),
+    "greek": Source(builder=GreekLetters, origin="embedded", sizes=(28, 1680, 1120)),
+    "armenian": Source(builder=ArmenianLetters, origin="embedded", sizes=(33, 1980, 1320)),
+    "georgian": Source(builder=GeorgianLetters, origin="embedded", sizes=(33, 1980, 1320)),
+    "operators": Source(builder=MathOperators, origin="embedded", sizes=(30, 1800, 1200)),
     "flowers": Source(
         builder=functools.partial(tfds.builder, "oxford_flowers102"),
         origin="download",
@@ -64,4 +72,7 @@ DATASETS = {
         sizes=(120, 12000, 8580),
         note="its images are part of ImageNet's training set: an ImageNet teacher has seen them",
     ),
+    "actions": Source(builder=StanfordActions, origin="manual", sizes=(40, 4000, 5532)),
+    "indoor": Source(builder=IndoorScenes, origin="manual", sizes=(67, 5360, 1340)),
+    "folder": Source(builder=FolderImages, origin="folder", sizes=None),
 }
