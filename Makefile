@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= $(shell tools/find-python)
 BIN = $(VENV)/bin
 
-.PHONY: run test test-short parity lint compare clean
+.PHONY: run test test-short parity networks lint compare clean
 
 run: $(VENV)/installed
 	$(BIN)/python main.py --method=renofeation
@@ -20,6 +20,10 @@ test-short: $(VENV)/installed
 parity: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch]'
 	$(BIN)/python -m pytest tests/parity/live.py
+
+# All 71 classifiers of Keras Applications beside Keras's own, with random weights; the tests have one of each family.
+networks: $(VENV)/installed
+	$(BIN)/python -m pytest tests/networks.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

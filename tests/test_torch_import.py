@@ -31,7 +31,7 @@ def _import(file, backbone="resnet18", mode="import_weights"):
     config = get_config()
     config.model.backbone = backbone
     file = None if file is None else str(file)
-    experiment.start(mode, config, method="", workdir=None, overwrite=False, command="", file=file)
+    experiment.start(mode, config, command="", file=file)
 
 
 def _write(path, state):

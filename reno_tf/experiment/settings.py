@@ -1,5 +1,6 @@
 """From the config and the method's name to one flat, checked set of numbers."""
 
+import dataclasses
 import inspect
 
 import tensorflow as tf
@@ -138,7 +139,8 @@ def build_method(config):
         "feature_weight": config.feature_weight,
         "anchor_weight": config.anchor_weight,
     }
-    return method(**{key: value for key, value in offered.items() if key in method.__dataclass_fields__})
+    taken = {field.name for field in dataclasses.fields(method) if field.init}
+    return method(**{key: value for key, value in offered.items() if key in taken})
 
 
 def build_attack(config, teacher, **changes):

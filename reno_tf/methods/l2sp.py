@@ -9,13 +9,18 @@ from reno_tf.methods.base import Batch, Method
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class L2SP(Method):
-    """anchor_weight: alpha of alpha/2 ||theta - theta_0||^2 over the backbone; the new head has no anchor."""
+    """anchor_weight: alpha of alpha/2 ||theta - theta_0||^2 over the backbone; the new head has no anchor.
+
+    The anchor takes the place of weight decay.
+    """
 
     name: ClassVar[str] = "l2sp"
     start: ClassVar[str] = "teacher"
+    weight_decay: float = dataclasses.field(default=0.0, init=False)
     anchor_weight: float = 0.01
 
     def terms(self, batch: Batch):
         terms = super().terms(batch)
+        del terms["weight_decay"]
         terms["anchor_decay"] = self.anchor_weight * losses.half_squared_distance(batch.backbone, batch.anchors)
         return terms

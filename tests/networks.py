@@ -1,0 +1,16 @@
+"""Every classifier of Keras Applications against Keras's own: `make networks`, some minutes."""
+
+import pytest
+import tf_keras
+from test_keras_applications import check_against_keras
+
+from reno_tf.models.keras_applications import KERAS_APPLICATIONS
+
+_NAMES = {name.lower(): name for name in dir(tf_keras.applications)}
+_ONE_SIZE = ("NASNetMobile", "NASNetLarge")  # They take no image of another size than they were built for.
+
+
+@pytest.mark.parametrize("backbone", KERAS_APPLICATIONS)
+def test_gives_keras_features_and_takes_dropout(backbone):
+    application = _NAMES[backbone.removeprefix("keras_")]
+    check_against_keras(application, image_size=96 if application in _ONE_SIZE else None)
