@@ -71,7 +71,11 @@ def stage_names(model: tf_keras.Model) -> list[str]:
 def stage_shapes(model: tf_keras.Model) -> list[tuple[int, int, int]]:
     """Height, width and channels of each stage, for 224x224 images where the model takes any size."""
     side = model.input.shape[1] or 224
-    shapes = model.compute_output_shape((None, side, side, 3))
+    try:
+        shapes = model.compute_output_shape((None, side, side, 3))
+    except NotImplementedError:  # By Keras's layers for bare operations, as in ConvNeXt; tracing takes longer.
+        trace = tf.function(model).get_concrete_function(tf.TensorSpec([None, side, side, 3]), training=False)
+        shapes = {name: output.shape for name, output in trace.structured_outputs.items()}
     return [tuple(shapes[stage][1:]) for stage in stage_names(model)]
 
 
