@@ -26,6 +26,7 @@ _ALLOWED = {
     "phases": {"files", "progress", "trainer"},
     "evaluation": {"attacks", "data", "models"},
     "export": set(),
+    "foreign": {"errors"},
     "reporting": {"files"},
 }
 
