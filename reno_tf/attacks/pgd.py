@@ -22,12 +22,17 @@ def descend(loss, images, start, *, epsilon, step_size, steps, low, high):
     # Where an image itself leaves the valid range by more than epsilon, the range wins.
     lowest, highest = (tf.clip_by_value(edge, low, high) for edge in (images - epsilon, images + epsilon))
 
-    def step(number, x):
+    # Inlined into the loop, whose graph is a cycle, some max-pools would lose oneDNN's gradient.
+    @tf.function(autograph=False, experimental_attributes={"_noinline": True})
+    def gradient(x):
         # Only the input gets a gradient: no weight gradient is ever computed.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             total = tf.reduce_sum(loss(x))
-        return number + 1, tf.clip_by_value(x - step_size * tf.sign(tape.gradient(total, x)), lowest, highest)
+        return tape.gradient(total, x)
+
+    def step(number, x):
+        return number + 1, tf.clip_by_value(x - step_size * tf.sign(gradient(x)), lowest, highest)
 
     begin = (tf.constant(0), tf.clip_by_value(start, lowest, highest))
     return tf.while_loop(lambda number, x: number < steps, step, begin)[1]
