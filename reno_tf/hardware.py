@@ -21,6 +21,12 @@ def resolve_precision(precision: str) -> str:
     return precision
 
 
+def devices() -> list[str]:
+    """All that a batch can be spread over: the visible GPUs, or without any the (logical) CPUs."""
+    logical = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return [device.name for device in logical]
+
+
 def has_bfloat16() -> bool:
     """Whether TensorFlow's fastest visible device multiplies matrices of bfloat16 itself."""
     if tf.config.list_physical_devices("TPU"):

@@ -4,6 +4,7 @@ import tf_keras
 
 from reno_tf.errors import choose
 from reno_tf.models import weights as _weights
+from reno_tf.models.frozen import freeze
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 from reno_tf.models.layers import normalization
 from reno_tf.models.mobilenet import mobilenet_v2
@@ -59,6 +60,7 @@ __all__ = [
     "SpatialDropout2D",
     "build",
     "copy_backbone",
+    "freeze",
     "head_layer",
     "initialize",
     "locate",
