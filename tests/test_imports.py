@@ -23,7 +23,7 @@ _ALLOWED = {
     "methods": {"errors", "losses", "attacks"},
     "swa": {"compat"},
     "data": {"errors"},
-    "trainer": {"errors", "losses", "methods", "models"},
+    "trainer": {"errors", "hardware", "losses", "methods", "models"},
     "phases": {"files", "progress", "trainer"},
     "evaluation": {"attacks", "data", "models"},
     "export": set(),

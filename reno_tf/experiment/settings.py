@@ -6,12 +6,12 @@ import tensorflow as tf
 import tf_keras
 from ml_collections import ConfigDict
 
+from reno_tf import hardware
 from reno_tf.attacks import ATTACKS
 from reno_tf.data import DATASETS
 from reno_tf.errors import UserError, choose
-from reno_tf.hardware import PRECISIONS
 from reno_tf.methods import METHODS
-from reno_tf.models import BACKBONES
+from reno_tf.models import BACKBONES, mixed_precision
 
 # Where a recipe's value goes: recipe key -> key of the config.
 _FROM_RECIPE = {
@@ -63,8 +63,8 @@ def _check(config):
     choose("config.split", config.split, ("test", "validation"))
     if config.split == "validation" and not config.data.validation_per_class:
         raise UserError("config.split=validation needs config.data.validation_per_class of at least 1, not 0")
-    choose("config.attack.precision", config.attack.precision, PRECISIONS)
-    choose("config.precision", config.precision, ("float32", "mixed_bfloat16"))
+    choose("config.attack.precision", config.attack.precision, hardware.PRECISIONS)
+    choose("config.precision", config.precision, mixed_precision.PRECISIONS)
     choose("config.model.tap", config.model.tap, ("before_dropout", "after_dropout"))
     steps, optimizer = config.steps, config.optimizer
     least = {
