@@ -55,6 +55,7 @@ def get_config() -> ConfigDict:
     config.steps.swa = placeholder(int)
     config.steps.swa_period = placeholder(int)  # a snapshot after this many steps, twice as many, ...
 
+    config.precision = "float32"  # of training; or "mixed_bfloat16": weights, losses and statistics stay float32
     config.batch_size = 32  # images (paper: 64; the embedded training set has 40)
     config.interval = 50  # steps between validations, checkpoints and rows of the history; divides the steps
 
@@ -97,6 +98,9 @@ def get_config() -> ConfigDict:
     config.attack.target_scale = 1000.0  # m (paper, section 5.1)
     config.attack.neuron = 0  # which penultimate feature is driven to m
     config.attack.seed = 0  # of the random start: not the run's, so one crafted set serves every run
+    config.attack.precision = (
+        "auto"  # "float32", "bfloat16", or bfloat16 where the hardware has it
+    )
     config.attack.batch_size = 100  # images
     config.attack.cache = "runs/adversarial"  # crafted sets, kept for every later run; "": keep none
 

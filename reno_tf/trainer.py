@@ -4,9 +4,19 @@ import tensorflow as tf
 import tf_keras
 
 from reno_tf.errors import UserError
+from reno_tf.hardware import resolve_precision
 from reno_tf.losses import cross_entropy
 from reno_tf.methods import Batch, Method
-from reno_tf.models import SpatialDropout2D, copy_backbone, head_layer, named_weights, stage_names, stage_shapes
+from reno_tf.models import (
+    SpatialDropout2D,
+    copy_backbone,
+    freeze,
+    head_layer,
+    is_mixed,
+    named_weights,
+    stage_names,
+    stage_shapes,
+)
 
 
 class Transfer(tf_keras.Model):
@@ -18,8 +28,10 @@ class Transfer(tf_keras.Model):
 
     Args:
       student: a model of `reno_tf.models.build(..., num_classes=...)`. It starts from the
-        teacher's backbone weights if the method says so, else from those it has.
-      teacher: a model of the same backbone, or None for a method that needs none. From random
+        teacher's backbone weights if the method says so, else from those it has. Beside a mixed
+        student, the teacher's features are computed in bfloat16 too where the hardware has it.
+      teacher: a model of the same backbone, with the weights it will have in every step, or None
+        for a method that needs none. From random
         weights, features may also be matched to another backbone's, if all stages' shapes agree.
       method: an instance of one of `reno_tf.methods`.
       seed: of the dropout masks, which are a pure function of (seed, step, layer).
@@ -42,8 +54,10 @@ class Transfer(tf_keras.Model):
         self.student, self.method = student, method
         # Steps over all phases. Not `optimizer.iterations`, which starts again with each optimizer.
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
-        self._teacher = lambda images: teacher(images, training=False)  # A closure is not tracked.
         self._stages = stage_names(student)
+        if method.needs_features:
+            precision = resolve_precision("auto") if is_mixed(student) else "float32"
+            self._teacher = freeze(teacher, self._stages, precision=precision)
         backbone = {n: w for n, w in named_weights(student, head=False).items() if w.trainable}
         anchors = named_weights(teacher, head=False) if method.start == "teacher" else None
         self._weights_of = lambda: {
@@ -66,7 +80,7 @@ class Transfer(tf_keras.Model):
         images = self.method.perturb(self.student, images, labels)
         targets = self._teacher(images) if self.method.needs_features else None
         with tf.GradientTape() as tape:
-            outputs = self.student(images, training=True)
+            outputs = _exact(self.student(images, training=True))
             batch = Batch(labels=labels, outputs=outputs, targets=targets, stages=self._stages, **self._weights_of())
             terms = self.method.terms(batch)
             loss = tf.add_n(list(terms.values()))
@@ -91,6 +105,11 @@ class Transfer(tf_keras.Model):
                 self._means[name] = tf_keras.metrics.Mean(name=name)
             self._means[name].update_state(value, sample_weight=None if name == "accuracy" else tf.shape(labels)[0])
         return {name: self._means[name].result() for name in values}
+
+
+def _exact(outputs):
+    """In the type of the logits: a mixed model's stages are bfloat16, its losses must not be."""
+    return {name: tf.cast(features, outputs["logits"].dtype) for name, features in outputs.items()}
 
 
 def _check_pair(student, teacher, method):

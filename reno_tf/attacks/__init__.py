@@ -9,7 +9,8 @@ from reno_tf.attacks.crafting import craft, craft_once
 from reno_tf.attacks.objectives import reference_polarization, target_distance
 from reno_tf.attacks.pgd import PGD, resolve_jit
 from reno_tf.errors import UserError
-from reno_tf.models import normalization
+from reno_tf.hardware import resolve_precision
+from reno_tf.models import freeze, normalization
 
 
 def penultimate_pgd(
@@ -25,24 +26,29 @@ def penultimate_pgd(
     target_scale=1000.0,
     neuron=0,
     seed=0,
+    precision="auto",
     jit_compile="auto",
 ) -> PGD:
     """Polarises the teacher's penultimate features (paper, equation 1; Rezaei and Liu, 2019).
 
     Args:
       teacher: a model of this package (its "penultimate" output is attacked), or any callable
-        images [B, H, W, 3] in [0, 1] -> {"penultimate": [B, D]}.
+        images [B, H, W, 3] in [0, 1] -> {"penultimate": [B, D]}. The attack keeps the weights that
+        the model has now.
       epsilon, step_size, low, high: in [0, 1] pixels. steps, start, seed, jit_compile: see `PGD`.
       objective: `target_distance` or `reference_polarization`.
       target_scale: m, the value that the neuron is driven to; neuron: which one.
+      precision: of the teacher's weights and feature maps: "float32", "bfloat16", or "auto":
+        bfloat16 where the hardware has it. Only a model of this package can be cast.
     """
     width = getattr(teacher, "output", {}).get("penultimate")
     if width is not None and not 0 <= neuron < width.shape[-1]:
         raise UserError(f"neuron must be from 0 to {width.shape[-1] - 1}, not {neuron}")
-    loss = objective(scale=target_scale, neuron=neuron)
+    loss, precision = objective(scale=target_scale, neuron=neuron), resolve_precision(precision)
+    frozen = freeze(teacher, ["penultimate"], precision=precision)
 
     def penultimate_loss(images):
-        return loss(teacher(images, training=False)["penultimate"])
+        return loss(frozen(images)["penultimate"])
 
     return PGD(
         penultimate_loss,
@@ -54,7 +60,12 @@ def penultimate_pgd(
         high=high,
         seed=seed,
         jit_compile=jit_compile,
-        objective={"objective": objective.__name__, "target_scale": target_scale, "neuron": neuron},
+        objective={
+            "objective": objective.__name__,
+            "target_scale": target_scale,
+            "neuron": neuron,
+            "precision": precision,
+        },
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from reno_tf.errors import UserError
+from reno_tf.hardware import devices
 
 _START_STREAM, _NOISE_STREAM = 0, 1  # the start and the control noise of an image are independent
 
@@ -22,12 +23,17 @@ def descend(loss, images, start, *, epsilon, step_size, steps, low, high):
     # Where an image itself leaves the valid range by more than epsilon, the range wins.
     lowest, highest = (tf.clip_by_value(edge, low, high) for edge in (images - epsilon, images + epsilon))
 
-    def step(number, x):
+    # Inlined into the loop, whose graph is a cycle, some max-pools would lose oneDNN's gradient.
+    @tf.function(autograph=False, experimental_attributes={"_noinline": True})
+    def gradient(x):
         # Only the input gets a gradient: no weight gradient is ever computed.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             total = tf.reduce_sum(loss(x))
-        return number + 1, tf.clip_by_value(x - step_size * tf.sign(tape.gradient(total, x)), lowest, highest)
+        return tape.gradient(total, x)
+
+    def step(number, x):
+        return number + 1, tf.clip_by_value(x - step_size * tf.sign(gradient(x)), lowest, highest)
 
     begin = (tf.constant(0), tf.clip_by_value(start, lowest, highest))
     return tf.while_loop(lambda number, x: number < steps, step, begin)[1]
@@ -35,6 +41,8 @@ def descend(loss, images, start, *, epsilon, step_size, steps, low, high):
 
 class PGD:
     """A callable images -> adversarial images, compiled once per batch shape.
+
+    Where TensorFlow sees several GPUs (or logical CPUs), each attacks its share of every batch.
 
     Args:
       loss: images [B, H, W, 3] in [0, 1] -> [B], minimised.
@@ -81,7 +89,11 @@ class PGD:
             "seed": seed,
             **{key: getattr(self, key).tolist() for key in ("epsilon", "step_size", "low", "high")},
         }
-        self._compiled = tf.function(self._descend, jit_compile=resolve_jit(jit_compile))
+        self._descend_compiled = tf.function(self._descend, jit_compile=resolve_jit(jit_compile))
+        self._compiled, spread = self._descend_compiled, devices()
+        if len(spread) > 1:
+            self._strategy = tf.distribute.MirroredStrategy(spread)
+            self._compiled = tf.function(self._spread, autograph=False)
 
     def __call__(self, images, indices=None):
         """Attacks images [B, H, W, 3] in [0, 1]; `indices` [B] number them (0 .. B-1 if not given)."""
@@ -108,6 +120,19 @@ class PGD:
             low=self.low,
             high=self.high,
         )
+
+    def _spread(self, images, start):
+        """Every device takes its share; copies of the last image make the shares equal."""
+        count, shares = images.shape[0], self._strategy.num_replicas_in_sync
+        filled = np.minimum(np.arange(count + -count % shares), count - 1).reshape(shares, -1)
+
+        def attack_share():
+            own = tf.gather(filled, tf.distribute.get_replica_context().replica_id_in_sync_group)
+            own = tf.ensure_shape(own, filled[0].shape)
+            return self._descend_compiled(tf.gather(images, own), tf.gather(start, own))
+
+        attacked = self._strategy.experimental_local_results(self._strategy.run(attack_share))
+        return tf.concat(attacked, axis=0)[:count]
 
     def _uniform(self, images, indices, stream):
         indices = tf.range(images.shape[0]) if indices is None else tf.cast(indices, tf.int32)

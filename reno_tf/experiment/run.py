@@ -35,6 +35,7 @@ def run(
 
     files.write_json(workdir / "data.json", dataset.chosen())
     train(model, dataset, config, workdir)
+    models.as_float32(student)  # What is measured and exported.
     history = phases.read_history(workdir)
     measured = measuring.measure(config, student, teacher, attack, dataset, teacher_hash=teacher_facts["sha256"])
     measured.results["seconds"]["train"] = round(sum(row["seconds"] for row in history), 3)
@@ -84,5 +85,6 @@ def build_student(config, *, num_classes: int):
         dropout=config.dropout,
         tap=config.model.tap,
         seed=config.seed,
+        precision=config.precision,
         **settings.build_options(config),
     )

@@ -7,11 +7,12 @@ import tensorflow as tf
 import tf_keras
 from ml_collections import ConfigDict
 
+from reno_tf import hardware
 from reno_tf.attacks import ATTACKS
 from reno_tf.data import DATASETS
 from reno_tf.errors import UserError, choose
 from reno_tf.methods import METHODS
-from reno_tf.models import BACKBONES
+from reno_tf.models import BACKBONES, mixed_precision
 
 # Where a recipe's value goes: recipe key -> key of the config.
 _FROM_RECIPE = {
@@ -63,6 +64,8 @@ def _check(config):
     choose("config.split", config.split, ("test", "validation"))
     if config.split == "validation" and not config.data.validation_per_class:
         raise UserError("config.split=validation needs config.data.validation_per_class of at least 1, not 0")
+    choose("config.attack.precision", config.attack.precision, hardware.PRECISIONS)
+    choose("config.precision", config.precision, mixed_precision.PRECISIONS)
     choose("config.model.tap", config.model.tap, ("before_dropout", "after_dropout"))
     steps, optimizer = config.steps, config.optimizer
     least = {
@@ -146,7 +149,7 @@ def build_method(config):
 def build_attack(config, teacher, **changes):
     """The preset's attack on the teacher with the config's parameters; `changes` win."""
     parameters = {**config.attack, **changes}
-    names = (*_FROM_PRESET, "target_scale", "neuron", "seed")
+    names = (*_FROM_PRESET, "target_scale", "neuron", "seed", "precision")
     return ATTACKS[config.attack.preset](teacher, **{name: parameters[name] for name in names})
 
 

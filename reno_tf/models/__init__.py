@@ -4,8 +4,10 @@ import tf_keras
 
 from reno_tf.errors import choose
 from reno_tf.models import weights as _weights
+from reno_tf.models.frozen import freeze
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 from reno_tf.models.layers import normalization
+from reno_tf.models.mixed_precision import as_float32, is_mixed, policy
 from reno_tf.models.mobilenet import mobilenet_v2
 from reno_tf.models.resnet import RESNETS
 from reno_tf.models.taps import SpatialDropout2D, head_layer, stage_names, stage_shapes
@@ -21,6 +23,7 @@ def build(
     num_classes: int | None = None,
     seed: int = 0,
     momentum: float = 0.9,
+    precision: str = "float32",
     **options,
 ) -> tf_keras.Model:
     """Builds a backbone that gives all its features in one forward pass.
@@ -33,6 +36,8 @@ def build(
       seed: of the random weights.
       momentum: of every BatchNorm's moving statistics. torchvision's; Keras's own (0.99 to 0.999)
         average over more steps than a short training has.
+      precision: "float32", or "mixed_bfloat16": bfloat16 feature maps between float32 weights, for
+        training. Normalisation, BatchNorm's statistics, "penultimate" and "logits" stay float32.
       **options: of the builder: `dropout` (rate of SpatialDropout2D after each tapped stage),
         `tap`, `image_size`, ...
 
@@ -43,7 +48,9 @@ def build(
     Raises:
       UserError: unknown name or weights, or a file that is missing, altered or of another network.
     """
-    model = BACKBONES[choose("backbone", name, BACKBONES)](num_classes=num_classes, **options)
+    builder = BACKBONES[choose("backbone", name, BACKBONES)]
+    with policy(precision):
+        model = builder(num_classes=num_classes, **options)
     for layer in model._flatten_layers():
         if isinstance(layer, tf_keras.layers.BatchNormalization):
             layer.momentum = momentum
@@ -57,10 +64,13 @@ def build(
 __all__ = [
     "BACKBONES",
     "SpatialDropout2D",
+    "as_float32",
     "build",
     "copy_backbone",
+    "freeze",
     "head_layer",
     "initialize",
+    "is_mixed",
     "locate",
     "named_weights",
     "normalization",

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from reno_tf.errors import UserError
+from reno_tf.models import graph
 from reno_tf.models.layers import normalize
 from reno_tf.models.taps import Stages, tapped_model
 
@@ -67,7 +68,7 @@ def find_taps(network: tf_keras.Model) -> list[str]:
     in NASNet, the last activation ends the stage. Raises UserError if the network does not work on
     images of any size.
     """
-    nodes = _nodes(network)
+    nodes = graph.nodes(network)
     side = network.input.shape[1] or _PROBE
     levels = [round(math.log2(side / height)) if height else 0 for height in _heights(network, nodes, side)]
     crossed, last = {}, {}
@@ -94,13 +95,6 @@ def _crossings(nodes):
     return [bool(furthest <= place) for place, furthest in enumerate(jumped)]
 
 
-def _nodes(network):
-    """The graph's calls of layers, each after those whose outputs it reads."""
-    by_depth = network._nodes_by_depth
-    nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
-    return [node for node in nodes if not node.is_input]
-
-
 def _heights(network, nodes, side):
     """Of each node's output for images of that side; None where it has none."""
     probe = tf.function(tf_keras.Model(network.input, [node.outputs for node in nodes]))
@@ -118,7 +112,7 @@ def _is_activation(layer):
 
 def _replay(network, x, taps, stages):
     """Calls the network's layers on `x` again, handing what each tapped layer gives to `stages`."""
-    nodes = _nodes(network)
+    nodes = graph.nodes(network)
     tensors = {str(id(network.input)): [x] * len(nodes)}  # `map_arguments` pops one for each reader.
     for node in nodes:
         arguments, keywords = node.map_arguments(tensors)

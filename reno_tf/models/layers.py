@@ -11,10 +11,10 @@ _BATCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}
 
 
 def normalize(images, *, mean, std):
-    """(images - mean) / std per channel, as a layer named "normalize"."""
+    """(images - mean) / std per channel, as a layer named "normalize"; never in a lower precision."""
     scale = [1 / s for s in std]
     offset = [-m / s for m, s in zip(mean, std, strict=True)]
-    return layers.Rescaling(scale, offset, name="normalize")(images)
+    return layers.Rescaling(scale, offset, name="normalize", dtype=tf_keras.backend.floatx())(images)
 
 
 def normalization(model: tf_keras.Model) -> tuple[list[float], list[float]]:

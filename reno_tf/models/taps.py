@@ -54,12 +54,14 @@ class Stages:
 def tapped_model(images, stages: Stages, features, num_classes: int | None, name: str) -> tf_keras.Model:
     """Closes a backbone: global average pool, then a linear head if `num_classes` is given.
 
-    One forward pass gives the dictionary {"stage1", ..., "penultimate"[, "logits"]}.
+    One forward pass gives the dictionary {"stage1", ..., "penultimate"[, "logits"]}. Pool and head
+    are float32 under any policy.
     """
+    exact = {"dtype": tf_keras.backend.floatx()}
     outputs = dict(stages.outputs)
-    outputs["penultimate"] = tf_keras.layers.GlobalAveragePooling2D(name="penultimate")(features)
+    outputs["penultimate"] = tf_keras.layers.GlobalAveragePooling2D(name="penultimate", **exact)(features)
     if num_classes is not None:
-        outputs["logits"] = tf_keras.layers.Dense(num_classes, name="head")(outputs["penultimate"])
+        outputs["logits"] = tf_keras.layers.Dense(num_classes, name="head", **exact)(outputs["penultimate"])
     return tf_keras.Model(images, outputs, name=name)
 
 

@@ -1,0 +1,45 @@
+"""What the machine computes natively."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from reno_tf.errors import choose
+
+PRECISIONS = ("auto", "bfloat16", "float32")
+_NATIVE_FLAGS = {"avx512_bf16", "amx_bf16"}
+
+
+def resolve_precision(precision: str) -> str:
+    """ "float32", "bfloat16", or "auto": bfloat16 where the hardware has it. Raises UserError.
+
+    float16 is none of them: the attack's objective, about 1000^2, is infinite there.
+    """
+    choose("precision", precision, PRECISIONS)
+    if precision == "auto":
+        return "bfloat16" if has_bfloat16() else "float32"
+    return precision
+
+
+def devices() -> list[str]:
+    """All that a batch can be spread over: the visible GPUs, or without any the (logical) CPUs."""
+    logical = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return [device.name for device in logical]
+
+
+def has_bfloat16() -> bool:
+    """Whether TensorFlow's fastest visible device multiplies matrices of bfloat16 itself."""
+    if tf.config.list_physical_devices("TPU"):
+        return True
+    if gpus := tf.config.list_physical_devices("GPU"):
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+        return all(detail.get("compute_capability", (0, 0)) >= (8, 0) for detail in details)
+    return bool(_NATIVE_FLAGS & cpu_flags())
+
+
+def cpu_flags() -> set[str]:
+    """The processor's features as Linux names them; none elsewhere."""
+    information = Path("/proc/cpuinfo")
+    if not information.is_file():
+        return set()
+    return {flag for line in information.read_text().splitlines() if line.startswith("flags") for flag in line.split()}

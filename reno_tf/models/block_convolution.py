@@ -1,0 +1,42 @@
+"""Convolutions of stride 2 as ones of stride 1 on 2x2 blocks, which hold four times the channels.
+
+The same sums in another order. On an image's three channels the gradient is several times faster.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+
+def blocked(kernel: np.ndarray) -> np.ndarray:
+    """[h, w, c, n] -> [ceil(h/2), ceil(w/2), 4 c, n], the kernel for `convolve`."""
+    kernel = np.pad(kernel, [[0, size % 2] for size in kernel.shape[:2]] + [[0, 0]] * 2)
+    high, wide, channels, filters = kernel.shape
+    kernel = kernel.reshape(high // 2, 2, wide // 2, 2, channels, filters)
+    return kernel.transpose(0, 2, 1, 3, 4, 5).reshape(high // 2, wide // 2, 4 * channels, filters)
+
+
+def convolve(images, kernel, *, size, padding: str):
+    """tf.nn.conv2d of stride 2 with the kernel that `kernel` was `blocked` from.
+
+    Args:
+      images: [B, H, W, c], with H and W known.
+      size: the kernel's height and width before.
+      padding: "SAME" or "VALID".
+    """
+    for axis in (1, 2):
+        images = _fit(images, axis, size[axis - 1], padding)
+    _, height, width, channels = images.shape
+    blocks = tf.reshape(images, [-1, height // 2, 2, width // 2, 2, channels])
+    blocks = tf.reshape(tf.transpose(blocks, [0, 1, 3, 2, 4, 5]), [-1, height // 2, width // 2, 4 * channels])
+    return tf.nn.conv2d(blocks, kernel, 1, "VALID")
+
+
+def _fit(images, axis, size, padding):
+    """Pads or crops the axis to what a kernel of that size, made even, crosses in steps of 2."""
+    length = images.shape[axis]
+    steps = -(-length // 2) if padding == "SAME" else (length - size) // 2 + 1
+    before = max(2 * (steps - 1) + size - length, 0) // 2 if padding == "SAME" else 0
+    after = 2 * (steps - 1) + size + size % 2 - length - before
+    kept, around = [-1] * 4, [[0, 0]] * 4
+    kept[axis], around[axis] = length + min(after, 0), [before, max(after, 0)]
+    return tf.pad(tf.slice(images, [0] * 4, kept), around)

@@ -1,0 +1,37 @@
+"""Models that train with bfloat16 feature maps and float32 weights."""
+
+import contextlib
+
+import tf_keras
+from tf_keras import mixed_precision
+
+from reno_tf.errors import choose
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+@contextlib.contextmanager
+def policy(precision: str):
+    """Layers built inside compute in that precision. Raises UserError if it is unknown."""
+    if choose("precision", precision, PRECISIONS) == "float32":
+        yield  # Keras's own floating type, which tests may raise to float64.
+        return
+    before = mixed_precision.global_policy()
+    mixed_precision.set_global_policy(precision)
+    try:
+        yield
+    finally:
+        mixed_precision.set_global_policy(before)
+
+
+def is_mixed(model: tf_keras.Model) -> bool:
+    """Whether any of the model's layers computes in bfloat16."""
+    return any(layer.compute_dtype == "bfloat16" for layer in model._flatten_layers(include_self=False))
+
+
+def as_float32(model: tf_keras.Model) -> tf_keras.Model:
+    """Lets a mixed model, from now on, compute in float32 alone; its weights always were. Returns it."""
+    for layer in model._flatten_layers(include_self=False):
+        if layer.compute_dtype == "bfloat16":
+            layer._set_dtype_policy("float32")
+    return model
