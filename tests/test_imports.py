@@ -24,7 +24,8 @@ _ALLOWED = {
     "data": {"errors"},
     "trainer": {"errors", "losses", "methods", "models"},
     "phases": {"files", "progress", "trainer"},
-    "evaluation": {"attacks", "data", "models"},
+    "checks": set(),
+    "evaluation": {"attacks", "data", "errors", "models"},
     "export": set(),
     "reporting": {"files"},
 }

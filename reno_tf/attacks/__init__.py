@@ -6,7 +6,7 @@ the attacker keeps the best for each image.
 """
 
 from reno_tf.attacks.base import Attack, resolve_jit
-from reno_tf.attacks.cache import craft_once
+from reno_tf.attacks.cache import craft_once, trace_once
 from reno_tf.attacks.crafting import Noisy, craft
 from reno_tf.attacks.feature_space import (
     disruption,
@@ -73,4 +73,5 @@ __all__ = [
     "reference_polarization",
     "resolve_jit",
     "target_distance",
+    "trace_once",
 ]

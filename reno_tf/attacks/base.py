@@ -88,6 +88,13 @@ def resolve_jit(jit_compile: bool | str) -> bool:
     return bool(tf.config.list_physical_devices("GPU")) if jit_compile == "auto" else bool(jit_compile)
 
 
+def compiled(function, jit_compile: bool | str, **options):
+    """A tf.function. Many attacks, each compiled once, are meant: they are no reason for a warning."""
+    result = tf.function(function, jit_compile=resolve_jit(jit_compile), **options)
+    result._omit_frequent_tracing_warning = True
+    return result
+
+
 @tf.function(reduce_retracing=True)
 def _fold(seed, indices, restart):
     """int32 [B, 2]: one key per image, so that nothing depends on how the images are batched."""

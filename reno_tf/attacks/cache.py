@@ -14,6 +14,7 @@ from absl import logging
 
 from reno_tf import files
 from reno_tf.attacks import crafting
+from reno_tf.errors import UserError
 
 try:
     import fcntl
@@ -58,9 +59,7 @@ def craft_once(
     if not folder or not len(images):
         return crafting.craft(attack, images, **options)
     shape = tuple(images.shape)
-    parameters = json.dumps([_FORMAT, attack.parameters, shape], sort_keys=True)
-    key = files.digest(teacher.encode(), parameters.encode(), (content or content_hash(images)).encode())
-    path = Path(folder) / f"{key}.npy"
+    path = Path(folder) / f"{_key(attack, shape, teacher, content or content_hash(images))}.npy"
     if (crafted := _open(path, shape)) is not None:
         return crafted
     with contextlib.ExitStack() as stack:
@@ -79,6 +78,24 @@ def craft_once(
             part.write(batch.tobytes())
         _finish(part, path)
         return _open(path, shape)
+
+
+def trace_once(attack, images, *, teacher: str, folder: str | None) -> list[float]:
+    """`attack.trace(images)`, kept in `folder` like an adversarial set; it takes a few hundred bytes."""
+    path = Path(folder or "") / f"{_key(attack, tuple(images.shape), teacher, content_hash(images))}.json"
+    with contextlib.suppress(OSError, UserError):  # Unreadable or damaged: traced again.
+        if folder and (known := files.read_json(path)) is not None:
+            return known
+    values = attack.trace(images)
+    with contextlib.suppress(OSError):  # `craft_once` warns.
+        if folder:
+            files.write_json(path, values)
+    return values
+
+
+def _key(attack, shape, teacher, content) -> str:
+    parameters = json.dumps([_FORMAT, attack.parameters, shape], sort_keys=True)
+    return files.digest(teacher.encode(), parameters.encode(), content.encode())
 
 
 def content_hash(images) -> str:

@@ -34,9 +34,12 @@ def joint(
     )
 
 
-def stages(teacher, *, epsilon=0.1, step_size=0.01, steps=40, neuron=0, **options) -> dict[str, PGD]:
+def stages(
+    teacher, *, epsilon=0.1, step_size=0.01, steps=40, target_scale=1000.0, neuron=0, **options
+) -> dict[str, PGD]:
     """`joint` on each stage by itself: one attack per stage."""
-    options |= {"epsilon": epsilon, "step_size": step_size, "steps": steps, "neuron": neuron}
+    options |= {"epsilon": epsilon, "step_size": step_size, "steps": steps}
+    options |= {"target_scale": target_scale, "neuron": neuron}
     return {stage: joint(teacher, layers=[stage], **options) for stage in stage_names(teacher)}
 
 

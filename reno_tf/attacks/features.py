@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 
-import tensorflow as tf
-
-from reno_tf.attacks.base import resolve_jit
+from reno_tf.attacks.base import compiled
 from reno_tf.attacks.pgd import PGD
 from reno_tf.errors import UserError
 
@@ -29,13 +27,13 @@ def feature_pgd(teacher, outputs, loss, *, reference: Callable | None = None, ji
       jit_compile, **options: of `PGD`.
     """
     features = teacher_features(teacher, outputs)
-    compiled = tf.function(features, jit_compile=resolve_jit(jit_compile))
+    known_features = compiled(features, jit_compile)
 
     def image_loss(images, *known):
         return loss(features(images), *known)
 
     def context(images, indices):
-        return reference(compiled, images, indices) if reference else ()
+        return reference(known_features, images, indices) if reference else ()
 
     return PGD(image_loss, context=context, jit_compile=jit_compile, **options)
 

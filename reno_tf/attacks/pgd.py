@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from reno_tf.attacks.base import Attack, resolve_jit
+from reno_tf.attacks.base import Attack, compiled
 from reno_tf.attacks.checking import refuse_zero_gradient
 from reno_tf.attacks.steps import BALLS, Rule
 from reno_tf.errors import UserError
@@ -121,10 +121,8 @@ class PGD(Attack):
             "smoothing": smoothing,
         }
         self._context = context or (lambda images, indices: ())
-        jit = resolve_jit(jit_compile)
-        self._compiled = tf.function(self._descend, jit_compile=jit)
-        self._traced = tf.function(self._trace, jit_compile=jit)
-        self._losses = tf.function(loss, jit_compile=jit)
+        functions = (self._descend, self._trace, loss)
+        self._compiled, self._traced, self._losses = (compiled(function, jit_compile) for function in functions)
         self._checked = False
 
     def attack(self, images, indices):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from reno_tf.attacks.base import Attack, resolve_jit
+from reno_tf.attacks.base import Attack, compiled
 from reno_tf.attacks.cache import content_hash
 from reno_tf.attacks.checking import as_images, refuse_zero_gradient
 from reno_tf.attacks.features import check_neuron, teacher_features
@@ -55,7 +55,7 @@ class Universal(Attack):
             "step_size": self.step_size.tolist(),
             "own_images": content_hash(own_images),
         }
-        self._compiled = tf.function(self._step, jit_compile=resolve_jit(jit_compile), reduce_retracing=True)
+        self._compiled = compiled(self._step, jit_compile, reduce_retracing=True)
         self._found = None
 
     def attack(self, images, indices):
