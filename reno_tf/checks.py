@@ -8,14 +8,16 @@ _STILL_FALLING = 0.10  # of the whole fall, in the last quarter of the steps; an
 _NEARLY_ALL = 0.95
 
 
-def check(*, results: dict, curve: list[dict], convergence: list[float], undefended: bool) -> list[dict]:
+def check(
+    *, results: dict, curve: list[dict], convergence: list[float], num_classes: int, undefended: bool
+) -> list[dict]:
     """Runs every rule.
 
     Args:
       results: attack_success_rate and noise_success_rate with their intervals.
       curve: rows {"epsilon", "attack_success_rate", "attack_success_rate_ci95", "num_attacked"}, by epsilon.
       convergence: the objective before each step and after the last.
-      undefended: whether the student inherits the teacher's weights without any defence.
+      num_classes: of the labels. undefended: whether the student inherits the teacher's weights without any defence.
 
     Returns:
       [{"name", "verdict": "ok" | "doubtful" | "not applicable", "sentence"}].
@@ -26,7 +28,7 @@ def check(*, results: dict, curve: list[dict], convergence: list[float], undefen
         _zero(defined),
         _noise(results),
         _rises([row for row in defined if row["epsilon"] > 0]),
-        _reaches_all(defined, undefended),
+        _reaches_all(defined, num_classes, undefended),
     ]
 
 
@@ -85,16 +87,23 @@ def _rises(curve):
     return _row(name, True, f"The attack success goes {_between(first, last)}.")
 
 
-def _reaches_all(curve, undefended):
-    """Doubtful: an undefended student resists the largest epsilon, below 95 % success by its whole interval."""
+def _reaches_all(curve, num_classes, undefended):
+    """Doubtful: an undefended student resists the largest epsilon, with the whole interval below 95 % of 1 - 1/classes.
+
+    An attack that drives every image to one class leaves that class's own images right.
+    """
     name = "large epsilon"
     if not undefended or not curve:
         return _row(name, None, "The student is meant to resist, so no epsilon has to reach 100 %.")
     last = curve[-1]
-    sentence = f"At epsilon = {last['epsilon']:.3g} {_percent(last['attack_success_rate'])} turn wrong"
-    if last["attack_success_rate_ci95"][1] < _NEARLY_ALL:
-        return _row(name, False, f"{sentence}: on an undefended student nearly all should.")
-    return _row(name, True, f"{sentence}, as nearly all should on an undefended student.")
+    possible = 1 - 1 / num_classes
+    sentence = (
+        f"At epsilon = {last['epsilon']:.3g} {_percent(last['attack_success_rate'])} turn wrong, of the "
+        f"{_percent(possible)} that go when all go to one class"
+    )
+    if last["attack_success_rate_ci95"][1] < _NEARLY_ALL * possible:
+        return _row(name, False, f"{sentence}: on an undefended student nearly all of those should.")
+    return _row(name, True, f"{sentence}, as they should on an undefended student.")
 
 
 def _between(a, b):

@@ -50,7 +50,8 @@ def _stepper(loss, images, start, epsilon, step_size, steps, low, high, ball, ru
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             total = tf.reduce_sum(loss(view(number, x)))
-        velocity = rule.velocity(tape.gradient(total, x), velocity)
+        gradient = tape.gradient(total, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        velocity = rule.velocity(gradient, velocity)
         return number + 1, project(x - step_size * ball.direction(velocity)), velocity
 
     return step, (tf.constant(0), project(start), tf.zeros_like(images))

@@ -6,6 +6,7 @@ import inspect
 import numpy as np
 
 from reno_tf.attacks import ATTACKS, OUTSIDE, Attack
+from reno_tf.attacks.features import check_neuron
 from reno_tf.errors import UserError
 from reno_tf.experiment.settings import attack_names
 
@@ -43,7 +44,7 @@ class Known:
 def check(config, teacher, dataset) -> None:
     """Raises UserError, before hours are spent, for what the teacher or the data forbid."""
     for neuron in (config.attack.neuron, *config.attack.neurons):
-        ATTACKS["pixel"](teacher, neuron=neuron)
+        check_neuron(teacher, neuron)
     if "surrogate" in attack_names(config) and (config.split == "validation" or not len(dataset.validation)):
         raise UserError(
             "the surrogate learns from the validation split: it needs config.split=test "

@@ -60,8 +60,13 @@ def measure(config, known: attacking.Known, dataset) -> Measured:
     }
     curve = controls.epsilon_curve(config, known, split, count([main]))
     convergence = controls.convergence(config, main.entry, known.images)
-    undefended = _undefended(METHODS[config.method])
-    results["checks"] = checks.check(results=count([main]), curve=curve, convergence=convergence, undefended=undefended)
+    results["checks"] = checks.check(
+        results=count([main]),
+        curve=curve,
+        convergence=convergence,
+        num_classes=len(dataset.class_names),
+        undefended=_undefended(METHODS[config.method]),
+    )
     shown = {"clean": clean, "adversarial": main.predicted, "noise": noise}
     examples = reporting.Examples.choose(split, main.adversarial, dataset.class_names, **shown)
     return Measured(results, curve, convergence, examples)
