@@ -91,21 +91,28 @@ def get_config() -> ConfigDict:
     config.split = "test"  # what is attacked and counted; "validation" while a number is being chosen
 
     config.attack = ConfigDict()  # through the teacher alone; None: the preset's
-    config.attack.preset = "pixel"  # "pixel", "paper" or "reference"
+    config.attack.preset = "pixel"  # a key of reno_tf.attacks.ATTACKS, or "suite": all of the next line
+    config.attack.suite = (  # the first is also the one of the curve, the examples and the controls
+        *("pixel", "momentum", "diverse", "smoothed", "neurons", "stages", "joint", "disruption"),
+        *("disruption_cosine", "guide", "universal", "universal_lift", "surrogate", "l2", "white_box"),
+    )
     config.attack.epsilon = placeholder(float)  # L-infinity budget in [0, 1] pixels (reference: after mean/std)
     config.attack.step_size = placeholder(float)  # likewise
     config.attack.steps = placeholder(int)
     config.attack.target_scale = 1000.0  # m (paper, section 5.1)
     config.attack.neuron = 0  # which penultimate feature is driven to m
+    config.attack.neurons = (0, 1, 2, 3)  # for "neurons": the worst case for each image over these
+    config.attack.restarts = 1  # random starts; each image keeps the one that its objective likes best
+    config.attack.own_images = 200  # that the attacker has, for "universal"; of the validation split if there is one
+    config.attack.surrogate = "renofeation"  # method of the attacker's own student, for "surrogate"
     config.attack.seed = 0  # of the random start: not the run's, so one crafted set serves every run
-    config.attack.precision = (
-        "auto"  # "float32", "bfloat16", or bfloat16 where the hardware has it
-    )
+    config.attack.precision = "auto"  # "float32", "bfloat16", or bfloat16 where the hardware has it
     config.attack.batch_size = 100  # images
     config.attack.cache = "runs/adversarial"  # crafted sets, kept for every later run; "": keep none
+    config.attack.cache_limit = 10.0  # GB; above, the sets that were used longest ago are deleted
 
     config.curve = ConfigDict()  # attack success against epsilon
-    config.curve.factors = (0.25, 0.5, 2.0)  # times the attack's epsilon, beside the headline's 1
+    config.curve.factors = (0.25, 0.5, 2.0, 5.0)  # times the attack's epsilon, beside the headline's 1 and 0
     config.curve.images = 200  # of the test split, the first
 
     config.compare = ConfigDict()  # --mode=compare

@@ -8,15 +8,18 @@ from scipy.stats import binomtest
 
 from reno_tf import attacks
 from reno_tf.data import Split
+from reno_tf.errors import UserError
 from reno_tf.models import named_weights, stage_names
 
 
-def predict(student, images: np.ndarray, *, batch_size: int = 100, progress: Callable = iter) -> np.ndarray:
-    """The predicted class of each image [N, H, W, 3] in [0, 1]; int64 [N].
+def predict(student, images, *, batch_size: int = 100, progress: Callable = iter) -> np.ndarray:
+    """The predicted class of each image; int64 [N].
 
-    `progress` wraps the iterable of batch offsets (a progress bar).
+    Args:
+      images: float32 [N, H, W, 3] in [0, 1]: an array, or anything with `len` that gives arrays
+        when it is sliced.
+      progress: wraps the iterable of batch offsets (a progress bar).
     """
-
     offsets = progress(range(0, len(images), batch_size))
     return np.concatenate([_classify(student, tf.constant(images[i : i + batch_size])).numpy() for i in offsets])
 
@@ -24,6 +27,29 @@ def predict(student, images: np.ndarray, *, batch_size: int = 100, progress: Cal
 @tf.function(reduce_retracing=True)
 def _classify(student, images):
     return tf.argmax(student(images, training=False)["logits"], axis=-1)
+
+
+def check_student(student, labels, class_names=None) -> None:
+    """Raises UserError if the student's classes are not those of the labels (or of `class_names`)."""
+    classes = student.output["logits"].shape[-1]
+    if class_names is not None and classes != len(class_names):
+        raise UserError(f"the student tells {classes} classes apart, but the data set has {len(class_names)}")
+    if len(labels) and not (np.min(labels) >= 0 and np.max(labels) < classes):
+        raise UserError(
+            f"the student's classes are 0 to {classes - 1}, but the labels go from {np.min(labels)} to {np.max(labels)}"
+        )
+
+
+def worst_case(labels, predictions) -> np.ndarray:
+    """For each image the first wrong one of several predictions, or the label if none is wrong.
+
+    Args:
+      labels: int [N]. predictions: under each attack, int [K, N].
+    """
+    worst = np.array(labels)
+    for predicted in reversed(predictions):
+        worst = np.where(predicted != labels, predicted, worst)
+    return worst
 
 
 def rate(name: str, hits: int, total: int) -> dict:
@@ -60,12 +86,16 @@ def attack_success(student, attack, test: Split, *, batch_size: int = 100, craft
 
     Args:
       student: a model with "logits" among its outputs.
-      attack: a `reno_tf.attacks.PGD`; it never sees the student.
+      attack: a `reno_tf.attacks.Attack`; it never sees the student.
       craft: (attack, images float32 [N, H, W, 3], batch_size=...) -> adversarial images.
+
+    Raises:
+      UserError: a label is no class of the student's, or the attack cannot work.
     """
+    check_student(student, test.labels)
     images = test.floats()
     adversarial = craft(attack, images, batch_size=batch_size)
-    noise = attacks.craft(attack.noise, images, batch_size=batch_size)
+    noise = attacks.Noisy(attack, images)
     predictions = [predict(student, x, batch_size=batch_size) for x in (images, adversarial, noise)]
     return success_rates(test.labels, *predictions)
 

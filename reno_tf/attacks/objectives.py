@@ -1,4 +1,4 @@
-"""What an attack minimises: functions from the teacher's penultimate features [B, D] to a loss [B]."""
+"""What an attack minimises: pure functions from features or logits to one loss per image, [B]."""
 
 import tensorflow as tf
 
@@ -22,3 +22,40 @@ def reference_polarization(*, scale: float = 1000.0, neuron: int = 0):
         return tf.square(features[:, neuron] - scale) + 0.1 * mean_square
 
     return loss
+
+
+def stage_distance(*, scale: float = 1000.0, neuron: int = 0):
+    """mean_l ||mean_{h,w} f_l - scale * one_hot(neuron mod c)||^2 over the stages l, a dict of [B, h, w, c]."""
+
+    def distance(features):
+        polarised = target_distance(scale=scale, neuron=neuron % features.shape[-1])
+        return polarised(tf.reduce_mean(features, axis=[1, 2]))
+
+    def loss(stages):
+        return tf.add_n([distance(features) for features in stages.values()]) / len(stages)
+
+    return loss
+
+
+def squared_distance(features, others):
+    """||f - g||^2, over all but the first axis."""
+    return tf.reduce_sum(_flat(tf.math.squared_difference(features, others)), axis=-1)
+
+
+def cosine_similarity(features, others):
+    """<f, g> / (||f|| ||g||), over all but the first axis."""
+    return tf.reduce_sum(tf.math.l2_normalize(_flat(features), -1) * tf.math.l2_normalize(_flat(others), -1), axis=-1)
+
+
+def mean_norm(features):
+    """||f||_2 / sqrt(number of features): how strongly a layer answers."""
+    return tf.sqrt(tf.reduce_mean(tf.square(_flat(features)), axis=-1))
+
+
+def negative_cross_entropy(logits, labels):
+    """log softmax(logits)_label: lowest where the label is least likely."""
+    return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+def _flat(features):
+    return tf.reshape(features, [tf.shape(features)[0], -1])

@@ -1,64 +1,90 @@
-"""Projected gradient descent on images, within an L-infinity ball and a valid range."""
+"""Projected gradient descent on images: a loss, a ball, a valid range, a rule for the step, a start."""
 
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
+from reno_tf.attacks.base import Attack, compiled
+from reno_tf.attacks.checking import refuse_zero_gradient
+from reno_tf.attacks.steps import BALLS, Rule
 from reno_tf.errors import UserError
 from reno_tf.hardware import devices
 
-_START_STREAM, _NOISE_STREAM = 0, 1  # the start and the control noise of an image are independent
+_START_STREAM, _VIEW_STREAM = 0, 2  # base.py's noise has 1
 
 
-def descend(loss, images, start, *, epsilon, step_size, steps, low, high):
-    """`steps` signed-gradient steps that lower `loss`, from `start`, projected after each.
+def descend(loss, images, start, *, epsilon, step_size, steps, low, high, ball="linf", rule=None, keys=None):
+    """`steps` gradient steps that lower `loss`, from `start`, projected after each.
 
     Args:
       loss: images [B, H, W, 3] -> [B], minimised for each image by itself.
       images: the clean images [B, H, W, 3], the centres of the balls.
       start: where the descent begins, same shape.
       epsilon, step_size, low, high: scalars or one value per channel, in [0, 1] pixels.
+      ball: a key of `BALLS`. rule: a `Rule`; None: the gradient as it is.
+      keys: int32 [B, 2], what the rule draws from.
     """
-    # Where an image itself leaves the valid range by more than epsilon, the range wins.
-    lowest, highest = (tf.clip_by_value(edge, low, high) for edge in (images - epsilon, images + epsilon))
+    step, begin = _stepper(loss, images, start, epsilon, step_size, steps, low, high, ball, rule or Rule(), keys)
+    return tf.while_loop(lambda number, *_: number < steps, step, begin)[1]
+
+
+def trace(loss, images, start, *, steps, **options) -> tf.Tensor:
+    """The mean of `loss` at the start and after each step of `descend`: [steps + 1]."""
+    step, begin = _stepper(loss, images, start, steps=steps, **options)
+
+    def record(state, values):
+        return step(*state), values.write(state[0], tf.reduce_mean(loss(state[1])))
+
+    values = tf.TensorArray(tf.float32, steps + 1)
+    state, values = tf.while_loop(lambda state, _: state[0] < steps, record, (begin, values))
+    return values.write(steps, tf.reduce_mean(loss(state[1]))).stack()
+
+
+def _stepper(loss, images, start, epsilon, step_size, steps, low, high, ball, rule, keys):
+    """The step, and the state that it begins with: its number, x, velocity."""
+    ball, view = BALLS[ball], rule.views(keys, steps)
+    project = ball.projection(images, epsilon, low, high)
 
     # Inlined into the loop, whose graph is a cycle, some max-pools would lose oneDNN's gradient.
     @tf.function(autograph=False, experimental_attributes={"_noinline": True})
-    def gradient(x):
+    def gradient(number, x):
         # Only the input gets a gradient: no weight gradient is ever computed.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
-            total = tf.reduce_sum(loss(x))
-        return tape.gradient(total, x)
+            total = tf.reduce_sum(loss(view(number, x)))
+        return tape.gradient(total, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
-    def step(number, x):
-        return number + 1, tf.clip_by_value(x - step_size * tf.sign(gradient(x)), lowest, highest)
+    def step(number, x, velocity):
+        velocity = rule.velocity(gradient(number, x), velocity)
+        return number + 1, project(x - step_size * ball.direction(velocity)), velocity
 
-    begin = (tf.constant(0), tf.clip_by_value(start, lowest, highest))
-    return tf.while_loop(lambda number, x: number < steps, step, begin)[1]
+    return step, (tf.constant(0), project(start), tf.zeros_like(images))
 
 
-class PGD:
+class PGD(Attack):
     """A callable images -> adversarial images, compiled once per batch shape.
 
     Where TensorFlow sees several GPUs (or logical CPUs), each attacks its share of every batch.
 
     Args:
-      loss: images [B, H, W, 3] in [0, 1] -> [B], minimised.
-      epsilon: radius of the L-infinity ball, in [0, 1] pixels; a scalar or one value per channel.
-      step_size: of one signed step, likewise. steps: how many.
+      loss: images [B, H, W, 3] in [0, 1] (and what `context` gives) -> [B], minimised.
+      epsilon: radius of the ball, in [0, 1] pixels; a scalar, or for "linf" one value per channel.
+      step_size: of one step in the ball's norm, likewise. steps: how many.
       start: "uniform" in the ball, or "zero".
+      ball: "linf" (signed steps), or "l2" (steps along the gradient; epsilon is the Euclidean norm
+        over all values of an image).
+      momentum, diversity, smoothing: see `Rule`.
+      restarts: how many starts are tried; of their results each image keeps the one of lowest loss.
       low, high: the valid range, likewise; what leaves it is clipped.
-      seed: of the uniform start. Image number i starts from a pure function of (seed, i).
+      seed: of everything random. Image number i is treated as a pure function of (seed, i, restart).
       jit_compile: True, False, or "auto": XLA where a GPU is visible (on CPUs it is many times slower).
+      context: (images, indices) -> tuple of tensors, computed once per batch for `loss`.
       objective: what `loss` is, for `parameters`.
 
-    Attributes:
-      parameters: everything that its images depend on beside the teacher's weights, for JSON.
-
     Raises:
-      UserError: a negative epsilon, step_size or steps, or an unknown start.
+      UserError: a negative epsilon, step_size or steps, an unknown start or ball, restarts that
+        would all be alike.
     """
 
     def __init__(
@@ -69,59 +95,92 @@ class PGD:
         step_size,
         steps: int,
         start: str = "uniform",
+        ball: str = "linf",
+        momentum: float = 0.0,
+        diversity: float = 0.0,
+        smoothing: float = 0.0,
+        restarts: int = 1,
         low=0.0,
         high=1.0,
         seed: int = 0,
         jit_compile: bool | str = "auto",
+        context: Callable | None = None,
         objective: dict | None = None,
     ):
-        if np.min(epsilon) < 0 or np.min(step_size) < 0 or steps < 0:
-            raise UserError(f"epsilon, step_size and steps must not be negative, not {epsilon}, {step_size}, {steps}")
+        super().__init__(epsilon=epsilon, low=low, high=high, seed=seed, ball=ball)
+        if np.min(step_size) < 0 or steps < 0:
+            raise UserError(f"step_size and steps must not be negative, not {step_size}, {steps}")
         if start not in ("uniform", "zero"):
             raise UserError(f'start must be "uniform" or "zero", not {start!r}')
-        self.loss, self.start, self.seed, self.steps = loss, start, seed, steps
-        self.epsilon, self.step_size = np.float32(epsilon), np.float32(step_size)
-        self.low, self.high = np.float32(low), np.float32(high)
+        if restarts < 1 or (restarts > 1 and start == "zero"):
+            raise UserError(f'restarts must be at least 1, and 1 with start="zero", not {restarts}')
+        self.loss, self.start, self.steps, self.restarts = loss, start, steps, restarts
+        self.step_size = np.float32(step_size)
+        self.rule = Rule(momentum=momentum, diversity=diversity, smoothing=smoothing)
         self.parameters = {
             **(objective or {}),
+            **self.parameters,
             "steps": steps,
+            "step_size": self.step_size.tolist(),
             "start": start,
-            "seed": seed,
-            **{key: getattr(self, key).tolist() for key in ("epsilon", "step_size", "low", "high")},
+            "restarts": restarts,
+            "momentum": momentum,
+            "diversity": diversity,
+            "smoothing": smoothing,
         }
-        self._descend_compiled = tf.function(self._descend, jit_compile=resolve_jit(jit_compile))
-        self._compiled, spread = self._descend_compiled, devices()
+        self._context = context or (lambda images, indices: ())
+        functions = (self._descend, self._trace, loss)
+        self._compiled, self._traced, self._losses = (compiled(function, jit_compile) for function in functions)
+        self._attack_all, spread = self._compiled, devices()
         if len(spread) > 1:
             self._strategy = tf.distribute.MirroredStrategy(spread)
-            self._compiled = tf.function(self._spread, autograph=False)
+            self._attack_all = tf.function(self._spread, autograph=False)
+        self._checked = False
 
-    def __call__(self, images, indices=None):
-        """Attacks images [B, H, W, 3] in [0, 1]; `indices` [B] number them (0 .. B-1 if not given)."""
-        images = tf.convert_to_tensor(images, tf.float32)
-        start = images
-        if self.start == "uniform":
-            start = images + self._uniform(images, indices, _START_STREAM)
-        return self._compiled(images, start)
+    def attack(self, images, indices):
+        context = self._context(images, indices)
+        best = self._attempt(images, indices, 0, context)
+        if self.restarts == 1:
+            return best
+        lowest = self._losses(best, *context)
+        for restart in range(1, self.restarts):
+            other = self._attempt(images, indices, restart, context)
+            losses = self._losses(other, *context)
+            best = tf.where((losses < lowest)[:, None, None, None], other, best)
+            lowest = tf.minimum(losses, lowest)
+        return best
 
-    def noise(self, images, indices=None):
-        """The control: the same images under uniform noise of size epsilon, in the same valid range."""
-        images = tf.convert_to_tensor(images, tf.float32)
-        noisy = images + self._uniform(images, indices, _NOISE_STREAM)
-        return tf.clip_by_value(noisy, self.low, self.high)
+    def trace(self, images, indices=None) -> list[float]:
+        """The objective's mean over the images before each step and after the last: steps + 1 values."""
+        images, indices = self._enter(images, indices)
+        start, keys = self._start(images, indices, 0)
+        return self._traced(images, start, keys, *self._context(images, indices)).numpy().tolist()
 
-    def _descend(self, images, start):
-        return descend(
-            self.loss,
-            images,
-            start,
-            epsilon=self.epsilon,
-            step_size=self.step_size,
-            steps=self.steps,
-            low=self.low,
-            high=self.high,
-        )
+    def _attempt(self, images, indices, restart, context):
+        start, keys = self._start(images, indices, restart)
+        adversarial = self._attack_all(images, start, keys, *context)
+        if tf.executing_eagerly() and not self._checked:
+            self._refuse_standstill(images, start, adversarial, context)
+            self._checked = True
+        return adversarial
 
-    def _spread(self, images, start):
+    def _refuse_standstill(self, images, start, adversarial, context):
+        # A zero gradient moves nothing: only where nothing moved is the gradient worth a look.
+        able = self.steps and np.min(self.epsilon) > 0 and np.min(self.step_size) > 0
+        begin = BALLS[self.ball].projection(images, self.epsilon, self.low, self.high)(start)
+        if able and tf.reduce_all(begin == adversarial):
+            refuse_zero_gradient(lambda x: self.loss(x, *context), begin)
+
+    def _start(self, images, indices, restart):
+        keys = self._keys(indices, _VIEW_STREAM, restart)
+        if self.start == "zero":
+            return images, keys
+        return images + self._random(images, self._keys(indices, _START_STREAM, restart)), keys
+
+    def _descend(self, images, start, keys, *context):
+        return descend(lambda x: self.loss(x, *context), images, start, keys=keys, rule=self.rule, **self._options)
+
+    def _spread(self, images, *others):
         """Every device takes its share; copies of the last image make the shares equal."""
         count, shares = images.shape[0], self._strategy.num_replicas_in_sync
         filled = np.minimum(np.arange(count + -count % shares), count - 1).reshape(shares, -1)
@@ -129,25 +188,14 @@ class PGD:
         def attack_share():
             own = tf.gather(filled, tf.distribute.get_replica_context().replica_id_in_sync_group)
             own = tf.ensure_shape(own, filled[0].shape)
-            return self._descend_compiled(tf.gather(images, own), tf.gather(start, own))
+            return self._compiled(*tf.nest.map_structure(lambda values: tf.gather(values, own), (images, *others)))
 
         attacked = self._strategy.experimental_local_results(self._strategy.run(attack_share))
         return tf.concat(attacked, axis=0)[:count]
 
-    def _uniform(self, images, indices, stream):
-        indices = tf.range(images.shape[0]) if indices is None else tf.cast(indices, tf.int32)
-        return self.epsilon * _unit_noise(indices, tf.shape(images)[1:], tf.constant([self.seed, stream]))
+    def _trace(self, images, start, keys, *context):
+        return trace(lambda x: self.loss(x, *context), images, start, keys=keys, rule=self.rule, **self._options)
 
-
-def resolve_jit(jit_compile: bool | str) -> bool:
-    """True, False, or "auto": whether a GPU is visible."""
-    return bool(tf.config.list_physical_devices("GPU")) if jit_compile == "auto" else bool(jit_compile)
-
-
-@tf.function(reduce_retracing=True)
-def _unit_noise(indices, shape, seed):
-    def draw(index):  # One stream per image: the noise does not depend on how the images are batched.
-        key = tf.random.experimental.stateless_fold_in(seed, index, alg="philox")
-        return tf.random.stateless_uniform(shape, key, -1.0, 1.0, alg="philox")
-
-    return tf.map_fn(draw, indices, fn_output_signature=tf.float32)
+    @property
+    def _options(self):
+        return {key: getattr(self, key) for key in ("epsilon", "step_size", "steps", "low", "high", "ball")}

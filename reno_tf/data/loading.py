@@ -7,7 +7,7 @@ import numpy as np
 from reno_tf.data import building
 from reno_tf.data.base import Dataset, Split, draw
 from reno_tf.data.photos import Photos
-from reno_tf.data.photos_builder import complaint
+from reno_tf.data.photos_builder import PhotosBuilder, complaint
 from reno_tf.data.sources import DATASETS
 from reno_tf.errors import UserError, choose
 
@@ -93,5 +93,5 @@ def _photos(builder, split, index, *, size, cache):
 
 def _unreadable(builder, split, index) -> list[str]:
     """Files that were dropped when it was built, or cannot be decoded."""
-    dropped = (builder.info.metadata or {}).get("unreadable", {}).get(split, [])
+    dropped = builder.info.metadata["unreadable"][split] if isinstance(builder, PhotosBuilder) else []
     return [*dropped, *index["files"][~index["readable"]].tolist()]

@@ -6,72 +6,124 @@ import platform
 import time
 from importlib import metadata
 
+import numpy as np
 import tensorflow as tf
 
-from reno_tf import attacks, evaluation, progress, reporting
-from reno_tf.experiment import settings
+from reno_tf import attacks, checks, evaluation, progress, reporting
+from reno_tf.experiment import attacking, controls
+from reno_tf.methods import METHODS, Method
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """results: part of results.json; curve: rows over epsilon; examples: a few attacked images."""
+    """results: part of results.json; curve: rows over epsilon; convergence: the objective over the
+    steps; examples: a few attacked images."""
 
     results: dict
     curve: list[dict]
+    convergence: list[float]
     examples: reporting.Examples
 
 
-def measure(config, student, teacher, attack, dataset, *, teacher_hash: str) -> Measured:
-    """Crafts through the teacher, runs the student on clean, adversarial and noise images, and counts."""
-    split = dataset.test if config.split == "test" else dataset.validation
-    craft = functools.partial(
-        attacks.craft_once,
-        teacher=teacher_hash,
-        folder=config.attack.cache,
-        batch_size=config.attack.batch_size,
-        progress=functools.partial(progress.bar, label="crafting", unit="batch"),
-    )
-    images, started = split.floats(), time.monotonic()
-    adversarial, crafted = craft(attack, images), time.monotonic()
-    noise = attacks.craft(attack.noise, images, batch_size=config.attack.batch_size)
-    predictions = {
-        name: evaluation.predict(student, x, progress=functools.partial(progress.bar, label=f"evaluating {name}"))
-        for name, x in {"clean": images, "adversarial": adversarial, "noise": noise}.items()
-    }
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came of one attack: the adversarial set, and the student's predictions on it, int64 [N]."""
+
+    entry: attacking.Entry
+    adversarial: np.ndarray
+    predicted: np.ndarray
+    seconds: float
+
+
+def measure(config, known: attacking.Known, dataset) -> Measured:
+    """Crafts every attack, runs the student on clean, adversarial and noise images, and counts.
+
+    Of several attacks the headline is the worst case for each image; examples and controls are of the first.
+    """
+    started, split = time.monotonic(), attacked_split(config, dataset)
+    student, teacher = known.models["student"][0], known.models["teacher"][0]
+    evaluation.check_student(student, split.labels, dataset.class_names)
+    craft = functools.partial(controls.craft, config, content=split.digest())
+    outcomes = [_attack(student, entry, craft, known.images) for entry in attacking.entries(config, known)]
+    main, crafting = outcomes[0], sum(outcome.seconds for outcome in outcomes)
+    clean = _predict(student, known.images, "clean")
+    noise = _predict(student, attacks.Noisy(main.entry.attack, known.images), "noise")
+    count = functools.partial(_count, split.labels, clean, noise)
     results = {
-        **evaluation.success_rates(split.labels, **predictions),
+        **count([outcome for outcome in outcomes if not outcome.entry.outside]),
         "validation_accuracy": _accuracy(student, dataset.validation),
         "feature_distance": evaluation.feature_distance(student, teacher, dataset.train.floats()),
         "weight_distance": evaluation.weight_distance(student, teacher),
-        "seconds": {"craft": round(crafted - started, 3), "evaluate": round(time.monotonic() - crafted, 3)},
+        "attack": {"preset": config.attack.preset, **main.entry.attack.parameters},
+        "suite": _suite(outcomes, count),
+        "seconds": {"craft": round(crafting, 3), "evaluate": round(time.monotonic() - started - crafting, 3)},
     }
-    return Measured(
-        results,
-        _epsilon_curve(config, teacher, student, split, craft, results),
-        reporting.Examples.choose(split, adversarial, dataset.class_names, **predictions),
+    curve = controls.epsilon_curve(config, known, split, count([main]))
+    convergence = controls.convergence(config, main.entry, known.images)
+    results["checks"] = checks.check(
+        results=count([main]),
+        curve=curve,
+        convergence=convergence,
+        num_classes=len(dataset.class_names),
+        undefended=_undefended(METHODS[config.method]),
     )
+    shown = {"clean": clean, "adversarial": main.predicted, "noise": noise}
+    examples = reporting.Examples.choose(split, main.adversarial, dataset.class_names, **shown)
+    return Measured(results, curve, convergence, examples)
+
+
+def attacked_split(config, dataset):
+    return dataset.test if config.split == "test" else dataset.validation
+
+
+def _attack(student, entry, craft, images) -> Outcome:
+    started = time.monotonic()
+    adversarial = craft(entry, images)
+    seconds = time.monotonic() - started
+    return Outcome(entry, adversarial, _predict(student, adversarial, entry.name), seconds)
+
+
+def _count(labels, clean, noise, outcomes) -> dict:
+    worst = evaluation.worst_case(labels, [outcome.predicted for outcome in outcomes])
+    return evaluation.success_rates(labels, clean, worst, noise)
+
+
+def _suite(outcomes, count) -> list[dict]:
+    """A row per attack, and one for the worst case of those that share a name of the registry."""
+    if len(outcomes) == 1:
+        return []
+    rows = []
+    for name in dict.fromkeys(outcome.entry.group for outcome in outcomes):
+        group = [outcome for outcome in outcomes if outcome.entry.group == name]
+        rows += [_row(outcome.entry.name, [outcome], count) for outcome in group]
+        if len(group) > 1:
+            rows.append(_row(f"{name}, worst case of {len(group)}", group, count))
+    return rows
+
+
+def _row(name, outcomes, count):
+    rates = count(outcomes)
+    return {
+        "name": name,
+        "outside": outcomes[0].entry.outside,
+        "attack": outcomes[0].entry.attack.parameters if len(outcomes) == 1 else None,
+        **{key: rates[key] for key in ("attack_success_rate", "attack_success_rate_ci95")},
+    }
+
+
+def _undefended(method: type[Method]) -> bool:
+    """Whether the student keeps the teacher's weights and sees no adversarial image."""
+    return method.start == "teacher" and method.perturb is Method.perturb
+
+
+def _predict(student, images, label):
+    return evaluation.predict(student, images, progress=functools.partial(progress.bar, label=f"evaluating {label}"))
 
 
 def _accuracy(student, split) -> float | None:
     if not len(split):
         return None
     return float((evaluation.predict(student, split.floats()) == split.labels).mean())
-
-
-def _epsilon_curve(config, teacher, student, split, craft, results) -> list[dict]:
-    """Attack and noise success at multiples of the attack's epsilon, each with its interval."""
-    few = split.take(range(min(config.curve.images, len(split))))
-    base = config.attack.epsilon
-    points = [{"epsilon": base, "num_images": len(split), **_rates(results)}]
-    for factor in config.curve.factors:
-        other = settings.build_attack(config, teacher, epsilon=factor * base)
-        rates = evaluation.attack_success(student, other, few, craft=craft)
-        points.append({"epsilon": factor * base, "num_images": len(few), **_rates(rates)})
-    return sorted(points, key=lambda point: point["epsilon"])
-
-
-def _rates(results):
-    return {key: value for key, value in results.items() if "success_rate" in key or key == "num_attacked"}
 
 
 def versions() -> dict:

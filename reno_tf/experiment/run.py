@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 
 from reno_tf import data, export, files, models, phases, progress, reporting
-from reno_tf.experiment import measuring, settings
+from reno_tf.experiment import attacking, measuring, settings, surrogate
 from reno_tf.experiment.training import first_images, train
 from reno_tf.trainer import Transfer
 
@@ -17,7 +17,7 @@ def run(
     A finished run is not redone, an interrupted one resumes from its newest checkpoint and ends
     with the same numbers. Returns the content of results.json.
     """
-    config = settings.resolve(config, method)
+    config, rival = settings.resolve(config, method), settings.resolve_surrogate(config)
     workdir = Path(workdir or f"runs/{method}-{config.data.name}-{config.seed}")
     settings.seed_everything(config.seed)
 
@@ -26,7 +26,7 @@ def run(
     teacher, teacher_facts = build_teacher(config)
     student = build_student(config, num_classes=len(dataset.class_names))
     model = Transfer(student, teacher, settings.build_method(config), seed=config.seed)
-    attack = settings.build_attack(config, teacher)
+    attacking.check(config, teacher, dataset)
 
     files.claim(workdir, config.to_dict(), overwrite=overwrite)
     if results := files.read_json(workdir / "results.json"):
@@ -37,7 +37,15 @@ def run(
     train(model, dataset, config, workdir)
     models.as_float32(student)  # What is measured and exported.
     history = phases.read_history(workdir)
-    measured = measuring.measure(config, student, teacher, attack, dataset, teacher_hash=teacher_facts["sha256"])
+    known = attacking.know(
+        config,
+        dataset,
+        measuring.attacked_split(config, dataset),
+        teacher=(teacher, teacher_facts["sha256"]),
+        student=(student, models.sha256(models.save(student))),
+        train_surrogate=functools.partial(surrogate.train_once, rival, config.attack.cache or workdir, build_student),
+    )
+    measured = measuring.measure(config, known, dataset)
     measured.results["seconds"]["train"] = round(sum(row["seconds"] for row in history), 3)
     results = {
         "method": method,
@@ -46,7 +54,6 @@ def run(
         "dataset": dataset.facts(),
         "teacher": teacher_facts,
         **measured.results,
-        "attack": {"preset": config.attack.preset, **attack.parameters},
         "versions": measuring.versions(),
     }
     reporting.write(
@@ -55,6 +62,7 @@ def run(
         config=config.to_dict(),
         history=history,
         curve=measured.curve,
+        convergence=measured.convergence,
         examples=measured.examples,
         seen=first_images(dataset, config),
         command=command,

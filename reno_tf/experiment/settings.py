@@ -45,15 +45,36 @@ def resolve(config: ConfigDict, method_name: str) -> ConfigDict:
     config.model.student = config.model.student or config.model.backbone
     config.dropout = method.dropout if config.dropout is None else config.dropout
     config.swa = method.swa if config.swa is None else config.swa
-    preset = inspect.signature(ATTACKS[choose("attack preset", config.attack.preset, ATTACKS)]).parameters
-    for key in _FROM_PRESET:
-        if config.attack[key] is None:
-            config.attack[key] = preset[key].default
+    _fill_attack(config.attack)
     with config.unlocked():
         del config.recipes, config.pretrain, config.compare
         config.method = method_name
     _check(config)
     return config
+
+
+def attack_names(config) -> tuple[str, ...]:
+    """The chosen preset, or every attack of the suite."""
+    return tuple(config.attack.suite) if config.attack.preset == "suite" else (config.attack.preset,)
+
+
+def resolve_surrogate(config: ConfigDict) -> ConfigDict | None:
+    """The same settings for the attacker's own student; None if no attack wants one."""
+    if "surrogate" not in attack_names(config):
+        return None
+    return resolve(config, choose("config.attack.surrogate", config.attack.surrogate, METHODS))
+
+
+def _fill_attack(attack):
+    name = choose("attack preset", attack.preset, (*ATTACKS, "suite"))
+    for member in attack.suite:
+        choose("attack in config.attack.suite", member, ATTACKS)
+    if not (attack.suite and attack.neurons):
+        raise UserError("config.attack.suite and config.attack.neurons must not be empty")
+    preset = inspect.signature(ATTACKS["pixel" if name == "suite" else name]).parameters
+    for key in _FROM_PRESET:
+        if attack[key] is None:
+            attack[key] = preset[key].default
 
 
 def _check(config):
@@ -79,6 +100,9 @@ def _check(config):
         "config.optimizer.weight_decay": (optimizer.weight_decay, 0),
         "config.attack.batch_size": (config.attack.batch_size, 1),
         "config.attack.neuron": (config.attack.neuron, 0),
+        "config.attack.restarts": (config.attack.restarts, 1),
+        "config.attack.own_images": (config.attack.own_images, 1),
+        "config.attack.cache_limit": (config.attack.cache_limit, 0),
         "config.curve.images": (config.curve.images, 1),
         "config.seed": (config.seed, 0),
         "config.model.image_size": (config.model.image_size, 0),
@@ -144,13 +168,6 @@ def build_method(config):
     }
     taken = {field.name for field in dataclasses.fields(method) if field.init}
     return method(**{key: value for key, value in offered.items() if key in taken})
-
-
-def build_attack(config, teacher, **changes):
-    """The preset's attack on the teacher with the config's parameters; `changes` win."""
-    parameters = {**config.attack, **changes}
-    names = (*_FROM_PRESET, "target_scale", "neuron", "seed", "precision")
-    return ATTACKS[config.attack.preset](teacher, **{name: parameters[name] for name in names})
 
 
 def seed_everything(seed: int) -> None:

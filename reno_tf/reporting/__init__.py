@@ -19,24 +19,29 @@ RATES = (
 )
 
 
-def write(workdir: Path, *, results, config, history, curve, examples: Examples, seen, command: str) -> None:
-    """Writes curve.json, figures/*.png, report.md and report.html, and the images to TensorBoard.
+def write(
+    workdir: Path, *, results, config, history, curve, convergence, examples: Examples, seen, command: str
+) -> None:
+    """Writes report.md, report.html, figures/*.png, curve.json, convergence.json, and images to TensorBoard.
 
     Args:
       results: the content of results.json. config: the resolved config.
       history: rows of `reno_tf.phases.read_history`. curve: rows {"epsilon", "num_images",
-        "attack_success_rate", ...}. seen: (images [N, H, W, 3] in [0, 1], their names), as the
-        training sees them. command: what made the run.
+        "attack_success_rate", ...}. convergence: the attack's objective before each step and after
+        the last. seen: (images [N, H, W, 3] in [0, 1], their names), as the training sees them.
+        command: what made the run.
     """
     figures = {
         "training.png": plots.training_curves(history),
         "examples.png": plots.example_grid(examples, results["attack"]),
         "epsilon.png": plots.epsilon_curve(curve),
         "data.png": plots.contact_sheet(*seen),
+        "convergence.png": plots.convergence_curve(convergence),
     }
     for name, content in figures.items():
         files.write_bytes(workdir / "figures" / name, content)
     files.write_json(workdir / "curve.json", curve)
+    files.write_json(workdir / "convergence.json", convergence)
     facts = {"results": results, "config": config, "curve": curve, "rates": RATES, "command": command}
     inline = {name: "data:image/png;base64," + base64.b64encode(content).decode() for name, content in figures.items()}
     linked = {name: f"figures/{name}" for name in figures}

@@ -86,6 +86,15 @@ def epsilon_curve(curve: list[dict]) -> bytes:
     return _png(figure)
 
 
+def convergence_curve(values: list[float]) -> bytes:
+    """The attack's objective, a mean over images, before each step and after the last."""
+    figure, axes = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
+    axes.plot(range(len(values)), values, "-", color="tab:blue", lw=1.5)
+    axes.set(xlabel="step of the attack", ylabel="objective (it is lowered)")
+    axes.grid(alpha=0.3)
+    return _png(figure)
+
+
 def clean_against_asr(rows: list[dict]) -> bytes:
     """One point per run and one cross per method's mean: the best corner is the lower right.
 

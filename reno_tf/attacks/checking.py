@@ -1,0 +1,42 @@
+"""What an attack can be given and cannot work with, said in one line."""
+
+import tensorflow as tf
+
+from reno_tf.errors import UserError
+
+_ROUNDING = 1e-5  # resizing leaves [0, 1] by as much
+
+
+def as_images(images) -> tf.Tensor:
+    """Images as float32 [B, H, W, 3]; inside a tf.function their values are not looked at.
+
+    Raises:
+      UserError: integers, another rank or number of channels, NaN, or values outside [0, 1].
+    """
+    images = tf.convert_to_tensor(images)
+    refuse_integers(images.dtype)
+    if images.shape.rank != 4 or images.shape[-1] != 3:
+        raise UserError(f"images must be [B, H, W, 3], not {images.shape}")
+    images = tf.cast(images, tf.float32)
+    if tf.executing_eagerly():
+        if not tf.reduce_all(tf.math.is_finite(images)):
+            raise UserError("images must be finite, but some values are NaN or infinite")
+        lowest, highest = float(tf.reduce_min(images)), float(tf.reduce_max(images))
+        if lowest < -_ROUNDING or highest > 1 + _ROUNDING:
+            raise UserError(f"images must be in [0, 1], but their values are from {lowest:.4g} to {highest:.4g}")
+    return images
+
+
+def refuse_integers(dtype) -> None:
+    if not dtype.is_floating:
+        raise UserError(f"images must be floats in [0, 1], not {dtype.name}: divide 0..255 by 255")
+
+
+def refuse_zero_gradient(loss, images) -> None:
+    """Raises UserError if the gradient of `loss`, images -> [B], is zero for every value of `images`."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(images)
+        total = tf.reduce_sum(loss(images))
+    gradient = tape.gradient(total, images)
+    if gradient is None or not tf.reduce_any(gradient != 0):
+        raise UserError("the attack cannot work: the teacher's gradient is zero everywhere")

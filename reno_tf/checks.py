@@ -1,0 +1,120 @@
+"""Could the numbers be an artefact? Rules that a robust student and a broken attack answer differently.
+
+A low attack success rate means something only if the attack works: these are the usual signs that
+it does not (Athalye et al., 2018; Carlini et al., "On Evaluating Adversarial Robustness", 2019).
+"""
+
+_STILL_FALLING = 0.10  # of the whole fall, in the last quarter of the steps; an even pace gives 0.25
+_NEARLY_ALL = 0.95
+
+
+def check(
+    *, results: dict, curve: list[dict], convergence: list[float], num_classes: int, undefended: bool
+) -> list[dict]:
+    """Runs every rule.
+
+    Args:
+      results: attack_success_rate and noise_success_rate with their intervals.
+      curve: rows {"epsilon", "attack_success_rate", "attack_success_rate_ci95", "num_attacked"}, by epsilon.
+      convergence: the objective before each step and after the last.
+      num_classes: of the labels. undefended: whether the student inherits the teacher's weights without any defence.
+
+    Returns:
+      [{"name", "verdict": "ok" | "doubtful" | "not applicable", "sentence"}].
+    """
+    defined = [row for row in curve if row["attack_success_rate"] is not None]
+    return [
+        _converged(convergence),
+        _zero(defined),
+        _noise(results),
+        _rises([row for row in defined if row["epsilon"] > 0]),
+        _reaches_all(defined, num_classes, undefended),
+    ]
+
+
+def _converged(values):
+    """Doubtful: the objective did not fall, or more than 10 % of its fall came in the last quarter of the steps."""
+    name, steps = "converged", len(values) - 1
+    if steps < 4:
+        return _row(name, None, f"The attack takes {max(steps, 0)} steps: too few to tell whether it converged.")
+    fall = values[0] - values[-1]
+    if not fall > 0:
+        return _row(name, False, f"The objective did not fall: {values[0]:.6g} before, {values[-1]:.6g} after.")
+    late = (values[steps - steps // 4] - values[-1]) / fall
+    sentence = f"The last quarter of the {steps} steps brought {100 * late:.1f} % of the objective's whole fall"
+    if late > _STILL_FALLING:
+        return _row(name, False, f"{sentence}: with more steps the attack would be stronger.")
+    return _row(name, True, f"{sentence}: the attack has converged.")
+
+
+def _zero(curve):
+    """Doubtful: with epsilon = 0 any image turns wrong."""
+    name, rows = "zero epsilon", [row for row in curve if row["epsilon"] == 0]
+    if not rows:
+        return _row(name, None, "The attack success at epsilon = 0 was not measured.")
+    asr = rows[0]["attack_success_rate"]
+    if asr > 0:
+        return _row(name, False, f"With epsilon = 0 the attack already turns {_percent(asr)} of the images wrong.")
+    return _row(name, True, f"With epsilon = 0 none of {rows[0]['num_attacked']} images turns wrong.")
+
+
+def _noise(results):
+    """Doubtful: the intervals of the attack's and the noise's success overlap, or noise is the stronger."""
+    name = "stronger than noise"
+    attack, noise = results["attack_success_rate"], results["noise_success_rate"]
+    if attack is None:
+        return _row(name, None, "The student gets no clean image right, so nothing could be attacked.")
+    sentence = f"The attack turns {_percent(attack)} wrong, uniform noise of the same size {_percent(noise)}"
+    if results["attack_success_rate_ci95"][0] <= results["noise_success_rate_ci95"][1]:
+        return _row(name, False, f"{sentence}: the attack cannot be told from noise.")
+    return _row(name, True, f"{sentence}.")
+
+
+def _rises(curve):
+    """Doubtful: at some epsilon the success lies below that at a smaller one, intervals apart, or it never rises.
+
+    A success of 95 % or more at the smallest epsilon needs no rise.
+    """
+    name = "rises with epsilon"
+    if len(curve) < 2:
+        return _row(name, None, "The attack success was measured at fewer than two values of epsilon.")
+    for smaller, larger in zip(curve, curve[1:], strict=False):
+        if larger["attack_success_rate_ci95"][1] < smaller["attack_success_rate_ci95"][0]:
+            return _row(name, False, f"The attack success falls {_between(smaller, larger)}.")
+    first, last = curve[0], curve[-1]
+    if last["attack_success_rate"] <= first["attack_success_rate"] < _NEARLY_ALL:
+        return _row(name, False, f"The attack success does not rise {_between(first, last)}.")
+    return _row(name, True, f"The attack success goes {_between(first, last)}.")
+
+
+def _reaches_all(curve, num_classes, undefended):
+    """Doubtful: an undefended student resists the largest epsilon, with the whole interval below 95 % of 1 - 1/classes.
+
+    An attack that drives every image to one class leaves that class's own images right.
+    """
+    name = "large epsilon"
+    if not undefended or not curve:
+        return _row(name, None, "The student is meant to resist, so no epsilon has to reach 100 %.")
+    last = curve[-1]
+    possible = 1 - 1 / num_classes
+    sentence = (
+        f"At epsilon = {last['epsilon']:.3g} {_percent(last['attack_success_rate'])} turn wrong, of the "
+        f"{_percent(possible)} that go when all go to one class"
+    )
+    if last["attack_success_rate_ci95"][1] < _NEARLY_ALL * possible:
+        return _row(name, False, f"{sentence}: on an undefended student nearly all of those should.")
+    return _row(name, True, f"{sentence}, as they should on an undefended student.")
+
+
+def _between(a, b):
+    rates = f"from {_percent(a['attack_success_rate'])} to {_percent(b['attack_success_rate'])}"
+    return f"{rates} between epsilon = {a['epsilon']:.3g} and {b['epsilon']:.3g}"
+
+
+def _percent(rate):
+    return f"{100 * rate:.1f} %"
+
+
+def _row(name, good, sentence):
+    verdict = {True: "ok", False: "doubtful", None: "not applicable"}[good]
+    return {"name": name, "verdict": verdict, "sentence": sentence}

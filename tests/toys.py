@@ -1,0 +1,32 @@
+"""A linear network in place of a backbone: what each attack should find is known."""
+
+import numpy as np
+import tf_keras
+
+SIZE, CHANNELS, NEURONS, CLASSES = 4, 5, 6, 3
+
+
+def linear_teacher():
+    """images [B, 4, 4, 3] -> stage1 [B, 4, 4, 5], stage2, penultimate [B, 6], logits [B, 3]; no weight is near 0."""
+    images = tf_keras.Input([SIZE, SIZE, 3])
+    stage1 = tf_keras.layers.Conv2D(CHANNELS, 1, use_bias=False)(images)
+    stage2 = tf_keras.layers.Conv2D(CHANNELS, 1, use_bias=False)(images)
+    flat = tf_keras.layers.Flatten()(images)
+    penultimate = tf_keras.layers.Dense(NEURONS, use_bias=False)(flat)
+    outputs = {"stage1": stage1, "stage2": stage2, "penultimate": penultimate}
+    outputs["logits"] = tf_keras.layers.Dense(CLASSES, use_bias=False)(flat)
+    model = tf_keras.Model(images, outputs)
+    rng = np.random.default_rng(3)
+    for weight in model.weights:
+        weight.assign(rng.uniform(0.2, 1.0, weight.shape) * rng.choice([-1, 1], weight.shape))
+    return model
+
+
+def kernel(model, output):
+    """The weights that make an output: [48, units], or [3, channels] of a stage."""
+    return model.output[output]._keras_history.layer.kernel.numpy().reshape(-1, model.output[output].shape[-1])
+
+
+def grey_images(count=6):
+    """Away from black and white by more than any ball in the tests."""
+    return np.random.default_rng(4).uniform(0.3, 0.7, [count, SIZE, SIZE, 3]).astype(np.float32)
