@@ -139,7 +139,7 @@ def test_float64_images_and_rounding_are_taken():
 
 
 def test_a_teacher_without_gradient_is_refused(images):
-    def flat(x, training):
+    def flat(x):
         return {"penultimate": tf.stack([tf.round(tf.reduce_mean(x, [1, 2, 3]) * 0)] * 4, axis=1)}
 
     flat_stage = lambda x, training: {"stage1": tf.zeros_like(x)}  # noqa: E731

@@ -26,7 +26,7 @@ def build(name, teacher=None, **options):
     }
     wanted = inspect.signature(ATTACKS[name]).parameters
     offered = {key: value for key, value in offered.items() if key in wanted}
-    parameters = {"epsilon": EPSILON, "step_size": STEP, "steps": 15} | offered | options
+    parameters = {"epsilon": EPSILON, "step_size": STEP, "steps": 15, "precision": "float32"} | offered | options
     built = ATTACKS[name](teacher or linear_teacher(), **parameters)
     return built if isinstance(built, dict) else {name: built}
 

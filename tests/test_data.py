@@ -22,6 +22,15 @@ def _numbered(size):
     return Split(images, np.arange(size))
 
 
+def test_a_digest_is_of_the_images():
+    split = Split(np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3)).astype(np.uint8), np.arange(3))
+    other = split.images.copy()
+    other[2, 3, 3, 2] ^= 1
+    assert Split(split.images, split.labels + 1).digest() == split.digest()
+    different = (other, split.images[:2], split.images.reshape(3, 2, 8, 3), split.images[::-1])
+    assert split.digest() not in {Split(images, split.labels).digest() for images in different}
+
+
 def test_digits_are_real_disjoint_and_complete(digits):
     whole = digits()
     assert len(whole.train) == 597 and len(whole.test) == 1200 and len(whole.validation) == 0

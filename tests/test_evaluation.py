@@ -7,6 +7,7 @@ from conftest import tiny
 import reno_tf
 from reno_tf import attacks, evaluation
 from reno_tf.data import Split
+from reno_tf.errors import UserError
 
 
 def test_rates_by_hand():
@@ -20,6 +21,22 @@ def test_rates_by_hand():
     assert rates["adversarial_accuracy"] == 3 / 5
     assert rates["attack_success_rate"] == 2 / 4
     assert rates["noise_success_rate"] == 1 / 4
+
+
+def test_the_worst_case_is_the_first_wrong_prediction():
+    labels = np.array([0, 1, 2, 0])
+    worst = evaluation.worst_case(labels, [np.array([0, 1, 0, 2]), np.array([1, 1, 1, 0])])
+    np.testing.assert_array_equal(worst, [1, 1, 0, 2])
+    np.testing.assert_array_equal(labels, [0, 1, 2, 0])
+
+
+def test_a_student_of_other_classes_is_refused(split):
+    student = tiny(num_classes=2)
+    with pytest.raises(UserError, match="the student's classes are 0 to 1, but the labels go from 0 to 2"):
+        evaluation.attack_success(student, attacks.penultimate_pgd(tiny(), steps=1), split)
+    with pytest.raises(UserError, match="tells 2 classes apart, but the data set has 3"):
+        evaluation.check_student(student, split.labels % 2, ["a", "b", "c"])
+    evaluation.check_student(student, split.labels % 2, ["a", "b"])
 
 
 def test_wilson_interval_by_hand():

@@ -29,6 +29,8 @@ _FEW = (
     "--config.curve.factors=(2.0,)",
 )
 
+_VERDICTS = {"ok", "doubtful", "not applicable"}
+
 
 def _start(*arguments, cwd=_ROOT):
     command = [sys.executable, str(_ROOT / "main.py"), *map(str, arguments)]
@@ -63,12 +65,15 @@ def test_each_method_runs_and_writes_everything(runs, name):
         assert 0 <= low <= results[rate] <= high <= 1
     assert (results["versions"]["tensorflow-addons"] is None) == (sys.version_info >= (3, 12))
     assert results["attack"]["epsilon"] == pytest.approx(0.1) and results["attack"]["steps"] == 1
+    assert len(results["checks"]) == 5 and {row["verdict"] for row in results["checks"]} <= _VERDICTS
+    assert all(row["sentence"] in (workdir / "report.md").read_text() for row in results["checks"])
+    assert len(json.loads((workdir / "convergence.json").read_text())) == 2
     history = [json.loads(line) for line in (workdir / "history.jsonl").read_text().splitlines()]
     assert [row["step"] for row in history] == [1, 2, 3, 4] if METHODS[name].swa else [1, 2]
     assert {"loss", "cross_entropy", "validation_accuracy"} <= history[0].keys()
     html = (workdir / "report.html").read_text()
-    assert html.count("data:image/png;base64,") == 4 and "http" not in html.replace("http-equiv", "")
-    for figure in ("training", "examples", "epsilon", "data"):
+    assert html.count("data:image/png;base64,") == 5 and "http" not in html.replace("http-equiv", "")
+    for figure in ("training", "examples", "epsilon", "convergence", "data"):
         assert (workdir / "figures" / f"{figure}.png").stat().st_size > 5000
         assert f"figures/{figure}.png" in (workdir / "report.md").read_text()
     assert (workdir / "export" / f"{name}-digits" / "1" / "saved_model.pb").is_file()

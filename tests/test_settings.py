@@ -38,6 +38,9 @@ def test_a_value_given_wins_over_recipe_preset_and_method():
 
 def test_presets_bring_their_own_budget():
     assert _resolve(attack__preset="paper").attack.epsilon == 0.4
+    assert _resolve(attack__preset="suite").attack.epsilon == 0.1
+    assert settings.attack_names(_resolve(attack__preset="suite", attack__suite=("guide", "l2"))) == ("guide", "l2")
+    assert settings.attack_names(_resolve(attack__preset="paper")) == ("paper",)
 
 
 def test_nothing_is_left_open():
@@ -52,7 +55,7 @@ def test_nothing_is_left_open():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"attack__preset": "pixels"}, "unknown attack preset 'pixels'; choose one of: paper, pixel, reference"),
+        ({"attack__preset": "pixels"}, "unknown attack preset 'pixels'; choose one of: .*pixel, reference.*suite"),
         ({"data__name": "cats"}, "unknown data set 'cats'; choose one of: actions, armenian"),
         ({"model__backbone": "vgg"}, "unknown backbone 'vgg'; choose one of: .*resnet18_cifar"),
         ({"model__student": "vgg"}, "unknown backbone 'vgg'"),
@@ -61,6 +64,10 @@ def test_nothing_is_left_open():
         ({"model__tap": "between"}, "choose one of: after_dropout, before_dropout"),
         ({"split": "train"}, "unknown config.split 'train'; choose one of: test, validation"),
         ({"split": "validation", "data__validation_per_class": 0}, "needs config.data.validation_per_class"),
+        ({"attack__suite": ("pixels",)}, "unknown attack in config.attack.suite 'pixels'"),
+        ({"attack__neurons": ()}, "config.attack.suite and config.attack.neurons must not be empty"),
+        ({"attack__restarts": 0}, "config.attack.restarts must be at least 1, not 0"),
+        ({"attack__cache_limit": -1.0}, "config.attack.cache_limit must be at least 0, not -1.0"),
         ({"attack__steps": -1}, "config.attack.steps must be at least 0, not -1"),
         ({"steps__train": -5}, "config.steps.train must be at least 1, not -5"),
         ({"interval": 7}, r"config.interval \(7\) must divide config.steps.train"),

@@ -6,17 +6,17 @@ import tf_keras
 SIZE, CHANNELS, NEURONS, CLASSES = 4, 5, 6, 3
 
 
-def linear_teacher():
+def linear_teacher(seed=3):
     """images [B, 4, 4, 3] -> stage1 [B, 4, 4, 5], stage2, penultimate [B, 6], logits [B, 3]; no weight is near 0."""
     images = tf_keras.Input([SIZE, SIZE, 3])
-    stage1 = tf_keras.layers.Conv2D(CHANNELS, 1, use_bias=False)(images)
-    stage2 = tf_keras.layers.Conv2D(CHANNELS, 1, use_bias=False)(images)
+    stage1 = tf_keras.layers.Conv2D(CHANNELS, 1, use_bias=False, name="conv1")(images)
+    stage2 = tf_keras.layers.Conv2D(CHANNELS, 1, use_bias=False, name="conv2")(images)
     flat = tf_keras.layers.Flatten()(images)
-    penultimate = tf_keras.layers.Dense(NEURONS, use_bias=False)(flat)
+    penultimate = tf_keras.layers.Dense(NEURONS, use_bias=False, name="penultimate")(flat)
     outputs = {"stage1": stage1, "stage2": stage2, "penultimate": penultimate}
-    outputs["logits"] = tf_keras.layers.Dense(CLASSES, use_bias=False)(flat)
+    outputs["logits"] = tf_keras.layers.Dense(CLASSES, use_bias=False, name="head")(flat)
     model = tf_keras.Model(images, outputs)
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
     for weight in model.weights:
         weight.assign(rng.uniform(0.2, 1.0, weight.shape) * rng.choice([-1, 1], weight.shape))
     return model

@@ -34,9 +34,13 @@ def refuse_integers(dtype) -> None:
 
 def refuse_zero_gradient(loss, images) -> None:
     """Raises UserError if the gradient of `loss`, images -> [B], is zero for every value of `images`."""
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(images)
-        total = tf.reduce_sum(loss(images))
-    gradient = tape.gradient(total, images)
-    if gradient is None or not tf.reduce_any(gradient != 0):
+
+    @tf.function
+    def any_gradient(images):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            total = tf.reduce_sum(loss(images))
+        return tf.reduce_any(tape.gradient(total, images, unconnected_gradients=tf.UnconnectedGradients.ZERO) != 0)
+
+    if not any_gradient(images):
         raise UserError("the attack cannot work: the teacher's gradient is zero everywhere")

@@ -71,11 +71,14 @@ class Universal(Attack):
             first = as_images(batches[0])
             key = self._keys(tf.constant([0]), _START_STREAM)
             change, values = self._random(first, key)[0], []
-            refuse_zero_gradient(self.loss, tf.clip_by_value(first + change, self.low, self.high))
+            begin = change
             for number in range(self.steps):
                 change, value = self._compiled(as_images(batches[number % len(batches)]), change)
                 values.append(float(value))
-            values.append(float(tf.reduce_mean(self.loss(tf.clip_by_value(first + change, self.low, self.high)))))
+            values.append(float(self._compiled(first, change)[1]))
+            able = self.steps and np.min(self.epsilon) > 0 and np.min(self.step_size) > 0
+            if able and tf.reduce_all(begin == change):
+                refuse_zero_gradient(self.loss, tf.clip_by_value(first + change, self.low, self.high))
             self._found = change, values
         return self._found
 
@@ -83,7 +86,8 @@ class Universal(Attack):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(change)
             value = tf.reduce_mean(self.loss(tf.clip_by_value(images + change, self.low, self.high)))
-        change -= self.step_size * tf.sign(tape.gradient(value, change))
+        gradient = tape.gradient(value, change, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        change -= self.step_size * tf.sign(gradient)
         return tf.clip_by_value(change, -self.epsilon, self.epsilon), value
 
 

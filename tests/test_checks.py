@@ -1,0 +1,93 @@
+"""The check list, rule by rule, at both sides of each threshold."""
+
+import pytest
+
+from reno_tf.checks import check
+
+
+def _point(epsilon, asr, low, high):
+    return {
+        "epsilon": epsilon,
+        "attack_success_rate": asr,
+        "attack_success_rate_ci95": [low, high],
+        "num_attacked": 50,
+    }
+
+
+_ZERO = _point(0, 0.0, 0.0, 0.05)
+_CURVE = [_ZERO, _point(0.1, 0.3, 0.25, 0.35), _point(0.5, 0.88, 0.85, 0.91)]
+_RESULTS = {
+    "attack_success_rate": 0.3,
+    "attack_success_rate_ci95": [0.25, 0.35],
+    "noise_success_rate": 0.02,
+    "noise_success_rate_ci95": [0.01, 0.04],
+}
+_FALL = [100.0, 60.0, 30.0, 12.0, 4.0, 2.0, 1.0, 0.5, 0.0]  # 8 steps, the last two of which bring 1 of 100
+
+
+def _verdicts(**changes):
+    arguments = {"results": _RESULTS, "curve": _CURVE, "convergence": _FALL, "num_classes": 10, "undefended": True}
+    return {row["name"]: (row["verdict"], row["sentence"]) for row in check(**arguments | changes)}
+
+
+def test_a_sound_measurement_is_ok():
+    assert [verdict for verdict, _ in _verdicts().values()] == ["ok"] * 5
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict", "says"),
+    [
+        ([100, 90, 80, 70, 60, 50, 40, 30, 20], "doubtful", "25.0 % of the objective's whole fall"),
+        ([100, 9, 9, 9, 9, 9, 9.9, 5, 0.1], "ok", "9.8 %"),
+        ([100, 9, 9, 9, 9, 9, 10.2, 5, 0.0], "doubtful", "10.2 %"),
+        ([100, 120, 110, 100, 100], "doubtful", "did not fall"),
+        ([100, 50, 0, 0], "not applicable", "3 steps"),
+    ],
+)
+def test_converged(values, verdict, says):
+    found, sentence = _verdicts(convergence=values)["converged"]
+    assert found == verdict and says in sentence
+
+
+def test_any_success_without_perturbation_is_doubtful():
+    verdict, sentence = _verdicts(curve=[_point(0, 0.02, 0.0, 0.1), *_CURVE[1:]])["zero epsilon"]
+    assert verdict == "doubtful" and "2.0 %" in sentence
+    assert _verdicts(curve=_CURVE[1:])["zero epsilon"][0] == "not applicable"
+
+
+def test_noise_as_strong_as_the_attack_is_doubtful():
+    near = _RESULTS | {"noise_success_rate": 0.2, "noise_success_rate_ci95": [0.15, 0.26]}
+    assert _verdicts(results=near)["stronger than noise"][0] == "doubtful"
+    apart = _RESULTS | {"noise_success_rate": 0.2, "noise_success_rate_ci95": [0.15, 0.24]}
+    assert _verdicts(results=apart)["stronger than noise"][0] == "ok"
+    nothing = dict.fromkeys(_RESULTS)
+    assert _verdicts(results=nothing)["stronger than noise"][0] == "not applicable"
+
+
+def test_success_must_rise_with_epsilon():
+    falls = [_ZERO, _point(0.1, 0.5, 0.45, 0.55), _point(0.2, 0.4, 0.35, 0.44), _point(0.5, 0.9, 0.8, 0.95)]
+    assert "falls from 50.0 % to 40.0 %" in _verdicts(curve=falls)["rises with epsilon"][1]
+    noisy = [_ZERO, _point(0.1, 0.5, 0.45, 0.55), _point(0.2, 0.4, 0.35, 0.46), _point(0.5, 0.9, 0.8, 0.95)]
+    assert _verdicts(curve=noisy)["rises with epsilon"][0] == "ok"
+    flat = [_ZERO, _point(0.1, 0.5, 0.4, 0.6), _point(0.5, 0.5, 0.4, 0.6)]
+    assert _verdicts(curve=flat)["rises with epsilon"][0] == "doubtful"
+    full = [_ZERO, _point(0.1, 1.0, 0.9, 1.0), _point(0.5, 1.0, 0.9, 1.0)]
+    assert _verdicts(curve=full)["rises with epsilon"][0] == "ok"
+    assert _verdicts(curve=_CURVE[:2])["rises with epsilon"][0] == "not applicable"
+
+
+def test_an_undefended_student_must_give_in_but_for_one_class():
+    # Ten classes: 90 % can go, 95 % of which are 85.5 %.
+    for high, verdict in ((0.86, "ok"), (0.85, "doubtful")):
+        curve = [*_CURVE[:2], _point(0.5, 0.8, 0.7, high)]
+        assert _verdicts(curve=curve)["large epsilon"][0] == verdict
+        assert _verdicts(curve=curve, undefended=False)["large epsilon"][0] == "not applicable"
+    assert (
+        _verdicts(curve=[*_CURVE[:2], _point(0.5, 0.8, 0.7, 0.86)], num_classes=100)["large epsilon"][0] == "doubtful"
+    )
+
+
+def test_undefined_rates_are_passed_over():
+    curve = [dict.fromkeys(point) | {"epsilon": point["epsilon"]} for point in _CURVE]
+    verdicts = _verdicts(results=dict.fromkeys(_RESULTS), curve=curve)
+    assert {verdict for name, (verdict, _) in verdicts.items() if name != "converged"} == {"not applicable"}
