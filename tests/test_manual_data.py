@@ -152,7 +152,7 @@ def test_unpacked_folders_are_read_too(make):
     file = make.manual / _files(make.builder)[0]
     content = file.read_bytes()
     file.unlink()
-    with pytest.raises(UserError, match=r"^1 unreadable images: .* \(missing\); "):
+    with pytest.raises(UserError, match=r"^1 unreadable image: .* \(missing\); "):
         make()
     file.write_bytes(content)
     assert make().info.splits["test"].num_examples == _SMALL[make.builder]["test"]
@@ -171,7 +171,7 @@ def test_unreadable_files_are_all_named_and_nothing_is_left(make):
     left = [path.name for path in make.data.glob("*/*/*")]
     assert left == ["metadata.json"]  # in .config: which config of the builder is the default
     make.archives({second: b""})  # Repaired, and another one broken.
-    with pytest.raises(UserError, match=rf"1 unreadable images: {second} \(empty file\);"):
+    with pytest.raises(UserError, match=rf"1 unreadable image: {second} \(empty file\);"):
         make()
 
 

@@ -92,4 +92,4 @@ class PhotosBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _complaint(self):
         files = [file for split in self._unreadable.values() for file in split]
         more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-        return f"{len(files)} unreadable images: {', '.join(files[:_NAMED])}{more}"
+        return f"{len(files)} unreadable {'image' if len(files) == 1 else 'images'}: {', '.join(files[:_NAMED])}{more}"
