@@ -142,7 +142,7 @@ def test_a_teacher_without_gradient_is_refused(images):
     def flat(x):
         return {"penultimate": tf.stack([tf.round(tf.reduce_mean(x, [1, 2, 3]) * 0)] * 4, axis=1)}
 
-    flat_stage = lambda x, training: {"stage1": tf.zeros_like(x)}  # noqa: E731
+    flat_stage = lambda x: {"stage1": tf.zeros_like(x)}  # noqa: E731
     for attack in (
         attacks.penultimate_pgd(flat),
         attacks.penultimate_pgd(flat, ball="l2", epsilon=1.0, momentum=1.0),

@@ -107,14 +107,15 @@ def test_folders_named_as_splits_may_be_classes(tmp_path):
 
 
 def test_a_changed_folder_is_built_anew(build):
-    _write(build.root, _PAIR)
+    _write(build.root, {**_PAIR, "train/a/1.jpg": encode(swatch(0)).ljust(1000, b"\0")})
     first, again = build(), build()
     assert first.data_path == again.data_path
     assert build(skip_unreadable=True).data_path != first.data_path
     file = build.root / "train/a/1.jpg"
     times = file.stat()
     content = encode(swatch(9))
-    file.write_bytes(content)  # Only its time may tell.
+    assert len(content) <= times.st_size
+    file.write_bytes(content.ljust(times.st_size, b"\0"))  # Only its time may tell.
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns + 1))
     second = build()
     assert second.data_path != first.data_path
@@ -224,6 +225,16 @@ def test_every_unreadable_file_is_named_and_nothing_is_left(build):
     assert "train/a/loop.jpg (Too many levels of symbolic links)" in message
     assert "train/a/folder.jpg (Is a directory)" in message
     assert not [path for path in build.data.rglob("*") if path.is_file() or path.name == "1.0.0"]
+
+
+def test_a_failed_build_can_be_repeated(tmp_path):
+    root = _write(tmp_path / "in", {**_PAIR, "train/a/2.jpg": b""})
+    builder = FolderImages(root, data_dir=str(tmp_path / "out"))
+    with pytest.raises(UserError, match="^1 unreadable"):
+        builder.download_and_prepare()
+    (root / "train/a/2.jpg").write_bytes(encode(swatch(2)))
+    builder.download_and_prepare()
+    assert builder.info.splits["train"].num_examples == 3
 
 
 def test_ten_are_named_and_the_others_counted(build):

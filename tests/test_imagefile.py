@@ -132,7 +132,7 @@ def test_transparent_grey_and_palette_are_white():
 
 
 def test_sixteen_bits_keep_the_high_byte():
-    grey = np.arange(0, 65536, 257 * 15, dtype=np.uint16).reshape(2, -1)
+    grey = np.arange(0, 65536, 3001, dtype=np.uint16).reshape(2, -1)
     read = _read(normalize(_file(Image.fromarray(grey), "PNG")))
     np.testing.assert_array_equal(read, np.repeat((grey // 256)[..., None], 3, -1))
 
@@ -180,6 +180,39 @@ def test_every_cut_of_a_jpeg_is_refused_or_reads_as_pillow_reads_it():
     assert refused > len(content) - 10
 
 
+def test_jpegs_that_only_pillow_reads_become_png():
+    content = _file(_scene(size=(40, 30)), "JPEG")
+    made_png = 0
+    for at in range(content.index(b"\xff\xda") + 20, len(content) - 2):  # a stray marker in the scan
+        damaged = content[:at] + b"\xff" + content[at + 1 :]
+        try:
+            made = normalize(damaged)
+        except ImageError:
+            continue
+        made_png += made != damaged
+        np.testing.assert_array_equal(_read(made), _pillow(damaged))
+    assert made_png > 10
+
+
+def test_reader_that_fails_without_a_word(monkeypatch):
+    def fail(*args, **options):
+        raise EOFError
+
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(ImageError, match="^EOFError$"):
+        normalize(b"some file")
+
+
 def test_damaged_exif_is_no_reason_to_refuse_an_image():
     content = _file(_scene(), "JPEG", exif=b"Exif\0\0" + b"neither II nor MM")
     assert normalize(content) == content
+
+
+def test_image_is_turned_though_its_other_exif_data_is_damaged():
+    exif = _oriented(6)
+    exif[0x010E] = "text"
+    damaged = exif.tobytes().replace(b"\x01\x0e", b"\x01\x4e")  # Text where Pillow expects a number.
+    content = _file(_scene(), "JPEG", exif=damaged)
+    with pytest.raises(struct.error):
+        _pillow(content)
+    np.testing.assert_array_equal(_read(normalize(content)), np.rot90(_read(content), -1))

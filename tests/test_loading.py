@@ -134,7 +134,7 @@ def flowers(tmp_path, monkeypatch):
 
 
 def test_flowers_train_on_the_published_train_and_validation(flowers):
-    with pytest.raises(UserError, match="flowers holds 1 unreadable images: image_00005.jpg; leave them out with"):
+    with pytest.raises(UserError, match="flowers holds 1 unreadable image: image_00005.jpg; leave them out with"):
         flowers()
     dataset = flowers(skip_unreadable=True, size=8)
     assert sorted(zip(dataset.train.files, dataset.train.labels.tolist(), strict=True)) == [

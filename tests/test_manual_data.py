@@ -45,13 +45,15 @@ def indoor_archives(folder, images=None):
     images, lists = dict(images or {}), {"TrainImages.txt": [], "TestImages.txt": []}
     for index, label in enumerate(IndoorScenes.CLASSES):
         names = [f"{label}/{number} {label}.jpg" for number in range(3)]
+        if label == "deli":
+            names[0] = "deli/caf\udce9.jpg"  # Latin-1, as Python reads it
         lists["TrainImages.txt"] += names[:2]
         lists["TestImages.txt"] += names[2:]
         for number, name in enumerate(names):
             images.setdefault(f"Images/{name}", _odd(3 * index + number))
     images["Images/bar/in no list.jpg"] = b"broken"
     for name, lines in lists.items():
-        (folder / name).write_text("\n".join(lines))
+        (folder / name).write_bytes("\n".join(lines).encode(errors="surrogateescape"))
     with tarfile.open(folder / "indoorCVPR_09.tar", "w") as archive:
         for name, content in images.items():
             if content is not None:
@@ -147,6 +149,12 @@ def test_unpacked_folders_are_read_too(make):
     for archive in list(make.manual.glob("*.zip")) + list(make.manual.glob("*.tar")):
         shutil.unpack_archive(archive, make.manual)
         archive.unlink()
+    file = make.manual / _files(make.builder)[0]
+    content = file.read_bytes()
+    file.unlink()
+    with pytest.raises(UserError, match=r"^1 unreadable image: .* \(missing\); "):
+        make()
+    file.write_bytes(content)
     assert make().info.splits["test"].num_examples == _SMALL[make.builder]["test"]
 
 
@@ -163,7 +171,7 @@ def test_unreadable_files_are_all_named_and_nothing_is_left(make):
     left = [path.name for path in make.data.glob("*/*/*")]
     assert left == ["metadata.json"]  # in .config: which config of the builder is the default
     make.archives({second: b""})  # Repaired, and another one broken.
-    with pytest.raises(UserError, match=rf"1 unreadable images: {second} \(empty file\);"):
+    with pytest.raises(UserError, match=rf"1 unreadable image: {second} \(empty file\);"):
         make()
 
 
@@ -192,6 +200,16 @@ def test_wrong_sizes_name_both_numbers(make, monkeypatch):
     monkeypatch.setattr(make.builder, "SIZES", {**make.builder.SIZES, "test": 1234})
     found = _SMALL[make.builder]["test"]
     with pytest.raises(UserError, match=f"the test list names {found} images, the published one 1234"):
+        make()
+
+
+@pytest.mark.parametrize("make", [IndoorScenes], indirect=True)
+def test_an_image_listed_twice_counts_once(make):
+    make.archives()
+    file = make.manual / "TrainImages.txt"
+    lines = file.read_bytes().split(b"\n")
+    file.write_bytes(b"\n".join([lines[0], *lines[:1], *lines[2:]]))
+    with pytest.raises(UserError, match="the train list names 133 images, the published one 134"):
         make()
 
 

@@ -65,6 +65,7 @@ def test_images_are_a_function_of_split_character_and_number(name, tmp_path):
     for key, example in few.items():
         np.testing.assert_array_equal(example["image"], more[key]["image"])
         assert (example["image"] != test[key]["image"]).any() and example["image"].mean(-1).std() > 5
+    assert len({example["image"].tobytes() for example in more.values()}) == len(more)
 
 
 def test_only_fonts_of_the_set_are_used(monkeypatch, tmp_path):

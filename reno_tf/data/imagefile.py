@@ -1,5 +1,6 @@
 """Image files of any kind, as bytes that TensorFlow reads to the pixels that Pillow sees."""
 
+import contextlib
 import io
 import warnings
 
@@ -17,10 +18,10 @@ class ImageError(Exception):
 def normalize(content: bytes) -> bytes:
     """The image as a JPEG or PNG that TensorFlow and Pillow read to the same pixels, whatever the file's name said.
 
-    A grey or RGB JPEG that needs no turning is returned as it is. Anything else becomes a lossless RGB
-    PNG: upright by its EXIF data, the first frame, on white where it is transparent, and of 16-bit
-    grey the high byte. "The same" is tested: `tf.io.decode_jpeg(..., dct_method="INTEGER_ACCURATE")`
-    of what is returned as it is has been compared with Pillow's pixels.
+    A grey or RGB JPEG that `tf.io.decode_jpeg(..., dct_method="INTEGER_ACCURATE")` reads as Pillow
+    does is returned as it is. Anything else becomes a lossless RGB PNG: upright by its EXIF data, the
+    first frame, on white where it is transparent, of 16-bit grey the high byte, and of a JPEG with
+    damage that only Pillow passes over what Pillow sees.
 
     Raises:
       ImageError: not a whole image of at most `PIL.Image.MAX_IMAGE_PIXELS` pixels.
@@ -46,20 +47,16 @@ def _decode(content):
                 image.load()
                 # MPO: the format of JPEGs with a second picture behind the first.
                 plain = image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L")
-                return np.asarray(_rgb(_upright(image))), plain
+                # It turns the pixels, then fails where it cannot write damaged EXIF data anew.
+                with contextlib.suppress(Exception):
+                    ImageOps.exif_transpose(image, in_place=True)
+                return np.asarray(_rgb(image)), plain
     except UnidentifiedImageError:
         raise ImageError("not a JPEG, PNG, WebP, BMP or GIF image") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ImageError(f"more than {Image.MAX_IMAGE_PIXELS} pixels") from None
     except Exception as error:  # A damaged file makes Pillow's readers raise almost anything.
         raise ImageError(" ".join(str(error).split()) or type(error).__name__) from None
-
-
-def _upright(image):
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # Damaged EXIF data; the pixels are whole.
-        return image
 
 
 def _rgb(image):

@@ -15,7 +15,7 @@ def complaint(unreadable: dict[str, list[str]]) -> str:
     """Names the unreadable files of all splits."""
     files = [file for split in unreadable.values() for file in split]
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-    return f"{len(files)} unreadable images: {', '.join(files[:_NAMED])}{more}"
+    return f"{len(files)} unreadable {'image' if len(files) == 1 else 'images'}: {', '.join(files[:_NAMED])}{more}"
 
 
 class Photo(NamedTuple):
