@@ -5,10 +5,18 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-OPTIONS = [  # what one mode or another takes beside the config; None and False are as good as absent
+from configs.default import get_config
+
+OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("method", None, "Transfer method, a key of reno_tf.methods.METHODS (default renofeation)."),
     flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<method>-<data>-<seed>."),
     flags.DEFINE_string("file", None, "Weights file to import: .pth, .safetensors or .h5."),
+    flags.DEFINE_string("student", None, "Model to audit: a SavedModel folder, or a file .keras or .h5."),
+    flags.DEFINE_bool("compare", False, "With --mode=audit: train Renofeation on the same data and compare."),
+    flags.DEFINE_string("backbone", None, "The public backbone (config.model.backbone)."),
+    flags.DEFINE_string("teacher", None, "Its weights, by name or file (config.model.weights)."),
+    flags.DEFINE_string("attack", None, "An attack, or suite (config.attack.preset)."),
+    flags.DEFINE_float("cache_limit", None, "GB of adversarial sets to keep (config.attack.cache_limit)."),
     flags.DEFINE_bool("overwrite", False, "Delete the run in the workdir and start anew."),
     flags.DEFINE_bool("skip_unreadable", False, "Drop images that cannot be decoded (config.data.skip_unreadable)."),
 ]
@@ -21,9 +29,9 @@ def main(argv):
     logging.set_verbosity(logging.WARNING)
     from reno_tf import UserError, experiment  # Late: TensorFlow takes seconds to load, --help should not.
 
-    options = {option.name: option.value for option in OPTIONS}
+    options = {option.name: option.value for option in OPTIONS} | {"command": " ".join(["python", *sys.argv])}
     try:
-        experiment.start(flags.FLAGS.mode, flags.FLAGS.config, command=" ".join(["python", *sys.argv]), **options)
+        experiment.start(flags.FLAGS.mode, flags.FLAGS.config, **options)
     except (UserError, OSError) as error:
         fail(error)
 
@@ -34,8 +42,6 @@ def parse(argv):
         config_flags.DEFINE_config_file("config", "configs/default.py", "Settings; --config.KEY=VALUE changes one.")
         return flags.FLAGS(argv)
     except (AttributeError, KeyError) as error:
-        from configs.default import get_config
-
         return fail(f"no config key {error}; the keys are {', '.join(sorted(keys(get_config())))}")
     except (flags.Error, TypeError, ValueError) as error:
         return fail(str(error).split("\nValueError: ")[-1])  # A config's own message, without the traceback.

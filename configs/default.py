@@ -91,7 +91,8 @@ def get_config() -> ConfigDict:
     config.split = "test"  # what is attacked and counted; "validation" while a number is being chosen
 
     config.attack = ConfigDict()  # through the teacher alone; None: the preset's
-    config.attack.preset = "pixel"  # a key of reno_tf.attacks.ATTACKS, or "suite": all of the next line
+    # A key of reno_tf.attacks.ATTACKS, or "suite": all of the next line. None: "pixel", and "suite" for --mode=audit.
+    config.attack.preset = placeholder(str)
     config.attack.suite = (  # the first is also the one of the curve, the examples and the controls
         *("pixel", "momentum", "diverse", "smoothed", "neurons", "stages", "joint", "disruption"),
         *("disruption_cosine", "guide", "universal", "universal_lift", "surrogate", "l2", "white_box"),
@@ -114,6 +115,10 @@ def get_config() -> ConfigDict:
     config.curve = ConfigDict()  # attack success against epsilon
     config.curve.factors = (0.25, 0.5, 2.0, 5.0)  # times the attack's epsilon, beside the headline's 1 and 0
     config.curve.images = 200  # of the test split, the first
+
+    config.audit = ConfigDict()  # --mode=audit
+    config.audit.input_range = "auto"  # what the model wants: "0..1", "0..255", "-1..1", "caffe" or "mean/std"
+    config.audit.label_order = "auto"  # which output is which label; "given": in the order of the class names
 
     config.compare = ConfigDict()  # --mode=compare
     config.compare.methods = (

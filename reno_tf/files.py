@@ -51,6 +51,14 @@ def digest(*parts: bytes) -> str:
     return hasher.hexdigest()
 
 
+def digest_path(path: Path) -> str:
+    """SHA-256 over a file's content, or over the names and contents of all files of a folder."""
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    inside = sorted(file for file in path.rglob("*") if file.is_file())
+    return digest(*(part for file in inside for part in (str(file.relative_to(path)).encode(), file.read_bytes())))
+
+
 def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     """Makes `workdir` the folder of the run that `config` describes, or finds it to be that already.
 

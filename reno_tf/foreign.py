@@ -58,6 +58,7 @@ class Student:
 
     def __init__(self, model: Foreign, convention: Convention):
         self._model, self._convention = model, convention
+        self.output = {"logits": tf.TensorSpec([None, model.num_classes])}
 
     def __call__(self, images, training=False) -> dict:
         scores = self._model.call(RANGES[self._convention.input_range](images))
@@ -84,7 +85,7 @@ def open_model(path: str) -> Foreign:
     shape = model.inputs[0].shape
     trace = tf.function(lambda images: model(images, training=False), input_signature=[tf.TensorSpec(shape)])
     scores = _only_scores(trace.get_concrete_function().structured_outputs, path)
-    return _foreign(lambda images: _only_scores(trace(images), path), shape, scores.shape, path)
+    return _foreign(lambda images: _only_scores(model(images, training=False), path), shape, scores.shape, path)
 
 
 def detect(
@@ -165,6 +166,8 @@ def _open_saved_model(path):
         raise UserError(f"{path} takes {', '.join(inputs) or 'nothing'}, not one batch of images")
     ((name, spec),) = inputs.items()
 
+    # Inlined into an attack's loop, a loaded graph makes TensorFlow's optimizer complain.
+    @tf.function(autograph=False, experimental_attributes={"_noinline": True})
     def call(images, kept=loaded):  # `kept`: a signature does not keep its variables alive.
         return _only_scores(signature(**{name: tf.cast(images, spec.dtype)}), path)
 

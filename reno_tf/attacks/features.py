@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import tf_keras
+
 from reno_tf.attacks.base import compiled
 from reno_tf.attacks.pgd import PGD
 from reno_tf.errors import UserError
@@ -15,7 +17,7 @@ def frozen_features(network, outputs, precision: str) -> tuple[Callable, str]:
     precision: "float32", "bfloat16", or "auto": bfloat16 where the hardware has it. Only a model of
     this package can be cast; it is frozen with the weights it has now.
     """
-    precision = resolve_precision(precision) if hasattr(network, "output") else "float32"
+    precision = resolve_precision(precision) if isinstance(network, tf_keras.Model) else "float32"
     return freeze(network, list(outputs), precision=precision), precision
 
 

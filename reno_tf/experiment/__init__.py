@@ -3,6 +3,7 @@
 import inspect
 
 from reno_tf.errors import UserError, choose
+from reno_tf.experiment.audit import audit
 from reno_tf.experiment.compare import compare
 from reno_tf.experiment.import_weights import import_weights
 from reno_tf.experiment.prepare_data import list_data, prepare_data
@@ -12,6 +13,7 @@ from reno_tf.experiment.taps import taps
 
 MODES = {
     "run": run,
+    "audit": audit,
     "pretrain": pretrain,
     "compare": compare,
     "import_weights": import_weights,
@@ -19,7 +21,14 @@ MODES = {
     "prepare_data": prepare_data,
     "list_data": list_data,
 }
-_SHORT = {"skip_unreadable": "data.skip_unreadable"}  # a flag that stands for a key of the config
+# A flag that stands for a key of the config.
+_SHORT = {
+    "backbone": "model.backbone",
+    "teacher": "model.weights",
+    "attack": "attack.preset",
+    "cache_limit": "attack.cache_limit",
+    "skip_unreadable": "data.skip_unreadable",
+}
 
 
 def start(mode: str, config, *, command: str, **options) -> None:

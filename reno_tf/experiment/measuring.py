@@ -8,10 +8,10 @@ from importlib import metadata
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
 
 from reno_tf import attacks, checks, evaluation, progress, reporting
 from reno_tf.experiment import attacking, controls
-from reno_tf.methods import METHODS, Method
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +35,11 @@ class Outcome:
     seconds: float
 
 
-def measure(config, known: attacking.Known, dataset) -> Measured:
+def measure(config, known: attacking.Known, dataset, *, undefended: bool) -> Measured:
     """Crafts every attack, runs the student on clean, adversarial and noise images, and counts.
 
     Of several attacks the headline is the worst case for each image; examples and controls are of the first.
+    `undefended`: whether the student keeps the teacher's weights and sees no adversarial image.
     """
     started, split = time.monotonic(), attacked_split(config, dataset)
     student, teacher = known.models["student"][0], known.models["teacher"][0]
@@ -52,8 +53,7 @@ def measure(config, known: attacking.Known, dataset) -> Measured:
     results = {
         **count([outcome for outcome in outcomes if not outcome.entry.outside]),
         "validation_accuracy": _accuracy(student, dataset.validation),
-        "feature_distance": evaluation.feature_distance(student, teacher, dataset.train.floats()),
-        "weight_distance": evaluation.weight_distance(student, teacher),
+        **_distances(student, teacher, dataset),
         "attack": {"preset": config.attack.preset, **main.entry.attack.parameters},
         "suite": _suite(outcomes, count),
         "seconds": {"craft": round(crafting, 3), "evaluate": round(time.monotonic() - started - crafting, 3)},
@@ -65,7 +65,7 @@ def measure(config, known: attacking.Known, dataset) -> Measured:
         curve=curve,
         convergence=convergence,
         num_classes=len(dataset.class_names),
-        undefended=_undefended(METHODS[config.method]),
+        undefended=undefended,
     )
     shown = {"clean": clean, "adversarial": main.predicted, "noise": noise}
     examples = reporting.Examples.choose(split, main.adversarial, dataset.class_names, **shown)
@@ -111,9 +111,13 @@ def _row(name, outcomes, count):
     }
 
 
-def _undefended(method: type[Method]) -> bool:
-    """Whether the student keeps the teacher's weights and sees no adversarial image."""
-    return method.start == "teacher" and method.perturb is Method.perturb
+def _distances(student, teacher, dataset) -> dict:
+    if not isinstance(student, tf_keras.Model):  # An audited model is known by its answers alone.
+        return {"feature_distance": None, "weight_distance": None}
+    return {
+        "feature_distance": evaluation.feature_distance(student, teacher, dataset.train.floats()),
+        "weight_distance": evaluation.weight_distance(student, teacher),
+    }
 
 
 def _predict(student, images, label):

@@ -6,6 +6,7 @@ from pathlib import Path
 from reno_tf import data, export, files, models, phases, progress, reporting
 from reno_tf.experiment import attacking, measuring, settings, surrogate
 from reno_tf.experiment.training import first_images, train
+from reno_tf.methods import METHODS, Method
 from reno_tf.trainer import Transfer
 
 
@@ -45,7 +46,7 @@ def run(
         student=(student, models.sha256(models.save(student))),
         train_surrogate=functools.partial(surrogate.train_once, rival, config.attack.cache or workdir, build_student),
     )
-    measured = measuring.measure(config, known, dataset)
+    measured = measuring.measure(config, known, dataset, undefended=_undefended(METHODS[method]))
     measured.results["seconds"]["train"] = round(sum(row["seconds"] for row in history), 3)
     results = {
         "method": method,
@@ -76,6 +77,10 @@ def run(
     files.write_json(workdir / "results.json", results)  # Last: its presence says that all was written.
     print(f"{reporting.headline(results)}; report in {workdir / 'report.html'}")
     return results
+
+
+def _undefended(method: type[Method]) -> bool:
+    return method.start == "teacher" and method.perturb is Method.perturb
 
 
 def build_teacher(config):

@@ -29,9 +29,10 @@ _FROM_RECIPE = {
 _FROM_PRESET = ("epsilon", "step_size", "steps")
 
 
-def resolve(config: ConfigDict, method_name: str) -> ConfigDict:
+def resolve(config: ConfigDict, method_name: str, *, preset: str = "pixel") -> ConfigDict:
     """Fills every None from the method's recipe, and checks what can be checked without data.
 
+    `preset` is the attack if the config names none.
     Raises UserError that names the key and what is allowed.
     """
     method = METHODS[choose("method", method_name, METHODS)]
@@ -45,6 +46,7 @@ def resolve(config: ConfigDict, method_name: str) -> ConfigDict:
     config.model.student = config.model.student or config.model.backbone
     config.dropout = method.dropout if config.dropout is None else config.dropout
     config.swa = method.swa if config.swa is None else config.swa
+    config.attack.preset = config.attack.preset or preset
     _fill_attack(config.attack)
     with config.unlocked():
         del config.recipes, config.pretrain, config.compare
@@ -58,11 +60,10 @@ def attack_names(config) -> tuple[str, ...]:
     return tuple(config.attack.suite) if config.attack.preset == "suite" else (config.attack.preset,)
 
 
-def resolve_surrogate(config: ConfigDict) -> ConfigDict | None:
-    """The same settings for the attacker's own student; None if no attack wants one."""
-    if "surrogate" not in attack_names(config):
-        return None
-    return resolve(config, choose("config.attack.surrogate", config.attack.surrogate, METHODS))
+def resolve_surrogate(config: ConfigDict, **options) -> ConfigDict | None:
+    """The same settings for the attacker's own student; None if no attack wants one. `options`: of `resolve`."""
+    resolved = resolve(config, choose("config.attack.surrogate", config.attack.surrogate, METHODS), **options)
+    return resolved if "surrogate" in attack_names(resolved) else None
 
 
 def _fill_attack(attack):

@@ -26,18 +26,20 @@ def write(
 
     Args:
       results: the content of results.json. config: the resolved config.
-      history: rows of `reno_tf.phases.read_history`. curve: rows {"epsilon", "num_images",
-        "attack_success_rate", ...}. convergence: the attack's objective before each step and after
+      history: rows of `reno_tf.phases.read_history`; empty if nothing was trained. curve: rows
+        {"epsilon", "num_images", "attack_success_rate", ...}. convergence: the attack's objective before each step and after
         the last. seen: (images [N, H, W, 3] in [0, 1], their names), as the training sees them.
         command: what made the run.
     """
     figures = {
-        "training.png": plots.training_curves(history),
         "examples.png": plots.example_grid(examples, results["attack"]),
         "epsilon.png": plots.epsilon_curve(curve),
-        "data.png": plots.contact_sheet(*seen),
         "convergence.png": plots.convergence_curve(convergence),
     }
+    if history:
+        figures |= {"training.png": plots.training_curves(history), "data.png": plots.contact_sheet(*seen)}
+    if "audit" in results:
+        figures["exposure.png"] = plots.exposure(results["audit"]["exposure"])
     for name, content in figures.items():
         files.write_bytes(workdir / "figures" / name, content)
     files.write_json(workdir / "curve.json", curve)
@@ -48,7 +50,8 @@ def write(
     files.write_text(workdir / "report.md", _render("report.md.j2", figures=linked, **facts))
     files.write_text(workdir / "report.html", _render("report.html.j2", figures=inline, **facts))
     attacked = {f"attack/{name}": images for name, images in examples.pictures().items()}
-    _write_images(workdir, {"data/training": seen[0], **attacked}, step=history[-1]["step"] if history else 0)
+    trained = {"data/training": seen[0]} if history else {}
+    _write_images(workdir, trained | attacked, step=history[-1]["step"] if history else 0)
 
 
 def headline(results) -> str:

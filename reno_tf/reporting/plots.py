@@ -56,6 +56,25 @@ def example_grid(examples, attack: dict) -> bytes:
     return _png(figure)
 
 
+def exposure(rows: list[dict]) -> bytes:
+    """Success of each attack over epsilon; dashed: what does not count.
+
+    rows: [{"name", "outside", "rates": {epsilon: rate}}].
+    """
+    figure, axes = plt.subplots(figsize=(7.5, 4.6), layout="constrained")
+    colors = plt.get_cmap("tab20").colors
+    for number, row in enumerate(rows):
+        points = [(float(epsilon), 100 * rate) for epsilon, rate in row["rates"].items() if rate is not None]
+        style = "--" if row["outside"] else "-"
+        axes.plot(
+            *np.array(points).reshape(-1, 2).T, style, marker="o", ms=3, color=colors[number % 20], label=row["name"]
+        )
+    axes.set(xlabel="epsilon", ylabel="attack success rate (%)", ylim=(-2, 102), xlim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return _png(figure)
+
+
 def contact_sheet(images: np.ndarray, names: list[str], *, columns: int = 8) -> bytes:
     """Images [N, H, W, 3] in [0, 1] in rows, above each its name."""
     rows = -(-len(images) // columns)
