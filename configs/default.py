@@ -93,9 +93,7 @@ def get_config() -> ConfigDict:
     config.attack.target_scale = 1000.0  # m (paper, section 5.1)
     config.attack.neuron = 0  # which penultimate feature is driven to m
     config.attack.seed = 0  # of the random start: not the run's, so one crafted set serves every run
-    config.attack.precision = (
-        "auto"  # "float32", "bfloat16", or bfloat16 where the hardware has it
-    )
+    config.attack.precision = "auto"  # "float32", "bfloat16", or bfloat16 where the hardware has it
     config.attack.batch_size = 100  # images
     config.attack.cache = "runs/adversarial"  # crafted sets, kept for every later run; "": keep none
 
