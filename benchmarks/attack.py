@@ -217,9 +217,8 @@ def report(measured, skipped, work, output):
             **{key: entry[key] for key in ("seconds", "cpu_seconds")},
         }
     print(f"\n{work}, {interleave.machine()}, {per_image / 1e9:.2f} GFLOP for each image and iteration")
-    print(
-        "| | images x iterations / s | x PyTorch loop | GFLOP/s | share of matmul | objective |\n|---|---|---|---|---|---|"
-    )
+    columns = ("", "images x iterations / s", "x PyTorch loop", "GFLOP/s", "share of matmul", "objective")
+    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for name, row in rows.items():
         times = "" if row["times_pytorch"] is None else f"{row['times_pytorch']:.2f}"
         print(
