@@ -1,0 +1,95 @@
+"""Contenders measured in turn, A B C A B C ..., so that a machine that speeds up or slows down does so for all.
+
+Each lives in a process of its own, which sleeps while another one runs.
+"""
+
+import multiprocessing
+import os
+import platform
+import statistics
+import time
+from pathlib import Path
+
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def measure(build, names, *, rounds: int, **options) -> tuple[dict, dict]:
+    """Seconds of `rounds` runs of each contender.
+
+    Args:
+      build: (name, **options) -> a callable without arguments, which is run once to warm up; what
+        it returns is kept as the contender's result. A function of an importable module.
+
+    Returns:
+      {name: {"seconds": [...], "cpu_seconds": [...], "result": ...}}, and {name: why it was skipped}.
+    """
+    spawn, pipes, skipped = multiprocessing.get_context("spawn"), {}, {}
+    measured = {}
+    for name in names:
+        pipe, far = spawn.Pipe()
+        spawn.Process(target=_serve, args=(far, build, name, options), daemon=True).start()
+        far.close()
+        outcome, value = pipe.recv()
+        print(f"{name}: {outcome}{'' if outcome == 'ready' else f', {value}'}", flush=True)
+        if outcome == "ready":
+            pipes[name], measured[name] = pipe, {"seconds": [], "cpu_seconds": [], "result": value}
+        else:
+            skipped[name] = value
+    for _ in range(rounds):
+        for name, pipe in pipes.items():
+            pipe.send("run")
+            seconds, cpu_seconds = pipe.recv()
+            measured[name]["seconds"].append(seconds)
+            measured[name]["cpu_seconds"].append(cpu_seconds)
+    return measured, skipped
+
+
+def _serve(pipe, build, name, options):
+    try:
+        run = build(name, **options)
+        result = run()
+    except Exception as error:  # A peer that is absent or broken is left out, and the table says why.
+        pipe.send(("skipped", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"))
+        return
+    pipe.send(("ready", result))
+    while True:
+        pipe.recv()
+        wall, cpu = time.perf_counter(), time.process_time()
+        run()
+        pipe.send((time.perf_counter() - wall, time.process_time() - cpu))
+
+
+def rates(entry: dict, amount: float) -> dict:
+    """Median, lowest and highest amount a second over the rounds, and the median for each CPU second."""
+    per_second = [amount / seconds for seconds in entry["seconds"]]
+    return {
+        "median": statistics.median(per_second),
+        "low": min(per_second),
+        "high": max(per_second),
+        "per_cpu_second": statistics.median(amount / seconds for seconds in entry["cpu_seconds"]),
+    }
+
+
+def ratio(entry: dict, other: dict) -> float:
+    """How many times as fast as `other`: the median over rounds, in each of which they ran one after the other."""
+    return statistics.median(b / a for a, b in zip(entry["seconds"], other["seconds"], strict=True))
+
+
+def use_threads() -> None:
+    """TensorFlow and PyTorch compute with one thread for each core."""
+    import torch
+
+    import reno_tf  # noqa: F401  First: it selects Keras 2.
+
+    # isort: split
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    torch.set_num_threads(THREADS)
+
+
+def machine() -> dict:
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {"cpu": models[0] if models else platform.processor(), "threads": THREADS}

@@ -1,0 +1,106 @@
+"""A frozen network beside the network it came from."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+from conftest import tiny
+from tf_keras import layers
+
+from reno_tf import models
+from reno_tf.errors import UserError
+from reno_tf.models import block_convolution, frozen
+
+
+def _randomize(model, seed=0):
+    """BatchNorm statistics and biases as a trained network has them."""
+    rng = np.random.default_rng(seed)
+    for weight in model.weights:
+        if weight.shape.rank == 1:
+            positive = weight.name.endswith(("gamma:0", "variance:0"))
+            weight.assign(rng.uniform(0.5, 1.5, weight.shape) if positive else 0.2 * rng.normal(size=weight.shape))
+    return model
+
+
+def _operations(function, *shape):
+    graph = tf.function(function).get_concrete_function(tf.TensorSpec(shape)).graph
+    return [operation.type for operation in graph.get_operations()]
+
+
+def _close(ours, theirs, tolerance=1e-4):
+    theirs = np.asarray(theirs)
+    assert np.max(np.abs(ours - theirs)) <= tolerance * np.sqrt(np.mean(theirs**2))
+
+
+@pytest.mark.parametrize("name", ["resnet18_cifar", "mobilenet_v2", "keras_mobilenetv3small", "keras_resnet50v2"])
+@pytest.mark.parametrize("side", [64, 75])
+def test_features_are_the_networks_own(name, side):
+    model = _randomize(models.build(name, dropout=0.1))
+    images = np.random.default_rng(1).uniform(size=(2, side, side, 3)).astype(np.float32)
+    expected = model(images, training=False)
+    for output, features in models.freeze(model, list(model.output))(images).items():
+        _close(features, expected[output])
+    for output, features in models.freeze(model, ["penultimate"], precision="bfloat16")(images).items():
+        assert features.dtype == tf.float32 and np.max(np.abs(features - expected[output])) > 1e-5
+        _close(features, expected[output], tolerance=0.05)
+
+
+def test_no_batch_norm_no_dropout_and_nothing_unasked_is_left():
+    model = _randomize(tiny(num_classes=3, dropout=0.5))
+    kinds = _operations(models.freeze(model, ["stage2"]), 2, 16, 16, 3)
+    assert kinds.count("Conv2D") == 10 and kinds.count("BiasAdd") == 10  # stem, 4 + 4, shortcut
+    assert not {"FusedBatchNormV3", "MatMul", "Mean"} & set(kinds)
+    assert "VarHandleOp" not in kinds and not models.freeze(model, ["stage2"])._outputs.keys() - {"stage2"}
+
+
+def test_a_batch_norm_whose_convolution_is_read_elsewhere_stays():
+    images = tf_keras.Input([8, 8, 3])
+    convolved = layers.Conv2D(4, 3)(images)
+    model = _randomize(tf_keras.Model(images, {"a": layers.BatchNormalization()(convolved), "b": convolved}))
+    x = np.random.default_rng(0).uniform(size=(2, 8, 8, 3)).astype(np.float32)
+    for output, features in models.freeze(model, ["a", "b"])(x).items():
+        _close(features, model(x)[output])
+
+
+@pytest.mark.parametrize("make", [layers.Conv2D, layers.SeparableConv2D])
+@pytest.mark.parametrize("options", [{"padding": "same"}, {"strides": 2}, {"dilation_rate": 2}, {"use_bias": False}])
+def test_every_kind_of_convolution(make, options):
+    images = tf_keras.Input([9, 9, 3])
+    normed = layers.BatchNormalization()(make(4, 3, **options)(layers.DepthwiseConv2D(3, depth_multiplier=2)(images)))
+    normed = layers.BatchNormalization(scale=False, center=False)(layers.DepthwiseConv2D(1)(normed))
+    model = _randomize(tf_keras.Model(images, {"x": layers.Dense(2)(layers.Flatten()(normed))}))
+    kinds = _operations(models.freeze(model, ["x"]), 2, 9, 9, 3)
+    assert "FusedBatchNormV3" not in kinds and "Mul" not in kinds
+    x = np.random.default_rng(0).uniform(size=(2, 9, 9, 3)).astype(np.float32)
+    _close(models.freeze(model, ["x"])(x)["x"], model(x)["x"])
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize("size", [(3, 3), (7, 7), (4, 5), (1, 2)])
+@pytest.mark.parametrize("extent", [(16, 15), (9, 12)])
+def test_blocks_give_the_strided_convolution(padding, size, extent):
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(2, *extent, 3)).astype(np.float32)
+    kernel = rng.normal(size=(*size, 3, 5)).astype(np.float32)
+    blocks = block_convolution.convolve(
+        tf.constant(images), block_convolution.blocked(kernel), size=size, padding=padding
+    )
+    np.testing.assert_allclose(blocks, tf.nn.conv2d(images, kernel, 2, padding), atol=1e-4)
+
+
+def test_what_is_no_functional_model_is_called_as_it_is():
+    doubled = lambda images: {"penultimate": 2 * images}  # noqa: E731
+    assert models.freeze(doubled, ["penultimate"]) is doubled
+
+    class Own(tf_keras.Model):
+        def call(self, images, training=None):
+            return {"penultimate": images + (1.0 if training else 0.0)}
+
+    np.testing.assert_array_equal(models.freeze(Own(), ["penultimate"])(tf.ones([1]))["penultimate"], [1.0])
+
+
+def test_wrong_features_are_refused(monkeypatch):
+    exact = frozen.frozen_layers._affine
+    monkeypatch.setattr(frozen.frozen_layers, "_affine", lambda norm: (1.001 * exact(norm)[0], exact(norm)[1]))
+    with pytest.raises(UserError, match="cannot be frozen: its folded penultimate features are off by"):
+        models.freeze(_randomize(tiny()), ["penultimate"])

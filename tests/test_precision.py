@@ -1,0 +1,122 @@
+"""bfloat16 where the hardware has it, in attacks and in training; a batch over several devices."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import tiny
+
+import reno_tf
+from reno_tf import attacks, data, hardware, methods, models, optimizers, swa
+from reno_tf.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("flags", "resolved"),
+    [({"avx2", "avx512_bf16"}, "bfloat16"), ({"amx_bf16"}, "bfloat16"), ({"avx2", "avx512f"}, "float32")],
+)
+def test_auto_follows_the_processor(monkeypatch, flags, resolved):
+    monkeypatch.setattr(hardware, "cpu_flags", lambda: flags)
+    assert hardware.resolve_precision("auto") == resolved
+    assert attacks.penultimate_pgd(tiny()).parameters["precision"] == resolved
+    assert attacks.reference(tiny(), precision="float32").parameters["precision"] == "float32"
+
+
+@pytest.mark.parametrize(("capability", "resolved"), [((7, 5), "float32"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")])
+def test_auto_follows_the_gpu(monkeypatch, capability, resolved):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"] if kind == "GPU" else [])
+    details = {"compute_capability": capability}
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
+    assert hardware.resolve_precision("auto") == resolved
+
+
+def test_float16_is_refused():
+    with pytest.raises(UserError, match="unknown precision 'float16'; choose one of: auto, bfloat16, float32"):
+        attacks.penultimate_pgd(tiny(), precision="float16")
+    with pytest.raises(UserError, match="unknown precision 'mixed_float16'; choose one of: float32, mixed_bfloat16"):
+        tiny(precision="mixed_float16")
+
+
+def test_bfloat16_attacks_as_well_as_float32():
+    """On the embedded task, through the shipped teacher, on a head fitted to its features."""
+    teacher = models.build("resnet18_cifar", weights="glyphs")
+    test = data.load("digits", seed=0, shots=4, validation_per_class=0).test.take(range(300))
+    images, labels = test.floats(), test.labels
+    weights = np.linalg.lstsq(_features(teacher, images), np.eye(10)[labels], rcond=None)[0]
+    right = (_features(teacher, images) @ weights).argmax(1) == labels
+    rates = {}
+    for precision in ("float32", "bfloat16"):
+        attack = attacks.penultimate_pgd(teacher, steps=8, epsilon=0.05, precision=precision)
+        wrong = (_features(teacher, attacks.craft(attack, images)) @ weights).argmax(1) != labels
+        rates[precision] = 100 * np.mean(wrong[right])
+    assert 20 < rates["float32"] < 98
+    assert abs(rates["bfloat16"] - rates["float32"]) <= 2
+
+
+def _features(teacher, images):
+    return teacher.predict(images, verbose=0)["penultimate"]
+
+
+def test_the_last_partial_batch_is_not_traced_again(images):
+    attack = attacks.penultimate_pgd(tiny(), steps=2, precision="bfloat16")
+    attacks.craft(attack, images, batch_size=4)
+    assert attack._compiled.experimental_get_tracing_count() == 1
+
+
+_ON_DEVICES = """
+import json, sys
+import numpy as np
+import reno_tf
+import tensorflow as tf
+
+one = tf.config.LogicalDeviceConfiguration()
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [one] * int(sys.argv[1]))
+teacher = reno_tf.models.build("resnet18_cifar", width=2)
+images = np.random.default_rng(0).uniform(size=(7, 16, 16, 3)).astype(np.float32)
+attack = reno_tf.attacks.penultimate_pgd(teacher, steps=3, precision="float32")
+crafted = reno_tf.attacks.craft(attack, images, batch_size=5)
+graph = attack._compiled.get_concrete_function(tf.constant(images), tf.constant(images)).graph
+calls = {node.device.split("/")[-1] for node in graph.as_graph_def().node if "PartitionedCall" in node.op}
+print(json.dumps([crafted.tolist(), sorted(calls)]))
+"""
+
+
+def test_two_devices_give_what_one_gives():
+    (one, _), (two, calls) = (_run_on(devices) for devices in (1, 2))
+    assert calls == ["device:CPU:0", "device:CPU:1"]
+    np.testing.assert_allclose(two, one, atol=1e-6)
+
+
+def _run_on(devices):
+    command = [sys.executable, "-c", _ON_DEVICES, str(devices)]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("method", [methods.Delta, methods.Renofeation, methods.DeltaAdversarial])
+def test_mixed_training_stays_near_float32(method, images, labels):
+    losses, students = {}, {}
+    for precision in models.mixed_precision.PRECISIONS:
+        students[precision] = student = tiny(num_classes=3, seed=2, dropout=0.1, precision=precision)
+        model = reno_tf.Transfer(student, tiny(seed=1), method())
+        model.compile(optimizer=swa.wrap(optimizers.SGD(0.01, 0.9), period=1))
+        losses[precision] = [model.train_on_batch(images, labels, return_dict=True)["loss"] for _ in range(4)]
+    np.testing.assert_allclose(losses["mixed_bfloat16"], losses["float32"], rtol=0.05)
+    assert losses["mixed_bfloat16"] != losses["float32"]
+    exact, mixed = (models.named_weights(students[precision]) for precision in models.mixed_precision.PRECISIONS)
+    assert list(exact) == list(mixed) and all(weight.dtype == tf.float32 for weight in mixed.values())
+
+
+def test_a_mixed_model_becomes_a_float32_one(images):
+    mixed, exact = (tiny(num_classes=3, precision=precision) for precision in ("mixed_bfloat16", "float32"))
+    assert models.is_mixed(mixed) and not models.is_mixed(exact)
+    outputs = mixed(images, training=False)
+    assert outputs["stage1"].dtype == tf.bfloat16
+    assert outputs["penultimate"].dtype == outputs["logits"].dtype == tf.float32
+    assert tf.keras.mixed_precision.global_policy().name == "float32"
+    models.as_float32(mixed)
+    assert not models.is_mixed(mixed)
+    for name, expected in exact(images, training=False).items():
+        np.testing.assert_array_equal(mixed(images, training=False)[name], expected)
