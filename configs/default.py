@@ -101,7 +101,7 @@ def get_config() -> ConfigDict:
     config.attack.surrogate = "renofeation"  # method of the attacker's own student, for "surrogate"
     config.attack.seed = 0  # of the random start: not the run's, so one crafted set serves every run
     config.attack.batch_size = 100  # images
-    config.attack.cache = "runs/adversarial"  # crafted sets, kept for every later run; "": keep none
+    config.attack.cache = "runs/adversarial"  # crafted sets and surrogates, kept for every later run; "": no sets
     config.attack.cache_limit = 10.0  # GB; above, the sets that were used longest ago are deleted
 
     config.curve = ConfigDict()  # attack success against epsilon

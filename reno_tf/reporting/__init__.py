@@ -30,7 +30,7 @@ def write(workdir: Path, *, results, config, history, curve, convergence, exampl
     """
     figures = {
         "training.png": plots.training_curves(history),
-        "examples.png": plots.example_grid(examples, results["attack"]),
+        "examples.png": plots.example_grid(examples),
         "epsilon.png": plots.epsilon_curve(curve),
         "convergence.png": plots.convergence_curve(convergence),
     }
