@@ -10,7 +10,7 @@ import pytest
 from conftest import tiny
 
 from reno_tf import attacks
-from reno_tf.attacks import cache, craft_once, crafting
+from reno_tf.attacks import cache, craft_once, crafting, store
 
 
 class Counted:
@@ -152,7 +152,7 @@ def test_what_a_killed_process_left_goes_too(tmp_path, images):
 def test_of_two_that_want_the_same_set_one_makes_it(tmp_path, images, monkeypatch):
     both_are_there, arrived = threading.Event(), []
 
-    def lock(path, _lock=cache._lock):
+    def lock(path, _lock=store.lock):
         arrived.append(path)
         if len(arrived) == 2:
             both_are_there.set()
@@ -163,7 +163,7 @@ def test_of_two_that_want_the_same_set_one_makes_it(tmp_path, images, monkeypatc
             assert both_are_there.wait(60)
             return super().__call__(batch, indices)
 
-    monkeypatch.setattr(cache, "_lock", lock)
+    monkeypatch.setattr(store, "lock", lock)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:  # A file lock parts threads as it parts processes.
         tasks = [pool.submit(_once, tmp_path, images, attack=Slow()) for _ in range(2)]
         (first, calls), (second, other_calls) = (task.result() for task in tasks)
@@ -194,7 +194,7 @@ def test_a_full_disk_is_done_without(tmp_path, images, monkeypatch, warnings):
         file.write(bytes(100))
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(crafting, "reserve", full)
+    monkeypatch.setattr(store, "reserve", full)
     for _ in range(2):
         crafted, calls = _once(tmp_path, images)
         np.testing.assert_array_equal(crafted, images + np.float32(0.25))
