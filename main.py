@@ -37,8 +37,7 @@ def main(argv):
 
 
 def parse(argv):
-    try:
-        # Here, because it reads --config.KEY=VALUE as soon as it is defined.
+    try:  # Here, because it reads --config.KEY=VALUE as soon as it is defined.
         config_flags.DEFINE_config_file("config", "configs/default.py", "Settings; --config.KEY=VALUE changes one.")
         return flags.FLAGS(argv)
     except (AttributeError, KeyError) as error:

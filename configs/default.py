@@ -109,7 +109,7 @@ def get_config() -> ConfigDict:
     config.attack.seed = 0  # of the random start: not the run's, so one crafted set serves every run
     config.attack.precision = "auto"  # "float32", "bfloat16", or bfloat16 where the hardware has it
     config.attack.batch_size = 100  # images
-    config.attack.cache = "runs/adversarial"  # crafted sets, kept for every later run; "": keep none
+    config.attack.cache = "runs/adversarial"  # crafted sets and surrogates, kept for every later run; "": no sets
     config.attack.cache_limit = 10.0  # GB; above, the sets that were used longest ago are deleted
 
     config.curve = ConfigDict()  # attack success against epsilon

@@ -1,17 +1,16 @@
 """Adversarial sets on disk: found again, checked, shared, bounded, and done without."""
 
+import concurrent.futures
 import errno
 import os
-import subprocess
-import sys
-from pathlib import Path
+import threading
 
 import numpy as np
 import pytest
 from conftest import tiny
 
 from reno_tf import attacks
-from reno_tf.attacks import cache, craft_once, crafting
+from reno_tf.attacks import cache, craft_once, crafting, store
 
 
 class Counted:
@@ -150,20 +149,26 @@ def test_what_a_killed_process_left_goes_too(tmp_path, images):
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_two_processes_make_one_set(tmp_path, images):
-    np.save(tmp_path / "images.npy", images)
-    script = (
-        "import sys, time; sys.path.insert(0, sys.argv[1])\n"
-        "import numpy as np\n"
-        "from test_attack_cache import Counted, _once\n"
-        "folder, images = sys.argv[2], np.load(sys.argv[2] + '/images.npy')\n"
-        "crafted, calls = _once(folder + '/cache', images)\n"
-        "assert (crafted == images + np.float32(0.25)).all()\n"
-        "print(calls)\n"
-    )
-    command = [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path)]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert sorted(process.communicate(timeout=120)[0].split()[-1] for process in running) == ["0", "2"]
+def test_of_two_that_want_the_same_set_one_makes_it(tmp_path, images, monkeypatch):
+    both_are_there, arrived = threading.Event(), []
+
+    def lock(path, _lock=store.lock):
+        arrived.append(path)
+        if len(arrived) == 2:
+            both_are_there.set()
+        return _lock(path)
+
+    class Slow(Counted):
+        def __call__(self, batch, indices):
+            assert both_are_there.wait(60)
+            return super().__call__(batch, indices)
+
+    monkeypatch.setattr(store, "lock", lock)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:  # A file lock parts threads as it parts processes.
+        tasks = [pool.submit(_once, tmp_path, images, attack=Slow()) for _ in range(2)]
+        (first, calls), (second, other_calls) = (task.result() for task in tasks)
+    assert sorted((calls, other_calls)) == [0, 2]
+    np.testing.assert_array_equal(first, second)
 
 
 def test_a_broken_attack_leaves_nothing(tmp_path, images):
@@ -189,7 +194,7 @@ def test_a_full_disk_is_done_without(tmp_path, images, monkeypatch, warnings):
         file.write(bytes(100))
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(crafting, "reserve", full)
+    monkeypatch.setattr(store, "reserve", full)
     for _ in range(2):
         crafted, calls = _once(tmp_path, images)
         np.testing.assert_array_equal(crafted, images + np.float32(0.25))

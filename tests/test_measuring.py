@@ -7,10 +7,10 @@ import pytest
 from toys import CLASSES, linear_teacher
 
 from configs.default import get_config
-from reno_tf import attacks, evaluation, files, models
+from reno_tf import attacks, evaluation, models
 from reno_tf.data import Dataset, Split
 from reno_tf.errors import UserError
-from reno_tf.experiment import attacking, measuring, settings, surrogate
+from reno_tf.experiment import attacking, controls, measuring, settings, surrogate
 
 
 def _config(method="finetune", **changes):
@@ -92,10 +92,13 @@ def test_the_controls_of_an_evaluation(tmp_path, dataset, student):
     np.testing.assert_allclose([measured.convergence[0], measured.convergence[-1]], expected, rtol=1e-5)
     names = ["converged", "zero epsilon", "stronger than noise", "rises with epsilon", "large epsilon"]
     assert [row["name"] for row in measured.results["checks"]] == names
-    # The ball of 0.6 is wider than 4 steps of 0.1 reach.
-    again = attacking.build(config, "pixel", known, epsilon=0.6, step_size=0.2)[0].attack
-    cached = {files.read_json(path) is not None for path in tmp_path.glob("*.json")}
-    assert again.parameters["step_size"] == pytest.approx(0.2) and cached == {True}
+
+
+def test_a_ball_that_the_steps_cannot_cross_gets_longer_ones():
+    config = _config()  # 4 steps of 0.1, epsilon 0.3
+    assert controls._changes(config, 1.25) == {"epsilon": 0.375}
+    assert controls._changes(config, 2.0) == {"epsilon": 0.6, "step_size": 0.2}
+    assert controls._changes(config, 0.0) == {"epsilon": 0.0}
 
 
 def test_the_next_student_costs_its_forward_passes_only(tmp_path, dataset, student, monkeypatch):

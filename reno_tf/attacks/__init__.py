@@ -18,18 +18,10 @@ from reno_tf.attacks.feature_space import (
     white_box,
 )
 from reno_tf.attacks.objectives import reference_polarization, target_distance
-from reno_tf.attacks.penultimate import (
-    diverse,
-    euclidean,
-    momentum,
-    neurons,
-    paper,
-    penultimate_pgd,
-    reference,
-    smoothed,
-)
+from reno_tf.attacks.penultimate import paper, penultimate_pgd, reference
 from reno_tf.attacks.pgd import PGD
 from reno_tf.attacks.universal import Universal, universal, universal_lift
+from reno_tf.attacks.variants import diverse, euclidean, momentum, neurons, smoothed
 
 ATTACKS = {
     "pixel": penultimate_pgd,

@@ -1,30 +1,19 @@
-"""Adversarial sets on disk: crafted once, checked when they are opened, bounded in size."""
+"""Adversarial sets that are crafted once: what they depend on is the name that they are found by."""
 
 import contextlib
 import functools
 import hashlib
 import json
-import math
-import os
 from pathlib import Path
 
-import filelock
 import numpy as np
 from absl import logging
 
 from reno_tf import files
-from reno_tf.attacks import crafting
+from reno_tf.attacks import crafting, store
 from reno_tf.errors import UserError
 
-try:
-    import fcntl
-except ImportError:  # Windows itself refuses to delete a file that is mapped.
-    fcntl = None
-
 _FORMAT = 1  # Part of every key: another number, and nothing cached before is found.
-_DIGEST_SIZE = 32
-_BLOCK = 2**22
-_FRAME = 4096  # more than an .npy's header and the checksum take
 
 
 def craft_once(
@@ -60,24 +49,26 @@ def craft_once(
         return crafting.craft(attack, images, **options)
     shape = tuple(images.shape)
     path = Path(folder) / f"{_key(attack, shape, teacher, content or content_hash(images))}.npy"
-    if (crafted := _open(path, shape)) is not None:
+    if (crafted := store.open_set(path, shape)) is not None:
         return crafted
     with contextlib.ExitStack() as stack:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(_lock(path))
-            if (crafted := _open(path, shape)) is not None:
+            stack.enter_context(store.lock(path))
+            if (crafted := store.open_set(path, shape)) is not None:
                 return crafted  # Another process was first.
             if path.exists():
                 logging.warning("%s is damaged; crafting it again", path)
-            part = stack.enter_context(_part(path, shape, limit))
+            file = stack.enter_context(store.part(path, shape, limit))
         except OSError as error:
             _warn_once(str(folder), error.strerror)
-            return crafting.craft(attack, images, **options)
-        for batch in crafting.batches(attack, images, **options):
-            part.write(batch.tobytes())
-        _finish(part, path)
-        return _open(path, shape)
+        else:
+            for batch in crafting.batches(attack, images, **options):
+                file.write(batch.tobytes())
+            store.finish(file, path)
+            if (crafted := store.open_set(path, shape)) is not None:
+                return crafted
+    return crafting.craft(attack, images, **options)
 
 
 def trace_once(attack, images, *, teacher: str, folder: str | None) -> list[float]:
@@ -109,85 +100,3 @@ def content_hash(images) -> str:
 @functools.cache
 def _warn_once(folder, reason):
     logging.warning("%s: %s; adversarial sets are not kept", folder, reason)
-
-
-def _lock(path) -> filelock.FileLock:
-    # Lock files must not be deleted; that they share names keeps them at 256.
-    return filelock.FileLock(path.with_name(f".{path.stem[:2]}.lock"))
-
-
-@contextlib.contextmanager
-def _part(path, shape, limit):
-    """An open file beside `path`: the header of an .npy is in it, the room for the rest is reserved."""
-    size = 4 * math.prod(shape)
-    if limit is not None:
-        _evict(path.parent, limit - size)
-    part = path.with_suffix(".part")
-    try:
-        with open(part, "w+b") as file:
-            crafting.reserve(file, size + _FRAME)
-            np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
-            yield file
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _finish(part, path):
-    """Appends the checksum of all before it, and gives the file its name: whole, or absent."""
-    size = part.tell()
-    part.write(_digest(part, size))
-    part.truncate()
-    part.flush()
-    os.fsync(part.fileno())
-    os.replace(part.name, path)
-
-
-def _digest(file, size) -> bytes:
-    """SHA-256 of the first `size` bytes, after which the file then stands."""
-    hasher = hashlib.sha256()
-    file.seek(0)
-    while (left := size - file.tell()) > 0:
-        hasher.update(file.read(min(left, _BLOCK)))
-    return hasher.digest()
-
-
-def _open(path, shape) -> np.memmap | None:
-    """The set if it lies there undamaged, marked as used now and, as long as the array lives, as open."""
-    try:
-        with open(path, "rb") as file:
-            if fcntl:
-                fcntl.flock(file, fcntl.LOCK_SH)  # The map holds a duplicate of the file, and with it the lock.
-            size = os.fstat(file.fileno()).st_size - _DIGEST_SIZE
-            if size <= 0 or _digest(file, size) != file.read():
-                return None
-            file.seek(0)
-            np.lib.format.read_magic(file)
-            found, _, _ = np.lib.format.read_array_header_1_0(file)
-            with contextlib.suppress(OSError):
-                os.utime(path)
-            return np.memmap(file, "<f4", "r", offset=file.tell(), shape=shape) if found == shape else None
-    except OSError:
-        return None
-
-
-def _evict(folder, limit):
-    """Deletes the sets that were used longest ago, and what killed processes left, until `limit` bytes are left."""
-    found = [(path, path.stat()) for path in (*folder.glob("*.npy"), *folder.glob("*.part"))]
-    total = sum(status.st_size for _, status in found)
-    for path, status in sorted(found, key=lambda item: item[1].st_mtime):
-        if total > limit and _removed(path):
-            total -= status.st_size
-
-
-def _removed(path) -> bool:
-    """Deletes the file unless a process has it open."""
-    try:
-        with contextlib.ExitStack() as stack:
-            if path.suffix == ".part":
-                stack.enter_context(_lock(path).acquire(timeout=0))
-            elif fcntl:
-                fcntl.flock(stack.enter_context(open(path, "rb")), fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-            return True
-    except (OSError, filelock.Timeout):
-        return False

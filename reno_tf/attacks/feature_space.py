@@ -50,7 +50,7 @@ def disruption(teacher, *, epsilon=0.1, step_size=0.01, steps=40, distance="l2",
     distance is "l2", ||f(x) - f(x_clean)||, or "cosine". It is smallest at the clean image, where
     its gradient is zero: the start must be random.
     """
-    if options.get("start", "uniform") == "zero" and epsilon > 0:
+    if options.get("start", "uniform") == "zero":
         raise UserError('disruption needs start="uniform": at the clean image its gradient is zero')
     losses = {"l2": lambda f, clean: -squared_distance(f, clean), "cosine": cosine_similarity}
     if distance not in losses:

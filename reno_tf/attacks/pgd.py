@@ -1,4 +1,4 @@
-"""Projected gradient descent on images: a loss, a ball, a valid range, a rule for the step, a start."""
+"""The attack by projected gradient descent: seeded starts, restarts, compiled once."""
 
 from collections.abc import Callable
 
@@ -7,59 +7,12 @@ import tensorflow as tf
 
 from reno_tf.attacks.base import Attack, compiled
 from reno_tf.attacks.checking import refuse_zero_gradient
+from reno_tf.attacks.descent import descend, trace
 from reno_tf.attacks.steps import BALLS, Rule
 from reno_tf.errors import UserError
 from reno_tf.hardware import devices
 
 _START_STREAM, _VIEW_STREAM = 0, 2  # base.py's noise has 1
-
-
-def descend(loss, images, start, *, epsilon, step_size, steps, low, high, ball="linf", rule=None, keys=None):
-    """`steps` gradient steps that lower `loss`, from `start`, projected after each.
-
-    Args:
-      loss: images [B, H, W, 3] -> [B], minimised for each image by itself.
-      images: the clean images [B, H, W, 3], the centres of the balls.
-      start: where the descent begins, same shape.
-      epsilon, step_size, low, high: scalars or one value per channel, in [0, 1] pixels.
-      ball: a key of `BALLS`. rule: a `Rule`; None: the gradient as it is.
-      keys: int32 [B, 2], what the rule draws from.
-    """
-    step, begin = _stepper(loss, images, start, epsilon, step_size, steps, low, high, ball, rule or Rule(), keys)
-    return tf.while_loop(lambda number, *_: number < steps, step, begin)[1]
-
-
-def trace(loss, images, start, *, steps, **options) -> tf.Tensor:
-    """The mean of `loss` at the start and after each step of `descend`: [steps + 1]."""
-    step, begin = _stepper(loss, images, start, steps=steps, **options)
-
-    def record(state, values):
-        return step(*state), values.write(state[0], tf.reduce_mean(loss(state[1])))
-
-    values = tf.TensorArray(tf.float32, steps + 1)
-    state, values = tf.while_loop(lambda state, _: state[0] < steps, record, (begin, values))
-    return values.write(steps, tf.reduce_mean(loss(state[1]))).stack()
-
-
-def _stepper(loss, images, start, epsilon, step_size, steps, low, high, ball, rule, keys):
-    """The step, and the state that it begins with: its number, x, velocity."""
-    ball, view = BALLS[ball], rule.views(keys, steps)
-    project = ball.projection(images, epsilon, low, high)
-
-    # Inlined into the loop, whose graph is a cycle, some max-pools would lose oneDNN's gradient.
-    @tf.function(autograph=False, experimental_attributes={"_noinline": True})
-    def gradient(number, x):
-        # Only the input gets a gradient: no weight gradient is ever computed.
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(x)
-            total = tf.reduce_sum(loss(view(number, x)))
-        return tape.gradient(total, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-
-    def step(number, x, velocity):
-        velocity = rule.velocity(gradient(number, x), velocity)
-        return number + 1, project(x - step_size * ball.direction(velocity)), velocity
-
-    return step, (tf.constant(0), project(start), tf.zeros_like(images))
 
 
 class PGD(Attack):

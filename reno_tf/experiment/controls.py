@@ -26,7 +26,7 @@ def craft(config, entry: attacking.Entry, images, *, content: str) -> np.ndarray
 def epsilon_curve(config, known: attacking.Known, split, results) -> list[dict]:
     """Success of the first attack, and of noise, at 0 and at multiples of epsilon, each with its interval.
 
-    At epsilon 0 there is no random start: a success there would be the measurement's own.
+    At epsilon 0 the random start is the image itself: a success there would be the measurement's own.
     """
     few = split.take(np.arange(min(config.curve.images, len(split))))
     content = few.digest()
@@ -45,9 +45,6 @@ def epsilon_curve(config, known: attacking.Known, split, results) -> list[dict]:
 
 def _changes(config, factor):
     attack, epsilon = config.attack, factor * config.attack.epsilon
-    if not epsilon:
-        universal = attack_names(config)[0].startswith("universal")
-        return {"epsilon": 0.0} if universal else {"epsilon": 0.0, "start": "zero", "restarts": 1}
     # Where the steps would bind, not the ball, they grow with it.
     binds = epsilon > attack.steps * attack.step_size
     return {"epsilon": epsilon} | ({"step_size": factor * attack.step_size} if binds else {})

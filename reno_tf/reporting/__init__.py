@@ -27,12 +27,12 @@ def write(
     Args:
       results: the content of results.json. config: the resolved config.
       history: rows of `reno_tf.phases.read_history`; empty if nothing was trained. curve: rows
-        {"epsilon", "num_images", "attack_success_rate", ...}. convergence: the attack's objective before each step and after
-        the last. seen: (images [N, H, W, 3] in [0, 1], their names), as the training sees them.
-        command: what made the run.
+        {"epsilon", "num_images", "attack_success_rate", ...}. convergence: the attack's objective
+        before each step and after the last. seen: (images [N, H, W, 3] in [0, 1], their names), as
+        the training sees them. command: what made the run.
     """
     figures = {
-        "examples.png": plots.example_grid(examples, results["attack"]),
+        "examples.png": plots.example_grid(examples),
         "epsilon.png": plots.epsilon_curve(curve),
         "convergence.png": plots.convergence_curve(convergence),
     }

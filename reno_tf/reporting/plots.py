@@ -37,7 +37,7 @@ def training_curves(history: list[dict]) -> bytes:
     return _png(figure)
 
 
-def example_grid(examples, attack: dict) -> bytes:
+def example_grid(examples) -> bytes:
     """Rows: clean, perturbation, adversarial; above each image what the student says of it."""
     rows, count = examples.pictures(), len(examples.labels)
     figure, axes = plt.subplots(3, count, figsize=(1.25 * count + 0.6, 4.7), layout="constrained", squeeze=False)
@@ -51,8 +51,8 @@ def example_grid(examples, attack: dict) -> bytes:
         for cell, label, prediction in zip(axes[row], examples.labels, predictions, strict=True):
             right = label == prediction
             cell.set_title(prediction, fontsize=10, color="tab:green" if right else "tab:red", fontweight="bold")
-    epsilon = np.max(attack["epsilon"])
-    figure.suptitle(f"The student's predictions (green: right), largest change {epsilon:.3g} of the range", fontsize=10)
+    largest = np.abs(examples.adversarial - examples.clean).max()
+    figure.suptitle(f"The student's predictions (green: right), largest change {largest:.3g} of the range", fontsize=10)
     return _png(figure)
 
 

@@ -1,0 +1,106 @@
+"""A folder of adversarial sets: whole or absent, checked when opened, shared by processes, bounded in size."""
+
+import contextlib
+import hashlib
+import math
+import os
+
+import filelock
+import numpy as np
+
+from reno_tf.attacks.crafting import reserve
+
+try:
+    import fcntl
+except ImportError:  # Windows itself refuses to delete a file that is mapped.
+    fcntl = None
+
+_DIGEST_SIZE = 32
+_BLOCK = 2**22
+_FRAME = 4096  # more than an .npy's header and the checksum take
+
+
+def lock(path) -> filelock.FileLock:
+    # Lock files must not be deleted; that they share names keeps them at 256.
+    return filelock.FileLock(path.with_name(f".{path.stem[:2]}.lock"))
+
+
+@contextlib.contextmanager
+def part(path, shape, limit):
+    """An open file beside `path`: the header of an .npy is in it, the room for the rest is reserved."""
+    size = 4 * math.prod(shape)
+    if limit is not None:
+        _evict(path.parent, limit - size)
+    temporary = path.with_suffix(".part")
+    try:
+        with open(temporary, "w+b") as file:
+            reserve(file, size + _FRAME)
+            np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+            yield file
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def finish(file, path):
+    """Appends the checksum of all before it, and gives the file its name: whole, or absent."""
+    size = file.tell()
+    file.write(_digest(file, size))
+    file.truncate()
+    file.flush()
+    os.fsync(file.fileno())
+    os.replace(file.name, path)
+
+
+def _digest(file, size) -> bytes:
+    """SHA-256 of the first `size` bytes, after which the file then stands."""
+    hasher = hashlib.sha256()
+    file.seek(0)
+    while (left := size - file.tell()) > 0:
+        hasher.update(file.read(min(left, _BLOCK)))
+    return hasher.digest()
+
+
+def open_set(path, shape) -> np.memmap | None:
+    """The set if it lies there undamaged, marked as used now and, as long as the array lives, as open."""
+    try:
+        with open(path, "rb") as file:
+            if fcntl:
+                with contextlib.suppress(OSError):  # Some network file systems have no locks.
+                    fcntl.flock(file, fcntl.LOCK_SH)  # The map holds a duplicate of the file, and with it the lock.
+            size = os.fstat(file.fileno()).st_size - _DIGEST_SIZE
+            if size <= 0 or _digest(file, size) != file.read():
+                return None
+            file.seek(0)
+            np.lib.format.read_magic(file)
+            found, _, _ = np.lib.format.read_array_header_1_0(file)
+            with contextlib.suppress(OSError):
+                os.utime(path)
+            return np.memmap(file, "<f4", "r", offset=file.tell(), shape=shape) if found == shape else None
+    except OSError:
+        return None
+
+
+def _evict(folder, limit):
+    """Deletes the sets that were used longest ago, and what killed processes left, until `limit` bytes are left."""
+    found = {}
+    for path in (*folder.glob("*.npy"), *folder.glob("*.part")):
+        with contextlib.suppress(FileNotFoundError):  # Another process deletes too.
+            found[path] = path.stat()
+    total = sum(status.st_size for status in found.values())
+    for path in sorted(found, key=lambda path: found[path].st_mtime):
+        if total > limit and _removed(path):
+            total -= found[path].st_size
+
+
+def _removed(path) -> bool:
+    """Deletes the file unless a process has it open."""
+    try:
+        with contextlib.ExitStack() as stack:
+            if path.suffix == ".part":
+                stack.enter_context(lock(path).acquire(timeout=0))
+            elif fcntl:
+                fcntl.flock(stack.enter_context(open(path, "rb")), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+            return True
+    except (OSError, filelock.Timeout):
+        return False
