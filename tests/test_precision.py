@@ -78,7 +78,7 @@ teacher = reno_tf.models.build("resnet18_cifar", width=2)
 images = np.random.default_rng(0).uniform(size=(7, 16, 16, 3)).astype(np.float32)
 attack = reno_tf.attacks.penultimate_pgd(teacher, steps=3, precision="float32")
 crafted = reno_tf.attacks.craft(attack, images, batch_size=5)
-graph = attack._compiled.get_concrete_function(tf.constant(images), tf.constant(images)).graph
+graph = attack._attack_all.get_concrete_function(*map(tf.constant, (images, images, np.zeros((7, 2), np.int32)))).graph
 calls = {node.device.split("/")[-1] for node in graph.as_graph_def().node if "PartitionedCall" in node.op}
 print(json.dumps([crafted.tolist(), sorted(calls)]))
 """
@@ -103,7 +103,8 @@ def test_mixed_training_stays_near_float32(method, images, labels):
         model = reno_tf.Transfer(student, tiny(seed=1), method())
         model.compile(optimizer=swa.wrap(optimizers.SGD(0.01, 0.9), period=1))
         losses[precision] = [model.train_on_batch(images, labels, return_dict=True)["loss"] for _ in range(4)]
-    np.testing.assert_allclose(losses["mixed_bfloat16"], losses["float32"], rtol=0.05)
+    np.testing.assert_allclose(losses["mixed_bfloat16"][:2], losses["float32"][:2], rtol=0.02)
+    np.testing.assert_allclose(losses["mixed_bfloat16"], losses["float32"], rtol=0.15)  # Roundings add up.
     assert losses["mixed_bfloat16"] != losses["float32"]
     exact, mixed = (models.named_weights(students[precision]) for precision in models.mixed_precision.PRECISIONS)
     assert list(exact) == list(mixed) and all(weight.dtype == tf.float32 for weight in mixed.values())

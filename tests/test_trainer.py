@@ -42,7 +42,7 @@ def test_fit_with_every_method(name, images, labels, tmp_path):
 
     # Each term is its own metric, and they add up to the loss.
     terms = set(history) - {"loss", "accuracy"}
-    assert {"cross_entropy", "weight_decay", "head_decay"} <= terms
+    assert {"cross_entropy", "head_decay", "anchor_decay" if name == "l2sp" else "weight_decay"} <= terms
     np.testing.assert_allclose(history["loss"], np.sum([history[term] for term in terms], axis=0), rtol=1e-5)
 
     changed = {n for n, w in models.named_weights(student).items() if (w.numpy() != start[n]).any()}
