@@ -36,7 +36,7 @@ def _converged(values):
     """Doubtful: the objective did not fall, or more than 10 % of its fall came in the last quarter of the steps."""
     name, steps = "converged", len(values) - 1
     if steps < 4:
-        return _row(name, None, f"The attack takes {max(steps, 0)} steps: too few to tell whether it converged.")
+        return _row(name, None, f"Too few steps ({max(steps, 0)}) to tell whether the attack converged.")
     fall = values[0] - values[-1]
     if not fall > 0:
         return _row(name, False, f"The objective did not fall: {values[0]:.6g} before, {values[-1]:.6g} after.")

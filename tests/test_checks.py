@@ -41,7 +41,7 @@ def test_a_sound_measurement_is_ok():
         ([100, 9, 9, 9, 9, 9, 9.9, 5, 0.1], "ok", "9.8 %"),
         ([100, 9, 9, 9, 9, 9, 10.2, 5, 0.0], "doubtful", "10.2 %"),
         ([100, 120, 110, 100, 100], "doubtful", "did not fall"),
-        ([100, 50, 0, 0], "not applicable", "3 steps"),
+        ([100, 50, 0, 0], "not applicable", "Too few steps (3)"),
     ],
 )
 def test_converged(values, verdict, says):
