@@ -95,13 +95,13 @@ def _run_on(devices):
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("method", [methods.Delta, methods.Renofeation, methods.DeltaAdversarial])
+@pytest.mark.parametrize("method", [methods.Renofeation, methods.DeltaAdversarial])
 def test_mixed_training_stays_near_float32(method, images, labels):
     losses, students = {}, {}
     for precision in models.mixed_precision.PRECISIONS:
         students[precision] = student = tiny(num_classes=3, seed=2, dropout=0.1, precision=precision)
         model = reno_tf.Transfer(student, tiny(seed=1), method())
-        model.compile(optimizer=swa.wrap(optimizers.SGD(0.01, 0.9), period=1))
+        model.compile(optimizer=swa.wrap(optimizers.SGD(0.001, 0.9), period=1))
         losses[precision] = [model.train_on_batch(images, labels, return_dict=True)["loss"] for _ in range(4)]
     np.testing.assert_allclose(losses["mixed_bfloat16"][:2], losses["float32"][:2], rtol=0.02)
     np.testing.assert_allclose(losses["mixed_bfloat16"], losses["float32"], rtol=0.15)  # Roundings add up.

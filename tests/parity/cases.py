@@ -70,7 +70,7 @@ def attack_start():
 def attack_steps():
     """The images after each of the reference attack's first steps, and what it minimises there."""
     teacher = build("resnet18")
-    attack = attacks.reference(teacher)
+    attack = attacks.reference(teacher, precision="float32")
     images, x = attack_start()
     found = {}
     for number in range(1, STEPS + 1):
