@@ -1,0 +1,115 @@
+"""--mode=audit on a model that plain Keras made."""
+
+import json
+
+import numpy as np
+import pytest
+import tf_keras
+from sklearn.linear_model import LogisticRegression
+
+from configs.default import get_config
+from reno_tf import data, experiment, models
+from reno_tf.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory):
+    """The public backbone with a head of its own, fed 0 to 255, its outputs in reverse order: a .keras file."""
+    backbone, digits = models.build("resnet18_cifar", weights="glyphs"), data.load("digits")
+    features = backbone.predict(digits.train.floats(), verbose=0)["penultimate"]
+    head = LogisticRegression(max_iter=2000).fit(features, digits.train.labels)
+    images = tf_keras.Input((32, 32, 3))
+    inside = backbone(tf_keras.layers.Rescaling(1 / 255)(images))["penultimate"]
+    dense = tf_keras.layers.Dense(10, activation="softmax")
+    model = tf_keras.Model(images, dense(inside))
+    dense.set_weights([head.coef_.T[:, ::-1], head.intercept_[::-1]])
+    path = tmp_path_factory.mktemp("audit") / "digits.keras"
+    model.save(path)
+    return path
+
+
+@pytest.fixture
+def config():
+    config = get_config()
+    config.split = "validation"
+    config.data.validation_per_class = 3
+    config.attack.update(suite=("pixel", "stages", "white_box"), steps=4, step_size=0.025, cache="")
+    config.curve.update(images=20, factors=(0.5, 2.0))
+    return config
+
+
+def _audit(config, student, workdir, **options):
+    experiment.start("audit", config, student=str(student), workdir=str(workdir), command="python main.py", **options)
+    return json.loads((workdir / "results.json").read_text())
+
+
+@pytest.mark.long
+def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, student, tmp_path, capsys):
+    results = _audit(config, student, tmp_path / "run", compare=False)
+    assert "audit of digits.keras: clean" in capsys.readouterr().out
+    audit = results["audit"]
+    assert audit["input_range"] == "0..255" and audit["label_order"] == list(range(9, -1, -1))
+    assert audit["asked"]["0..255"][1] > 0.9 > audit["asked"]["0..255"][0]
+    assert results["clean_accuracy"] > 0.8
+    assert [row["name"] for row in audit["exposure"]] == ["pixel", "stages", "white_box"]
+    for row in audit["exposure"]:
+        assert list(row["rates"]) == ["0.05", "0.1"] and (row["outside"] is not None) == (row["name"] == "white_box")
+    pixel, worst = results["suite"][0]["attack_success_rate"], results["attack_success_rate"]
+    assert 0.1 < pixel <= worst  # A linear head on the public features is exposed.
+    white_box = next(row for row in results["suite"] if row["name"] == "white_box")
+    assert white_box["attack_success_rate"] > 0.5 and "outside the threat model" in white_box["outside"]
+    html = (tmp_path / "run" / "report.html").read_text()
+    assert "Exposure of each attack" in html and "another order" in html and "Training curves" not in html
+    assert (tmp_path / "run" / "figures" / "exposure.png").stat().st_size > 5000
+    markdown = (tmp_path / "run" / "report.md").read_text()
+    assert "| attack | ε = 0.05 | ε = 0.1 |\n|---|---|---|\n| pixel | " in markdown
+
+    # Finished, it is not redone; another model's folder is refused.
+    _audit(config, student, tmp_path / "run")
+    assert "is finished already" in capsys.readouterr().out
+    config.audit.input_range = "0..255"
+    with pytest.raises(UserError, match="holds another run .*audit.input_range"):
+        _audit(config, student, tmp_path / "run")
+
+
+@pytest.mark.long
+def test_beside_renofeation(config, student, tmp_path):
+    config.attack.suite = ("pixel",)
+    config.update(batch_size=8, interval=1)
+    config.steps.update(train=2, swa=1, swa_period=1)
+    results = _audit(config, student, tmp_path / "run", compare=True)
+    audited, renofeation = results["audit"]["comparison"]
+    assert audited["attack_success_rate"] == results["attack_success_rate"]
+    trained = json.loads((tmp_path / "run" / "renofeation" / "results.json").read_text())
+    assert renofeation["clean_accuracy"] == trained["clean_accuracy"]
+    assert "Beside Renofeation" in (tmp_path / "run" / "report.md").read_text()
+
+
+def test_mistakes_are_one_line_and_leave_nothing(config, student, tmp_path):
+    with pytest.raises(UserError, match="--mode=audit needs --student=PATH"):
+        experiment.start("audit", config, command="", workdir=str(tmp_path / "run"))
+    with pytest.raises(UserError, match="there is no model"):
+        _audit(config, tmp_path / "none.keras", tmp_path / "run")
+    config.audit.label_order = "given"
+    with pytest.raises(UserError, match="no more than chance"):
+        _audit(config, student, tmp_path / "run")
+    config.data.name = "greek"
+    with pytest.raises(UserError, match="the model tells 10 classes apart, greek has 28"):
+        _audit(config, student, tmp_path / "run")
+    small = tf_keras.Sequential([tf_keras.Input((16, 16, 3)), tf_keras.layers.Flatten(), tf_keras.layers.Dense(10)])
+    small.save(tmp_path / "small.keras")
+    config.data.name = "digits"
+    with pytest.raises(UserError, match="takes images of 16x16 pixels; those of digits are 32x32"):
+        _audit(config, tmp_path / "small.keras", tmp_path / "run")
+    with pytest.raises(UserError, match="--student goes with --mode=audit, not with --mode=run"):
+        experiment.start("run", config, command="", student=str(student))
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_flags_of_an_audit_stand_for_keys_of_the_config(config, student, tmp_path):
+    with pytest.raises(UserError, match="unknown backbone 'vgg'"):
+        _audit(config, student, tmp_path / "run", backbone="vgg")
+    assert config.model.backbone == "vgg"
+    with pytest.raises(UserError, match="unknown attack preset 'sweet'"):
+        _audit(config, student, tmp_path / "run", attack="sweet", backbone="resnet18_cifar", teacher="glyphs")
+    np.testing.assert_array_equal((config.model.weights, config.attack.preset), ("glyphs", "sweet"))
