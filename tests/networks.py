@@ -6,7 +6,7 @@ from test_keras_applications import check_against_keras
 
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 
-_NAMES = {name.lower(): name for name in dir(tf_keras.applications)}
+_NAMES = {name.lower(): name for name, item in vars(tf_keras.applications).items() if callable(item)}
 _ONE_SIZE = ("NASNetMobile", "NASNetLarge")  # They take no image of another size than they were built for.
 
 
