@@ -26,7 +26,7 @@ _FEW = (
     "--config.batch_size=8",
     "--config.attack.steps=1",
     "--config.attack.cache=",
-    "--config.curve.factors=(2.0,)",
+    "--config.curve.factors=()",
 )
 
 _VERDICTS = {"ok", "doubtful", "not applicable"}

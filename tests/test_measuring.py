@@ -51,7 +51,7 @@ def test_a_suite_is_as_strong_as_its_worst_case_and_the_white_box_does_not_count
     names = ("pixel", "neurons", "universal", "white_box")
     config = _config(preset="suite", suite=names, neurons=(0, 5), cache=str(tmp_path))
     known = _know(config, dataset, student)
-    measured = measuring.measure(config, known, dataset)
+    measured = measuring.measure(config, known, dataset, undefended=True)
     images, labels = dataset.test.floats(), dataset.test.labels
     hits = {
         entry.name: np.asarray(student(entry.attack(images))["logits"]).argmax(1) != labels
@@ -72,7 +72,7 @@ def test_a_suite_is_as_strong_as_its_worst_case_and_the_white_box_does_not_count
 def test_the_controls_of_an_evaluation(tmp_path, dataset, student):
     config = _config(cache=str(tmp_path))
     known = _know(config, dataset, student)
-    measured = measuring.measure(config, known, dataset)
+    measured = measuring.measure(config, known, dataset, undefended=True)
     assert measured.results["suite"] == []
     assert [point["epsilon"] for point in measured.curve] == pytest.approx([0, 0.3, 0.6])
     assert [point["num_images"] for point in measured.curve] == [8, 12, 8]
@@ -103,13 +103,13 @@ def test_a_ball_that_the_steps_cannot_cross_gets_longer_ones():
 
 def test_the_next_student_costs_its_forward_passes_only(tmp_path, dataset, student, monkeypatch):
     config = _config(cache=str(tmp_path), preset="suite", suite=("pixel", "universal", "guide"))
-    first = measuring.measure(config, _know(config, dataset, student), dataset)
+    first = measuring.measure(config, _know(config, dataset, student), dataset, undefended=True)
     for kind in (attacks.PGD, attacks.Universal):
         monkeypatch.setattr(kind, "attack", lambda *_: pytest.fail("crafted again"))
         monkeypatch.setattr(kind, "trace", lambda *_: pytest.fail("traced again"))
     other = linear_teacher(seed=5)
-    measuring.measure(config, _know(config, dataset, other), dataset)
-    again = measuring.measure(config, _know(config, dataset, student), dataset)
+    measuring.measure(config, _know(config, dataset, other), dataset, undefended=True)
+    again = measuring.measure(config, _know(config, dataset, student), dataset, undefended=True)
     assert again.results | {"seconds": None} == first.results | {"seconds": None}
     assert again.curve == first.curve
 
@@ -117,7 +117,7 @@ def test_the_next_student_costs_its_forward_passes_only(tmp_path, dataset, stude
 @pytest.mark.parametrize("preset", ["universal", "l2", "white_box", "stages"])
 def test_any_attack_can_be_the_only_one(dataset, student, preset):
     config = _config(preset=preset, cache="")
-    measured = measuring.measure(config, _know(config, dataset, student), dataset)
+    measured = measuring.measure(config, _know(config, dataset, student), dataset, undefended=True)
     assert measured.curve[0]["epsilon"] == 0 and measured.curve[0]["attack_success_rate"] == 0
     assert len(measured.results["suite"]) == (3 if preset == "stages" else 0)  # two stages and their worst case
     assert all(row["outside"] is None for row in measured.results["suite"])

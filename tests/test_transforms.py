@@ -99,11 +99,11 @@ def test_random_resized_crop_is_the_resized_window_and_half_are_flipped():
     flipped = 0
     for number in range(40):
         key = tf.constant([5, number])
-        ours = transforms.random_resized_crop(encoded, key, size=24).numpy().astype(int)
+        ours = transforms.random_resized_crop(encoded, key, size=24).numpy()
         crop_key = tf.random.experimental.stateless_split(key, 2, alg="philox")[0]
         top, left, height, width = transforms.crop_window(tf.constant([60, 80]), crop_key).numpy().tolist()
         crop = image.crop((left, top, left + width, top + height)).resize((24, 24), Image.Resampling.BILINEAR)
         straight, mirrored = (np.abs(ours - x).max() for x in (np.asarray(crop), np.asarray(crop)[:, ::-1]))
-        assert min(straight, mirrored) <= 1
-        flipped += mirrored <= 1
+        assert min(straight, mirrored) < 1.5  # Pillow rounds after each axis.
+        flipped += mirrored < 1.5
     assert 10 <= flipped <= 30

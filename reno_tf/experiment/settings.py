@@ -55,15 +55,17 @@ def resolve(config: ConfigDict, method_name: str, *, preset: str = "pixel") -> C
     return config
 
 
-def attack_names(config) -> tuple[str, ...]:
-    """The chosen preset, or every attack of the suite."""
-    return tuple(config.attack.suite) if config.attack.preset == "suite" else (config.attack.preset,)
+def attack_names(config, preset: str = "pixel") -> tuple[str, ...]:
+    """The chosen attack (`preset` if the config names none), or every attack of the suite."""
+    name = config.attack.preset or preset
+    return tuple(config.attack.suite) if name == "suite" else (name,)
 
 
-def resolve_surrogate(config: ConfigDict, **options) -> ConfigDict | None:
-    """The same settings for the attacker's own student; None if no attack wants one. `options`: of `resolve`."""
-    resolved = resolve(config, choose("config.attack.surrogate", config.attack.surrogate, METHODS), **options)
-    return resolved if "surrogate" in attack_names(resolved) else None
+def resolve_surrogate(config: ConfigDict, *, preset: str = "pixel") -> ConfigDict | None:
+    """The same settings for the attacker's own student; None if no attack wants one. `preset`: see `resolve`."""
+    if "surrogate" not in attack_names(config, preset):
+        return None
+    return resolve(config, choose("config.attack.surrogate", config.attack.surrogate, METHODS), preset=preset)
 
 
 def _fill_attack(attack):

@@ -21,7 +21,8 @@ def policy(precision: str):
     try:
         yield
     finally:
-        mixed_precision.set_global_policy(before)
+        # None: whatever Keras's floating type is, also when that changes later.
+        mixed_precision.set_global_policy(None if before.name == tf_keras.backend.floatx() else before)
 
 
 def is_mixed(model: tf_keras.Model) -> bool:
