@@ -152,6 +152,12 @@ def test_another_number_of_images_than_published_is_refused(flowers, monkeypatch
         flowers(skip_unreadable=True)
 
 
+def test_a_leak_into_imagenet_is_told(flowers, monkeypatch):
+    told = dataclasses.replace(DATASETS["flowers"], note=DATASETS["dogs"].note)
+    monkeypatch.setitem(sources.DATASETS, "flowers", told)
+    assert "ImageNet's training set" in flowers(skip_unreadable=True).facts()["note"]
+
+
 def test_the_published_sizes_are_the_papers():
     """Table 3 of the paper: images a class, test images a class, classes."""
     assert {name: source.sizes for name, source in DATASETS.items() if source.origin in ("download", "manual")} == {

@@ -54,6 +54,7 @@ class Dataset:
 
     augment: of training images, beside a photo's random crop: (images, key) -> images, or None.
     unreadable: files of the published splits "train" and "test" that were dropped.
+    note: what a reader of its results should know.
     """
 
     name: str
@@ -63,12 +64,13 @@ class Dataset:
     test: Split
     augment: Callable | None = None
     unreadable: dict[str, list[str]] = dataclasses.field(default_factory=lambda: {"train": [], "test": []})
+    note: str = ""
 
     def facts(self) -> dict:
         """Name and sizes, for results.json."""
         sizes = {f"num_{split}": len(getattr(self, split)) for split in ("train", "validation", "test")}
         dropped = {f"num_unreadable_{split}": len(files) for split, files in self.unreadable.items()}
-        return {"name": self.name, "num_classes": len(self.class_names), **sizes, **dropped}
+        return {"name": self.name, "num_classes": len(self.class_names), **sizes, **dropped, "note": self.note}
 
     def chosen(self) -> dict:
         """Which images of the published training split are used, for data.json."""

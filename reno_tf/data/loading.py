@@ -72,7 +72,7 @@ def load(
         splits[source.train], shots=shots, fraction=fraction, validation_per_class=validation_per_class, seed=seed
     )
     unreadable = {"train": dropped.get(source.train, []), "test": dropped.get("test", [])}
-    return Dataset(name, names, train, validation, splits["test"], source.augment, unreadable)
+    return Dataset(name, names, train, validation, splits["test"], source.augment, unreadable, source.note)
 
 
 def _arrays(builder, split):
