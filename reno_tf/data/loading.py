@@ -45,9 +45,31 @@ def load(
       UserError: it is not prepared, cannot be built, or holds unreadable images (by name).
     """
     source = DATASETS[choose("data set", name, DATASETS)]
+    start = functools.partial(source.open, folder=folder, skip_unreadable=skip_unreadable, data_dir=data_dir)
+    builder = _built(name, source, start, folder=folder, download=download)
+    if source.origin == "embedded":
+        splits, unreadable = {split: _arrays(builder, split) for split in (source.train, "test")}, {}
+    else:
+        index = {split: building.index(builder, split, progress=progress) for split in (source.train, "test")}
+        unreadable = {split: _unreadable(builder, split, index[split]) for split in index}
+        if any(unreadable.values()) and not skip_unreadable:
+            raise UserError(f"{name} holds {complaint(unreadable)}; leave them out with --skip_unreadable")
+        splits = {split: _photos(builder, split, index[split], size=size, cache=cache) for split in index}
+    dropped = {"train": unreadable.get(source.train, []), "test": unreadable.get("test", [])}
+    names, published, test = builder.info.features["label"].names, splits[source.train], splits["test"]
+    sizes = (len(names), len(published) + len(dropped["train"]), len(test) + len(dropped["test"]))
+    if source.sizes not in (None, sizes):
+        raise UserError(f"{name} has {sizes} classes, training and test images; published are {source.sizes}")
+    train, validation = draw(
+        published, shots=shots, fraction=fraction, validation_per_class=validation_per_class, seed=seed
+    )
+    return Dataset(name, names, train, validation, test, source.augment, dropped, source.note)
+
+
+def _built(name, source, start, *, folder, download):
+    """The builder with its data, or a line that says how to get them. `start`: () -> builder."""
     if source.origin == "folder" and folder is None:
         raise UserError("config.data.dir must name the folder of images: DIR/train/<class>/* or DIR/<class>/*")
-    start = functools.partial(source.open, folder=folder, skip_unreadable=skip_unreadable, data_dir=data_dir)
     builder = start()
     if not builder.data_path.exists() and source.origin in ("download", "manual") and not (download or folder):
         place = " --config.data.dir=FOLDER_OF_THE_ARCHIVES" if source.origin == "manual" else ""
@@ -55,24 +77,7 @@ def load(
             f"{name} is not prepared; run: python main.py --mode=prepare_data --config.data.name={name}{place}"
         )
     building.build(name, source, builder, archives=folder)
-    builder = start()  # Another process may have built it.
-    if source.origin == "embedded":
-        splits, dropped = {split: _arrays(builder, split) for split in (source.train, "test")}, {}
-    else:
-        index = {split: building.index(builder, split, progress=progress) for split in (source.train, "test")}
-        dropped = {split: _unreadable(builder, split, index[split]) for split in index}
-        if any(dropped.values()) and not skip_unreadable:
-            raise UserError(f"{name} holds {complaint(dropped)}; leave them out with --skip_unreadable")
-        splits = {split: _photos(builder, split, index[split], size=size, cache=cache) for split in index}
-    names = builder.info.features["label"].names
-    sizes = (len(names), *(len(splits[split]) + len(dropped.get(split, ())) for split in (source.train, "test")))
-    if source.sizes not in (None, sizes):
-        raise UserError(f"{name} has {sizes} classes, training and test images; published are {source.sizes}")
-    train, validation = draw(
-        splits[source.train], shots=shots, fraction=fraction, validation_per_class=validation_per_class, seed=seed
-    )
-    unreadable = {"train": dropped.get(source.train, []), "test": dropped.get("test", [])}
-    return Dataset(name, names, train, validation, splits["test"], source.augment, unreadable, source.note)
+    return start()  # Another process may have built it.
 
 
 def _arrays(builder, split):

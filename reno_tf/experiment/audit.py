@@ -59,6 +59,7 @@ def audit(
         train_surrogate=functools.partial(surrogate.train_once, rival, config.attack.cache or workdir, build_student),
     )
     measured = measuring.measure(config, known, dataset, undefended=False)
+    comparison = _compare(given, workdir, measured.results, command) if compare else []
     results = {
         "method": f"audit of {Path(student).name}",
         "seed": config.seed,
@@ -66,14 +67,9 @@ def audit(
         "dataset": dataset.facts(),
         "teacher": teacher_facts,
         **measured.results,
-        "audit": {
-            **claimed["student"],
-            "input_range": convention.input_range,
-            "asked": {name: list(accuracies) for name, accuracies in convention.accuracies.items()},
-            "label_order": convention.order.tolist(),
-            "exposure": _exposure(config, known, split),
-            "comparison": _compare(given, workdir, measured.results, command) if compare else [],
-        },
+        "audit": claimed["student"]
+        | _told(convention)
+        | {"exposure": _exposure(config, known, split), "comparison": comparison},
         "versions": measuring.versions(),
     }
     reporting.write(
@@ -90,6 +86,14 @@ def audit(
     files.write_json(workdir / "results.json", results)  # Last: its presence says that all was written.
     print(f"{reporting.headline(results)}; report in {workdir / 'report.html'}")
     return results
+
+
+def _told(convention) -> dict:
+    return {
+        "input_range": convention.input_range,
+        "asked": {name: list(accuracies) for name, accuracies in convention.accuracies.items()},
+        "label_order": convention.order.tolist(),
+    }
 
 
 def _load(config, opened):
