@@ -30,7 +30,7 @@ def main():
     parser.add_argument("--steps", type=int, default=5, help="iterations of one run")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="*", default=list(CONTENDERS), choices=CONTENDERS)
-    parser.add_argument("--output", default="benchmarks/attack.json")
+    parser.add_argument("--output", default="results/benchmarks/attack.json")
     options = parser.parse_args()
     work = {key: getattr(options, key) for key in ("backbone", "size", "batch", "steps")}
     names = ["matmul float32", "matmul bfloat16", *options.only]

@@ -30,7 +30,7 @@ def main():
     parser.add_argument("--steps", type=int, default=3, help="training steps of one run")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--curve", type=int, default=40, help="steps of the loss curve; 0 draws none")
-    parser.add_argument("--output", default="benchmarks/train_step.json", help="the PNG stands beside it")
+    parser.add_argument("--output", default="results/benchmarks/train_step.json", help="the PNG stands beside it")
     options = parser.parse_args()
     work = {key: getattr(options, key) for key in ("backbone", "size", "batch", "steps")}
     measured, skipped = interleave.measure(build, list(CONTENDERS), rounds=options.rounds, **work)

@@ -1,6 +1,7 @@
 """Models that this project never saw: opened, asked what they take, and made to take images in [0, 1]."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,7 +69,9 @@ class Student:
 
 
 def open_model(path: str) -> Foreign:
-    """Opens a SavedModel folder, or a .keras or .h5 file of Keras 2 or 3; no code in it is run but its graph.
+    """Opens a SavedModel folder, or a .keras or .h5 file of Keras 2 or 3.
+
+    Of a SavedModel the graph is run; Python code in a file is not: it is refused.
 
     Raises:
       UserError: it is none of these, or no classifier of colour images.
@@ -79,6 +82,7 @@ def open_model(path: str) -> Foreign:
         return _open_saved_model(path)
     if Path(path).suffix not in (".keras", ".h5", ".hdf5"):
         raise UserError(f"{path} must be a SavedModel folder, or a file .keras or .h5")
+    _refuse_code(path)
     model = _load_keras(path)
     if len(model.inputs) != 1:
         raise UserError(f"{path} takes {len(model.inputs)} inputs, not one batch of images")
@@ -138,6 +142,25 @@ def _check_better_than_chance(accuracy, labels, num_classes):
             f"the model gets {right} of {len(labels)} clean images right, no more than chance, under every input range "
             f"tried: are these its classes? (config.audit.input_range: {', '.join(RANGES)})"
         )
+
+
+def _refuse_code(path):
+    """Loading a Lambda layer from HDF5, whatever the file's name, runs it; .keras is read in Keras's safe mode."""
+    import h5py
+
+    if not h5py.is_hdf5(path):
+        return
+    with h5py.File(path) as file:
+        config = json.loads(file.attrs.get("model_config", "{}"))
+    if "Lambda" in set(_class_names(config)):
+        raise UserError(f"{path} holds a Lambda layer: Python code, which is not run; export it as a SavedModel")
+
+
+def _class_names(config):
+    if isinstance(config, dict):
+        yield config.get("class_name")
+    for part in config.values() if isinstance(config, dict) else config if isinstance(config, list) else ():
+        yield from _class_names(part)
 
 
 def _load_keras(path):

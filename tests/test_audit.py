@@ -47,7 +47,11 @@ def _audit(config, student, workdir, **options):
 
 @pytest.mark.long
 def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, student, tmp_path, capsys):
+    config.attack.cache = str(tmp_path / "cache")
+    alone = _audit(config, student, tmp_path / "run")
+    assert alone["audit"]["comparison"] == []
     results = _audit(config, student, tmp_path / "run", compare=True)
+    assert results["suite"] == alone["suite"]
     assert "audit of digits.keras: clean" in capsys.readouterr().out
     audit = results["audit"]
     assert audit["input_range"] == "0..255" and audit["label_order"] == list(range(9, -1, -1))

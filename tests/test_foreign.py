@@ -106,6 +106,21 @@ def test_chance_is_no_detection(tmp_path):
         foreign.detect(foreign.open_model(str(tmp_path / "m.keras")), images, labels)
 
 
+@pytest.mark.parametrize("library", [tf_keras, keras], ids=["keras2", "keras3"])
+@pytest.mark.parametrize(("saved", "opened"), [("m.h5", "m.h5"), ("m.h5", "renamed.keras"), ("m.keras", "m.keras")])
+def test_code_in_a_file_is_not_run(tmp_path, library, saved, opened):
+    trace = str(tmp_path / "was-run")
+    code = library.layers.Lambda(lambda x: (open(trace, "w").close(), x)[1], output_shape=(8, 8, 3))  # noqa: SIM115
+    inside = library.Sequential([library.Input((8, 8, 3)), code])
+    model = library.Sequential([library.Input((8, 8, 3)), inside, library.layers.Flatten(), library.layers.Dense(3)])
+    model.save(tmp_path / saved)
+    (tmp_path / saved).rename(tmp_path / opened)
+    (tmp_path / "was-run").unlink(missing_ok=True)
+    with pytest.raises(UserError, match="Lambda"):
+        foreign.open_model(str(tmp_path / opened))
+    assert not (tmp_path / "was-run").exists()
+
+
 def test_what_is_no_classifier_is_refused(tmp_path):
     layers = tf_keras.layers
     two = [tf_keras.Input((8, 8, 3)), tf_keras.Input((8, 8, 3))]

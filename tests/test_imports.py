@@ -22,7 +22,7 @@ _ALLOWED = {
     "attacks": {"errors", "files", "hardware", "models"},
     "methods": {"errors", "losses", "attacks"},
     "swa": {"compat"},
-    "data": {"errors"},
+    "data": {"errors", "files"},
     "trainer": {"errors", "hardware", "losses", "methods", "models"},
     "phases": {"files", "progress", "trainer"},
     "checks": set(),

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from reno_tf import files
 from reno_tf.data import transforms
 from reno_tf.data.sources import Source
 from reno_tf.errors import UserError
@@ -58,12 +59,10 @@ def index(builder, split: str, *, progress: Callable[[Iterable], Iterable] = ite
         examples = records(builder, split)
         with concurrent.futures.ThreadPoolExecutor() as pool:  # TensorFlow decodes outside Python's lock.
             rows = list(progress(pool.map(functools.partial(_row, examples), range(len(examples)))))
-        labels, files, readable = zip(*rows, strict=True)
+        labels, names, readable = zip(*rows, strict=True)
         content = io.BytesIO()
-        np.savez(content, labels=np.int64(labels), files=np.array(files), readable=np.array(readable))
-        write = Path(f"{path}.{np.random.default_rng().integers(2**63)}")
-        write.write_bytes(content.getvalue())
-        write.rename(path)
+        np.savez(content, labels=np.int64(labels), files=np.array(names), readable=np.array(readable))
+        files.write_bytes(path, content.getvalue())
     with np.load(path) as kept:
         return dict(kept)
 

@@ -8,7 +8,7 @@ from reno_tf.data import transforms
 from reno_tf.data.base import Split
 from reno_tf.data.photos import Photos
 
-_ORDER_STREAM, _AUGMENT_STREAM = 2, 3
+_ORDER_STREAM, _AUGMENT_STREAM, _CROP_STREAM = 2, 3, 4
 
 
 def train_batches(split: Split, *, batch_size: int, seed: int, start_step: int = 0, augment=None) -> tf.data.Dataset:
@@ -20,9 +20,9 @@ def train_batches(split: Split, *, batch_size: int, seed: int, start_step: int =
     Args:
       augment: (images float32 [B, H, W, 3], seed int32 [2]) -> images, or None.
     """
-    key = tf.random.experimental.stateless_fold_in([seed, _AUGMENT_STREAM], 0, alg="philox")
+    key = _key(seed, _AUGMENT_STREAM)
     gather = _photo_batches if isinstance(split.images, Photos) else _array_batches
-    steps = gather(split, batch_size=batch_size, seed=seed, start_step=start_step, key=key)
+    steps = gather(split, batch_size=batch_size, seed=seed, start_step=start_step)
 
     def finish(step, images, labels):
         images = tf.cast(images, tf.float32) / 255
@@ -49,7 +49,7 @@ def batches_per_pass(split: Split, batch_size: int) -> int:
     return math.ceil(len(split) / batch_size)
 
 
-def _array_batches(split, *, batch_size, seed, start_step, key):
+def _array_batches(split, *, batch_size, seed, start_step):
     """(step, images uint8, labels), whole batches at once."""
     images, labels = tf.constant(split.images), tf.constant(split.labels)
 
@@ -60,9 +60,9 @@ def _array_batches(split, *, batch_size, seed, start_step, key):
     return tf.data.Dataset.range(start_step, tf.int64.max).map(batch, num_parallel_calls=1, deterministic=True)
 
 
-def _photo_batches(split, *, batch_size, seed, start_step, key):
-    """(step, images uint8, labels), photo by photo on all cores."""
-    labels = tf.constant(split.labels)
+def _photo_batches(split, *, batch_size, seed, start_step):
+    """(step, images float32 in [0, 255], labels), photo by photo on all cores."""
+    labels, key = tf.constant(split.labels), _key(seed, _CROP_STREAM)
 
     def photo(position):
         index = _order(position[None], size=len(split), seed=seed)[0]
@@ -73,6 +73,10 @@ def _photo_batches(split, *, batch_size, seed, start_step, key):
     positions = tf.data.Dataset.range(start_step * batch_size, tf.int64.max)
     photos = positions.map(photo, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return photos.batch(batch_size, drop_remainder=True).map(lambda step, x, y: (step[0], x, y))
+
+
+def _key(seed, stream):
+    return tf.random.experimental.stateless_fold_in([seed, stream], 0, alg="philox")
 
 
 def _order(positions, *, size, seed):

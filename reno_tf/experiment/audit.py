@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reno_tf import data, evaluation, files, foreign, progress, reporting
+from reno_tf import data, evaluation, files, foreign, reporting
 from reno_tf.errors import UserError
 from reno_tf.experiment import attacking, controls, measuring, settings, surrogate
 from reno_tf.experiment.run import build_student, build_teacher, run
@@ -45,7 +45,8 @@ def audit(
     attacking.check(config, teacher, dataset)
     claimed = config.to_dict() | {"student": {"path": student, "sha256": files.digest_path(Path(student))}}
     files.claim(workdir, claimed, overwrite=overwrite)
-    if results := files.read_json(workdir / "results.json"):
+    results = files.read_json(workdir / "results.json")
+    if results and (results["audit"]["comparison"] or not compare):
         print(f"{workdir} is finished already; --overwrite starts it anew")
         return results
 
@@ -98,9 +99,8 @@ def _told(convention) -> dict:
 
 def _load(config, opened):
     """All published training images, at the size that the model takes."""
-    looking = functools.partial(progress.bar, label="looking at images", unit="image")
     options = settings.draw(config) | {"shots": 0, "fraction": 1.0, "size": opened.height or config.data.size}
-    dataset = data.load(config.data.name, seed=config.seed, **options, progress=looking)
+    dataset = data.load(config.data.name, seed=config.seed, **options)
     shape = dataset.test.images.shape[1:3]
     if any(wanted not in (None, side) for wanted, side in zip((opened.height, opened.width), shape, strict=True)):
         raise UserError(

@@ -1,19 +1,16 @@
 """--mode=prepare_data: fetches, builds and checks a data set. --mode=list_data: what there is."""
 
-import functools
-
 import numpy as np
 
-from reno_tf import data, progress
+from reno_tf import data
 from reno_tf.data import DATASETS
 from reno_tf.experiment import settings
 
 
 def prepare_data(config) -> None:
     """Builds `config.data.name` from the network or from `config.data.dir`, looks at every image, prints a summary."""
-    looking = functools.partial(progress.bar, label="looking at images", unit="image")
     options = settings.draw(config) | {"shots": 0, "fraction": 1.0, "validation_per_class": 0}
-    dataset = data.load(config.data.name, **options, download=True, progress=looking)
+    dataset = data.load(config.data.name, **options, download=True)
     print(summary(dataset))
 
 

@@ -3,7 +3,7 @@
 import functools
 from pathlib import Path
 
-from reno_tf import data, export, files, models, phases, progress, reporting
+from reno_tf import data, export, files, models, phases, reporting
 from reno_tf.experiment import attacking, measuring, settings, surrogate
 from reno_tf.experiment.training import first_images, train
 from reno_tf.methods import METHODS, Method
@@ -22,8 +22,7 @@ def run(
     workdir = Path(workdir or f"runs/{method}-{config.data.name}-{config.seed}")
     settings.seed_everything(config.seed)
 
-    looking = functools.partial(progress.bar, label="looking at images", unit="image")
-    dataset = data.load(config.data.name, seed=config.seed, **settings.draw(config), progress=looking)
+    dataset = data.load(config.data.name, seed=config.seed, **settings.draw(config))
     teacher, teacher_facts = build_teacher(config)
     student = build_student(config, num_classes=len(dataset.class_names))
     model = Transfer(student, teacher, settings.build_method(config), seed=config.seed)

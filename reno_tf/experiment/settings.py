@@ -1,13 +1,14 @@
 """From the config and the method's name to one flat, checked set of numbers."""
 
 import dataclasses
+import functools
 import inspect
 
 import tensorflow as tf
 import tf_keras
 from ml_collections import ConfigDict
 
-from reno_tf import hardware
+from reno_tf import hardware, progress
 from reno_tf.attacks import ATTACKS
 from reno_tf.data import DATASETS
 from reno_tf.errors import UserError, choose
@@ -153,6 +154,7 @@ def draw(config) -> dict:
     return {
         "folder": config.data.dir,
         "data_dir": config.data.tfds_dir,
+        "progress": functools.partial(progress.bar, label="looking at images", unit="image"),
         **{
             key: config.data[key]
             for key in ("shots", "fraction", "validation_per_class", "size", "skip_unreadable", "cache")
