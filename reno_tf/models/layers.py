@@ -5,6 +5,8 @@ from tf_keras import layers
 
 # What torchvision's and timm's ImageNet weights expect, per channel of RGB images in [0, 1].
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+# What the embedded teachers' weights expect.
+SMALL = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 
 # BatchNorm as in torchvision: epsilon 1e-5, and 0.9 of the moving statistics kept at each step.
 _BATCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}

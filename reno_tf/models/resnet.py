@@ -5,7 +5,7 @@ import functools
 import tf_keras
 from tf_keras import layers
 
-from reno_tf.models.layers import IMAGENET, conv_norm, normalize
+from reno_tf.models.layers import IMAGENET, SMALL, conv_norm, normalize
 from reno_tf.models.taps import Stages, tapped_model
 
 
@@ -90,17 +90,13 @@ def _imagenet(name, block, depths):
     return functools.partial(resnet, name=name, block=block, depths=depths, stem=imagenet_stem, **IMAGENET)
 
 
+def _cifar(name, depths):
+    return functools.partial(resnet, name=name, block=basic_block, depths=depths, stem=cifar_stem, width=16, **SMALL)
+
+
 RESNETS = {
-    "resnet18_cifar": functools.partial(
-        resnet,
-        name="resnet18_cifar",
-        block=basic_block,
-        depths=(2, 2, 2, 2),
-        stem=cifar_stem,
-        mean=(0.5, 0.5, 0.5),
-        std=(0.25, 0.25, 0.25),
-        width=16,
-    ),
+    "resnet18_cifar": _cifar("resnet18_cifar", (2, 2, 2, 2)),
+    "resnet34_cifar": _cifar("resnet34_cifar", (3, 4, 6, 3)),
     "resnet18": _imagenet("resnet18", basic_block, (2, 2, 2, 2)),
     "resnet34": _imagenet("resnet34", basic_block, (3, 4, 6, 3)),
     "resnet50": _imagenet("resnet50", bottleneck, (3, 4, 6, 3)),
