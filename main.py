@@ -2,7 +2,7 @@
 
 import sys
 
-from absl import app, flags, logging
+from absl import app, flags
 from ml_collections import config_flags
 
 from configs.default import get_config
@@ -17,6 +17,8 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("teacher", None, "Its weights, by name or file (config.model.weights)."),
     flags.DEFINE_string("attack", None, "An attack, or suite (config.attack.preset)."),
     flags.DEFINE_float("cache_limit", None, "GB of adversarial sets to keep (config.attack.cache_limit)."),
+    flags.DEFINE_bool("dry_run", False, "With --mode=reproduce: print the runs, their time and disk; do none."),
+    flags.DEFINE_string("ray_address", None, "With --mode=reproduce: a Ray cluster's address; default this machine."),
     flags.DEFINE_bool("overwrite", False, "Delete the run in the workdir and start anew."),
     flags.DEFINE_bool("skip_unreadable", False, "Drop images that cannot be decoded (config.data.skip_unreadable)."),
 ]
@@ -26,12 +28,11 @@ flags.DEFINE_string("mode", "run", "What to do, a key of reno_tf.experiment.MODE
 def main(argv):
     if argv[1:]:
         fail(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
-    logging.set_verbosity(logging.WARNING)
     from reno_tf import UserError, experiment  # Late: TensorFlow takes seconds to load, --help should not.
 
-    options = {option.name: option.value for option in OPTIONS} | {"command": " ".join(["python", *sys.argv])}
+    command, options = " ".join(["python", *sys.argv]), {option.name: option.value for option in OPTIONS}
     try:
-        experiment.start(flags.FLAGS.mode, flags.FLAGS.config, **options)
+        experiment.start(flags.FLAGS.mode, flags.FLAGS.config, command=command, **options)
     except (UserError, OSError) as error:
         fail(error)
 

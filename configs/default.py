@@ -21,7 +21,7 @@ def get_config() -> ConfigDict:
     config.data.name = "digits"  # a key of reno_tf.data.DATASETS
     config.data.dir = placeholder(str)  # data.name=folder: the images; else archives that were fetched by hand
     config.data.shots = 4  # training images per class; 0 takes all
-    config.data.fraction = 1.0  # part of each class's training images (paper, figure 3)
+    config.data.fraction = 1.0  # part of those that is taken (paper, table 5)
     config.data.validation_per_class = 40  # held out of the training split, for every choice of a number
     config.data.size = 32  # side of photos in pixels, after the crop; the embedded sets have their own
     config.data.skip_unreadable = False  # drop images that cannot be decoded, rather than fail

@@ -39,22 +39,26 @@ def get_config(which: str = "resnet18,flowers"):
             f"configs/paper.py:{which} names no data set of the paper; "
             f"write NETWORK,DATASET, the latter one of: {', '.join(_DATA_SETS)}"
         )
-    (learning_rate, weight_decay, momentum, delta_weight), renofeation_weight = _DATA_SETS[data_set]
     config = default.get_config()
     config.data.update(name=data_set, shots=0, validation_per_class=0, size=224)
     config.model.update(backbone=_NETWORKS.get(network, network), weights="imagenet")
     config.batch_size = 64
     config.interval = 1000
     config.attack.update(preset="reference", batch_size=32)
-    config.recipes.teacher.update(
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        momentum=momentum,
-        feature_weight=delta_weight,
-        train=30_000,
-        swa=30_000,
-        swa_period=500,
-        swa_learning_rate=learning_rate / 2,
-    )
-    config.recipes.random.update(feature_weight=renofeation_weight, train=90_000, swa=30_000, swa_period=500)
+    config.recipes.teacher.update(train=30_000, swa=30_000, swa_period=500)
+    config.recipes.random.update(train=90_000, swa=30_000, swa_period=500)
+    config.update(recipes(data_set))
     return config
+
+
+def recipes(data_set: str) -> dict:
+    """What differs between the data sets, as the config has it."""
+    (learning_rate, weight_decay, momentum, delta_weight), renofeation_weight = _DATA_SETS[data_set]
+    teacher = {
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "momentum": momentum,
+        "feature_weight": delta_weight,
+        "swa_learning_rate": learning_rate / 2,
+    }
+    return {"recipes": {"teacher": teacher, "random": {"feature_weight": renofeation_weight}}}

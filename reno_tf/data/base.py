@@ -91,16 +91,14 @@ def draw(
 
     Args:
       shots: training images of each class; 0: all that validation leaves.
-      fraction: in (0, 1], of those, at least one of each class.
+      fraction: in (0, 1], the part of those that is taken, at least one of each class.
       validation_per_class: validation images of each class.
 
     Raises:
-      UserError: a class is too small, or both shots and fraction are given.
+      UserError: a class is too small.
     """
     if not 0 < fraction <= 1:
         raise UserError(f"data.fraction must be in (0, 1], not {fraction}")
-    if shots and fraction < 1:
-        raise UserError(f"give data.shots ({shots}) or data.fraction ({fraction}), not both")
     train, validation = [], []
     for label in np.unique(split.labels):
         members = np.flatnonzero(split.labels == label)
@@ -111,6 +109,6 @@ def draw(
                 f"and data.validation_per_class={validation_per_class}"
             )
         members = np.random.default_rng([seed, int(label)]).permutation(members)
-        train.append(members[: shots or max(1, round(fraction * last))])
+        train.append(members[: max(1, round(fraction * (shots or last)))])
         validation.append(members[last:])
     return split.take(np.concatenate(train)), split.take(np.concatenate(validation))

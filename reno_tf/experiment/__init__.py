@@ -2,12 +2,15 @@
 
 import inspect
 
+from absl import logging
+
 from reno_tf.errors import UserError, choose
 from reno_tf.experiment.audit import audit
 from reno_tf.experiment.compare import compare
 from reno_tf.experiment.import_weights import import_weights
 from reno_tf.experiment.prepare_data import list_data, prepare_data
 from reno_tf.experiment.pretrain import pretrain
+from reno_tf.experiment.reproduce import reproduce
 from reno_tf.experiment.run import run
 from reno_tf.experiment.taps import taps
 
@@ -16,6 +19,7 @@ MODES = {
     "audit": audit,
     "pretrain": pretrain,
     "compare": compare,
+    "reproduce": reproduce,
     "import_weights": import_weights,
     "taps": taps,
     "prepare_data": prepare_data,
@@ -41,6 +45,7 @@ def start(mode: str, config, *, command: str, **options) -> None:
     Raises:
       UserError: a user's mistake, among them an option that the mode does not take.
     """
+    logging.set_verbosity(logging.WARNING)
     choose("mode", mode, MODES)
     taken = {name: set(inspect.signature(function).parameters) for name, function in MODES.items()}
     given = {name: value for name, value in options.items() if value not in (None, False)}

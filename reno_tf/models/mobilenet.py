@@ -27,7 +27,7 @@ def mobilenet(
     mean,
     std,
     width=1.0,
-    full_resolution=False,
+    stem_stride=2,
     num_classes=None,
     dropout=0.0,
     tap="before_dropout",
@@ -39,7 +39,7 @@ def mobilenet(
       name: the model's.
       mean, std: of the normalisation, per channel of images in [0, 1].
       width: factor of all channels but the last 1280.
-      full_resolution: strides of 1 where others have the first two of 2, for small images.
+      stem_stride: of the first convolution; 1 for small images.
       num_classes: size of the linear head; None builds the backbone alone.
       dropout, tap: see `reno_tf.models.taps.Stages`.
       image_size: side of the square input in pixels; None accepts any size.
@@ -47,17 +47,16 @@ def mobilenet(
     Returns:
       Images [B, H, W, 3] in [0, 1] -> {"stage1": [B, H/4, W/4, 24], "stage2": [B, H/8, W/8, 32],
       "stage3": [B, H/16, W/16, 64], "stage4": [B, H/32, W/32, 160], "stage5": [B, H/32, W/32,
-      1280], "penultimate": [B, 1280][, "logits": [B, num_classes]]}; sizes are rounded up, and four
-      times as large with `full_resolution`. Stages 1 to 4 are outputs of linear bottlenecks, so they
-      may be negative.
+      1280], "penultimate": [B, 1280][, "logits": [B, num_classes]]}; sizes are rounded up, and twice
+      as large with a stem stride of 1. Stages 1 to 4 are outputs of linear bottlenecks, so they may be
+      negative.
     """
     images = tf_keras.Input([image_size, image_size, 3], name="images")
-    stem = conv_norm(normalize(images, mean=mean, std=std), round(32 * width), 3, 1 if full_resolution else 2, "stem")
+    stem = conv_norm(normalize(images, mean=mean, std=std), round(32 * width), 3, stem_stride, "stem")
     x, stages, number = _relu6(stem, "stem"), Stages(dropout, tap), 0
     for expansion, channels, repeats, first_stride in _BLOCKS:
-        for repeat in range(repeats):
+        for stride in (first_stride, *[1] * (repeats - 1)):
             number += 1
-            stride = 1 if repeat or (full_resolution and number == 2) else first_stride
             x = _inverted_residual(x, expansion, round(channels * width), stride, f"block{number}")
             x = stages(x) if number in _TAPPED else x
     x = stages(_relu6(conv_norm(x, 1280, 1, 1, "last"), "last"))
@@ -79,7 +78,5 @@ def _relu6(x, name):
 
 MOBILENETS = {
     "mobilenet_v2": functools.partial(mobilenet, name="mobilenet_v2", **IMAGENET),
-    "mobilenet_v2_cifar": functools.partial(
-        mobilenet, name="mobilenet_v2_cifar", width=0.5, full_resolution=True, **SMALL
-    ),
+    "mobilenet_v2_cifar": functools.partial(mobilenet, name="mobilenet_v2_cifar", width=0.5, stem_stride=1, **SMALL),
 }

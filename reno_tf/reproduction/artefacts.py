@@ -46,11 +46,11 @@ class Scale:
     """What the artefacts are made of.
 
     networks: the paper's names; the first is the one of all tables but Table 4.
-    shares: label -> config changes, of Table 5. feature_weights: the lambdas of Figure 4.
+    shares: label -> part of the training images, of Table 5. feature_weights: the lambdas of Figure 4.
     """
 
     networks: tuple[str, ...]
-    shares: Mapping[str, tuple[tuple[str, Any], ...]]
+    shares: Mapping[str, float]
     feature_weights: tuple[float, ...]
 
 
@@ -78,8 +78,8 @@ def table4(scale: Scale) -> Artefact:
 def table5(scale: Scale) -> Artefact:
     row = _on(scale)
     rows = [
-        row(label, method, group=share, variant=f"@{share.replace(' ', '')}", changes=changes, few=few)
-        for share, changes in scale.shares.items()
+        row(label, method, group=name, variant=f"@{share:g}", changes=(("data.fraction", share),), few=few)
+        for name, share in scale.shares.items()
         for label, method, few in (
             ("DELTA", "delta", False),
             ("Renofeation", "renofeation", False),

@@ -1,0 +1,105 @@
+"""From the rows of the paper's tables to runs of this project: one config each, once each."""
+
+import dataclasses
+import itertools
+
+from ml_collections import ConfigDict
+
+from reno_tf.errors import UserError, choose
+from reno_tf.reproduction.artefacts import ARTEFACTS, Artefact, Row, Scale
+
+_TRIED = "finetune"  # The method whose grid chooses for all that take the choice.
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Planned:
+    """One run. name: its folder's below the sweep's; config: not resolved; data: the data set's name."""
+
+    name: str
+    method: str
+    config: ConfigDict
+    data: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a config of configs/reproduce asks for.
+
+    Raises UserError for a name that does not exist.
+    """
+
+    config: ConfigDict
+
+    def __post_init__(self):
+        for name in self.recipe.artefacts:
+            choose("artefact in config.reproduce.artefacts", name, ARTEFACTS)
+        for key in self.recipe.grid:
+            choose("hyper-parameter in config.reproduce.grid", key, self.config.recipes.teacher)
+        if not (self.recipe.artefacts and self.recipe.data and self.recipe.networks and self.recipe.seeds):
+            raise UserError("config.reproduce's artefacts, data, networks and seeds must not be empty")
+
+    @property
+    def recipe(self) -> ConfigDict:
+        return self.config.reproduce
+
+    @property
+    def artefacts(self) -> dict[str, Artefact]:
+        return {name: ARTEFACTS[name](self._scale()) for name in self.recipe.artefacts}
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of all artefacts, each run once; a row that a claim rests on has all its seeds."""
+        rows = [row for artefact in self.artefacts.values() for row in artefact.rows]
+        rows.sort(key=lambda row: row.few)
+        return list({row.run("", 0): row for row in rows}.values())
+
+    def trials(self) -> list[tuple[dict, Planned]]:
+        """(values of the grid, the run that tries them), on the validation split."""
+        if not any(row.method in self.recipe.tuned for row in self.rows):
+            return []
+        grid = [
+            dict(zip(self.recipe.grid, values, strict=True)) for values in itertools.product(*self.recipe.grid.values())
+        ]
+        return [(values, self._trial(values, data)) for data in self.recipe.data for values in grid]
+
+    def weights(self) -> list[tuple[float, Row]]:
+        """(lambda, the row of Figure 4 that tries it), if DELTA's lambda is to be chosen."""
+        wanted = self.recipe.choose_feature_weight and any(row.method.startswith("delta") for row in self.rows)
+        rows = ARTEFACTS["figure4"](self._scale()).rows if wanted else ()
+        return [(dict(row.changes)["feature_weight"], row) for row in rows]
+
+    def seeds(self, row: Row) -> range:
+        return range(self.recipe.few_seeds if row.few else self.recipe.seeds)
+
+    def run(self, row: Row, data: str, seed: int, chosen: dict) -> Planned:
+        """`chosen`: recipe key -> value for this data set, for the methods that take the choice."""
+        config = self._base(data, seed)
+        config.model.backbone = dict(self.recipe.networks)[row.network]
+        if row.method in self.recipe.tuned:
+            config.recipes.teacher.update(chosen)
+        config.update_from_flattened_dict(dict(row.changes))
+        return Planned(name=row.run(data, seed), method=row.method, config=config, data=data)
+
+    def _trial(self, values, data):
+        config = self._base(data, 0)
+        config.model.backbone = self.recipe.networks[0][1]
+        config.split = "validation"
+        config.recipes.teacher.update(values)
+        label = ",".join(f"{key}={value:g}" for key, value in values.items())
+        return Planned(name=f"trials/{data}/{_TRIED}@{label}", method=_TRIED, config=config, data=data)
+
+    def _base(self, data, seed):
+        config = self.config.copy_and_resolve_references()
+        config.update(self.recipe.settings.get(data, {}))
+        with config.unlocked():
+            del config.reproduce
+        config.seed, config.data.name = seed, data
+        return config
+
+    def _scale(self):
+        recipe = self.recipe
+        return Scale(
+            networks=tuple(dict(recipe.networks)),
+            shares=dict(recipe.shares),
+            feature_weights=tuple(recipe.feature_weights),
+        )
