@@ -5,7 +5,7 @@ import sys
 from absl import app, flags
 from ml_collections import config_flags
 
-from configs.default import get_config
+from configs.default import get_config, keys
 
 OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("method", None, "Transfer method, a key of reno_tf.methods.METHODS (default renofeation)."),
@@ -30,7 +30,8 @@ def main(argv):
         fail(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
     from reno_tf import UserError, experiment  # Late: TensorFlow takes seconds to load, --help should not.
 
-    command, options = " ".join(["python", *sys.argv]), {option.name: option.value for option in OPTIONS}
+    command = " ".join(["python", *sys.argv])
+    options = {option.name: option.value for option in OPTIONS}
     try:
         experiment.start(flags.FLAGS.mode, flags.FLAGS.config, command=command, **options)
     except (UserError, OSError) as error:
@@ -45,11 +46,6 @@ def parse(argv):
         return fail(f"no config key {error}; the keys are {', '.join(sorted(keys(get_config())))}")
     except (flags.Error, TypeError, ValueError) as error:
         return fail(str(error).split("\nValueError: ")[-1])  # A config's own message, without the traceback.
-
-
-def keys(config, prefix=""):
-    for key, value in config.items():
-        yield from keys(value, f"{prefix}{key}.") if hasattr(value, "items") else [prefix + key]
 
 
 def fail(mistake):

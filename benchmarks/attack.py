@@ -18,7 +18,6 @@ sys.path[:0] = [str(_ROOT), str(_ROOT / "tests"), str(_ROOT / "tools")]
 
 import interleave  # noqa: E402
 
-_MATMUL = 4096
 _EPSILON, _STEP, _SCALE = 0.1, 0.01, 1000.0
 
 
@@ -33,16 +32,15 @@ def main():
     parser.add_argument("--output", default="results/benchmarks/attack.json")
     options = parser.parse_args()
     work = {key: getattr(options, key) for key in ("backbone", "size", "batch", "steps")}
-    names = ["matmul float32", "matmul bfloat16", *options.only]
-    measured, skipped = interleave.measure(build, names, rounds=options.rounds, **work)
+    measured, skipped = interleave.measure(build, [*interleave.MATMULS, *options.only], rounds=options.rounds, **work)
     report(measured, skipped, work, options.output)
 
 
 def build(name, *, backbone, size, batch, steps):
     """The contender as a callable that attacks once and returns the objective it reached."""
     interleave.use_threads()
-    if name.startswith("matmul"):
-        return _matmul(name.split()[1])
+    if name in interleave.MATMULS:
+        return interleave.matmul(name)
     from parity import cases, states
 
     teacher, images = cases.build(backbone), states.random_images(batch, size, size)
@@ -63,13 +61,6 @@ def _objective(features):
 
     target = _SCALE * tf.one_hot(0, features.shape[-1])
     return tf.reduce_sum(tf.math.squared_difference(features, target))
-
-
-def _matmul(dtype):
-    import tensorflow as tf
-
-    left, right = (tf.cast(tf.random.normal([_MATMUL, _MATMUL]), dtype) for _ in range(2))
-    return lambda: float(tf.matmul(left, right)[0, 0])
 
 
 def ours(precision, jit_compile):
@@ -199,11 +190,8 @@ def report(measured, skipped, work, output):
     from reno_tf import files, models
 
     per_image = 2 * flops(models.build(work["backbone"], image_size=work["size"]), work["size"])
-    matmul = {
-        name.split()[1]: interleave.rates(measured.pop(name), 2 * _MATMUL**3 / 1e9)
-        for name in ("matmul float32", "matmul bfloat16")
-    }
-    base, amount = measured.get("PyTorch loop"), work["batch"] * work["steps"]
+    matmul, amount = interleave.matmul_rates(measured), work["batch"] * work["steps"]
+    base = measured.get("PyTorch loop")
     rows = {}
     for name, entry in measured.items():
         rate = interleave.rates(entry, amount)

@@ -10,6 +10,8 @@ import statistics
 import time
 from pathlib import Path
 
+MATMULS = ("matmul float32", "matmul bfloat16")  # What the machine multiplies at most, beside the contenders.
+_MATMUL = 4096
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
@@ -52,11 +54,17 @@ def _serve(pipe, build, name, options):
         pipe.send(("skipped", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"))
         return
     pipe.send(("ready", result))
-    while True:
-        pipe.recv()
+    while _asked(pipe):
         wall, cpu = time.perf_counter(), time.process_time()
         run()
         pipe.send((time.perf_counter() - wall, time.process_time() - cpu))
+
+
+def _asked(pipe):
+    try:
+        return pipe.recv() == "run"
+    except EOFError:  # The measuring process has ended.
+        return False
 
 
 def rates(entry: dict, amount: float) -> dict:
@@ -73,6 +81,19 @@ def rates(entry: dict, amount: float) -> dict:
 def ratio(entry: dict, other: dict) -> float:
     """How many times as fast as `other`: the median over rounds, in each of which they ran one after the other."""
     return statistics.median(b / a for a, b in zip(entry["seconds"], other["seconds"], strict=True))
+
+
+def matmul(name: str):
+    """The contender of one of `MATMULS`: TensorFlow's product of two square matrices."""
+    import tensorflow as tf
+
+    left, right = (tf.cast(tf.random.normal([_MATMUL, _MATMUL]), name.split()[1]) for _ in range(2))
+    return lambda: float(tf.matmul(left, right)[0, 0])
+
+
+def matmul_rates(measured: dict) -> dict:
+    """Takes `MATMULS` out of what was measured: {"float32": rates in GFLOP/s, "bfloat16": ...}."""
+    return {name.split()[1]: rates(measured.pop(name), 2 * _MATMUL**3 / 1e9) for name in MATMULS}
 
 
 def use_threads() -> None:

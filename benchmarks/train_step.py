@@ -4,8 +4,10 @@
 
 Every contender does the same step: the teacher's features in inference mode, the student's forward
 and backward pass in training mode, cross-entropy + feature distance + weight decay + head decay,
-SGD with momentum. Then both precisions train on the same few batches over and over: their losses,
-step by step, go to the JSON and a PNG.
+SGD with momentum. FLOPs are those of four forward passes (the teacher's, the student's, and its
+gradients for features and weights), a multiplication and an addition counted apart; the matmul rates
+are TensorFlow's on 4096 x 4096, in the same rounds. Then both precisions train on the same few
+batches over and over: their losses, step by step, go to the JSON and a PNG.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import sys
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(_ROOT), str(_ROOT / "tests")]
+sys.path[:0] = [str(_ROOT), str(_ROOT / "tests"), str(_ROOT / "tools")]
 
 import interleave  # noqa: E402
 
@@ -33,7 +35,7 @@ def main():
     parser.add_argument("--output", default="results/benchmarks/train_step.json", help="the PNG stands beside it")
     options = parser.parse_args()
     work = {key: getattr(options, key) for key in ("backbone", "size", "batch", "steps")}
-    measured, skipped = interleave.measure(build, list(CONTENDERS), rounds=options.rounds, **work)
+    measured, skipped = interleave.measure(build, [*interleave.MATMULS, *CONTENDERS], rounds=options.rounds, **work)
     curves = {}
     if options.curve:
         names, work_of_curve = ("float32", "mixed_bfloat16"), work | {"steps": options.curve}
@@ -49,6 +51,8 @@ def main():
 def build(name, *, backbone, size, batch, steps):
     """The contender as a callable that trains `steps` steps and returns the last loss; "curve ..." returns all."""
     interleave.use_threads()
+    if name in interleave.MATMULS:
+        return interleave.matmul(name)
     import numpy as np
     from parity import states
 
@@ -111,22 +115,37 @@ CONTENDERS = {
 
 def report(measured, skipped, curves, work, output):
     """Prints the table; writes the JSON and the picture of the curves."""
-    from reno_tf import files
+    from models_table import flops
 
-    base, rows = measured.get("PyTorch"), {}
+    from reno_tf import files, models
+
+    per_image = 4 * flops(models.build(work["backbone"], image_size=work["size"]), work["size"])
+    matmul, base, rows = interleave.matmul_rates(measured), measured.get("PyTorch"), {}
     for name, entry in measured.items():
+        rate = interleave.rates(entry, work["batch"] * work["steps"])
+        dtype = "bfloat16" if "bfloat16" in name else "float32"
         rows[name] = {
-            **interleave.rates(entry, work["batch"] * work["steps"]),
+            **rate,
             "times_pytorch": base and interleave.ratio(entry, base),
+            "share_of_matmul": rate["median"] * per_image / 1e9 / matmul[dtype]["median"],
             **{key: entry[key] for key in ("seconds", "cpu_seconds")},
         }
-    print(f"\n{work}, {interleave.machine()}\n| | images / s | x PyTorch |\n|---|---|---|")
+    print(f"\n{work}, {interleave.machine()}, {per_image / 1e9:.2f} GFLOP an image")
+    print("| | images / s | x PyTorch | share of matmul |\n|---|---|---|---|")
     for name, row in rows.items():
         times = "" if row["times_pytorch"] is None else f"{row['times_pytorch']:.2f}"
-        print(f"| {name} | {row['median']:.1f} ({row['low']:.1f} to {row['high']:.1f}) | {times} |")
+        share = f"{100 * row['share_of_matmul']:.0f} %"
+        print(f"| {name} | {row['median']:.1f} ({row['low']:.1f} to {row['high']:.1f}) | {times} | {share} |")
     for name, reason in skipped.items():
         print(f"\n{name} is left out: {reason}")
-    content = {"work": work, "machine": interleave.machine(), "contenders": rows, "skipped": skipped, "losses": curves}
+    content = {
+        "work": work,
+        "machine": interleave.machine(),
+        "contenders": rows,
+        "matmul": matmul,
+        "skipped": skipped,
+        "losses": curves,
+    }
     files.write_json(output, content)
     if curves:
         float32, mixed = (curves[name] for name in ("float32", "mixed_bfloat16"))

@@ -137,3 +137,9 @@ def get_config() -> ConfigDict:
     config.pretrain.learning_rate = 0.05
     config.pretrain.weight_decay = 5e-5
     return config
+
+
+def keys(config, prefix: str = ""):
+    """The names of all keys: "seed", "data.name", ..."""
+    for key, value in config.items():
+        yield from keys(value, f"{prefix}{key}.") if hasattr(value, "items") else [prefix + key]

@@ -52,7 +52,7 @@ def _embedded():
             "settings": {  # what differs between the data sets
                 "digits": {"data": {"shots": 6}},
                 # epsilon: the smallest of 0.025, 0.05, 0.1 at which the attack fools fine-tuning (seed 0) on half
-                # of the validation images it knows; steps of a tenth of it
+                # of the validation images, over the four on average; its steps are a tenth of it
                 **dict.fromkeys(_SCRIPTS, {"attack": {"epsilon": 0.025, "step_size": 0.0025}}),
             },
             "shares": {"33 %": 0.33, "66 %": 0.66},  # of the training images of each class (Table 5)
