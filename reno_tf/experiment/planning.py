@@ -73,28 +73,27 @@ class Plan:
 
     def run(self, row: Row, data: str, seed: int, chosen: dict) -> Planned:
         """`chosen`: recipe key -> value for this data set, for the methods that take the choice."""
-        config = self._base(data, seed)
+        config = self.configure(data, chosen if row.method in self.recipe.tuned else {}, seed=seed)
         config.model.backbone = dict(self.recipe.networks)[row.network]
-        if row.method in self.recipe.tuned:
-            config.recipes.teacher.update(chosen)
         config.update_from_flattened_dict(dict(row.changes))
         return Planned(name=row.run(data, seed), method=row.method, config=config, data=data)
 
-    def _trial(self, values, data):
-        config = self._base(data, 0)
-        config.model.backbone = self.recipe.networks[0][1]
-        config.split = "validation"
-        config.recipes.teacher.update(values)
-        label = ",".join(f"{key}={value:g}" for key, value in values.items())
-        return Planned(name=f"trials/{data}/{_TRIED}@{label}", method=_TRIED, config=config, data=data)
-
-    def _base(self, data, seed):
+    def configure(self, data: str, chosen: dict, *, seed: int = 0) -> ConfigDict:
+        """The config of a data set's runs, with what was chosen for it, {recipe key: value}."""
         config = self.config.copy_and_resolve_references()
         config.update(self.recipe.settings.get(data, {}))
         with config.unlocked():
             del config.reproduce
         config.seed, config.data.name = seed, data
+        config.recipes.teacher.update(chosen)
         return config
+
+    def _trial(self, values, data):
+        config = self.configure(data, values)
+        config.model.backbone = self.recipe.networks[0][1]
+        config.split = "validation"
+        label = ",".join(f"{key}={value:g}" for key, value in values.items())
+        return Planned(name=f"trials/{data}/{_TRIED}@{label}", method=_TRIED, config=config, data=data)
 
     def _scale(self):
         recipe = self.recipe

@@ -4,12 +4,13 @@ import dataclasses
 import functools
 from pathlib import Path
 
-from reno_tf import files, reproduction, sweep
+from reno_tf import files, sweep
 from reno_tf.errors import UserError
 from reno_tf.experiment import estimate, settings, trials
 from reno_tf.experiment.planning import Plan, Planned
 from reno_tf.experiment.run import run
-from reno_tf.reproduction import claims
+from reno_tf.reproduction import writing
+from reno_tf.reproduction.artefacts import ARTEFACTS
 
 _KEPT = (
     *("clean_accuracy", "attack_success_rate", "noise_success_rate", "validation_accuracy"),
@@ -105,6 +106,7 @@ class _Sweep:
             cpus=recipe.cpus,
             gpus=recipe.gpus,
             address=self.ray_address,
+            report=functools.partial(print, flush=True),
         )
 
     def _is_finished(self, planned) -> bool:
@@ -138,10 +140,10 @@ class _Sweep:
         target = Path(self.plan.recipe.results)
         outcomes = {name: self._outcome(name) for name in self.plan.artefacts}
         for outcome in outcomes.values():
-            reproduction.write(target, outcome)
-        if set(claims.NEEDED) <= outcomes.keys():
-            reproduction.write_claims(target, claims.judge(outcomes))
-        print(f"{', '.join(outcomes)} in {target}")
+            writing.write(target, outcome)
+        if outcomes.keys() == ARTEFACTS.keys():
+            writing.write_claims(target, outcomes)
+        print(f"{', '.join(outcomes)} in {target}", flush=True)
 
     def _outcome(self, name: str) -> dict:
         """What reno_tf.reproduction makes tables and figures of."""
@@ -151,7 +153,7 @@ class _Sweep:
             for row in artefact.rows
         ]
         wanted = [row.run(data, seed) for row in artefact.rows for data in recipe.data for seed in self.plan.seeds(row)]
-        missing = {run: self.missing.get(run, "not done yet") for run in wanted if not self._is_there(run)}
+        missing = {run: self.missing.get(run, "not done") for run in wanted if not self._is_there(run)}
         return {
             "artefact": name,
             "title": artefact.title,
@@ -161,7 +163,15 @@ class _Sweep:
             "datasets": list(recipe.data),
             "rows": rows,
             "missing": [{"run": run, "why": why} for run, why in missing.items()],
-            "chosen": self.chosen,
+            "hyper_parameters": self.chosen,
+            **({"chosen": self._feature_weights()} if name == "figure4" else {}),
+        }
+
+    def _feature_weights(self) -> dict[str, float]:
+        """Data set -> DELTA's lambda: chosen here, or the config's."""
+        return {
+            data: self.plan.configure(data, values).recipes.teacher.feature_weight
+            for data, values in self.chosen.items()
         }
 
     def _cell(self, row, data) -> dict:

@@ -57,9 +57,9 @@ class Scale:
 def table2(scale: Scale) -> Artefact:
     row = _on(scale)
     rows = (
-        row("Linear classifier", "linear", few=True),
+        row("Linear classifier", "linear"),
         row("Fine-tuning", "finetune"),
-        row("L2SP", "l2sp", few=True),
+        row("L2SP", "l2sp"),
         row("DELTA", "delta"),
         row("Re-training", "retraining"),
     )

@@ -1,0 +1,159 @@
+"""--mode=reproduce with runs that only pretend: what is done, chosen, kept, resumed and named as missing."""
+
+import importlib
+import json
+
+import pytest
+
+from configs.reproduce import figure4, table2, table7
+from reno_tf import files
+from reno_tf.errors import UserError
+from reno_tf.experiment import settings
+
+reproduce = importlib.import_module("reno_tf.experiment.reproduce")  # The package has the function under this name.
+
+
+@pytest.fixture
+def sweeping(tmp_path, monkeypatch):
+    """(module, **changes) -> reproduces it with pretended runs below tmp_path; .done lists the runs done so far."""
+    monkeypatch.chdir(tmp_path)
+    return _Sweeping(tmp_path, monkeypatch)
+
+
+class _Sweeping:
+    def __init__(self, folder, monkeypatch):
+        self.done, self.broken, self.folder, self.results = [], {}, folder / "sweep", folder / "results"
+        monkeypatch.setattr(reproduce, "run", _pretend)
+        monkeypatch.setattr(reproduce.sweep, "execute", self._execute)
+
+    def __call__(self, module, *, options=(), **changes):
+        config = module.get_config()
+        defaults = {"data": ("digits", "greek"), "seeds": 2, "choose_feature_weight": False}
+        config.reproduce.update({**defaults, "results": str(self.results), **changes})
+        reproduce.reproduce(config, command="COMMAND", workdir=str(self.folder), **dict(options))
+
+    def outcome(self, name):
+        return json.loads((self.results / f"{name}.json").read_text())
+
+    def _execute(self, tasks, **_):
+        failed = {}
+        for task in tasks:
+            if task.name in self.broken:
+                failed[task.name] = self.broken[task.name]
+            else:
+                task.call()
+                self.done.append(task.name)
+        return failed
+
+
+def _pretend(config, *, method, workdir, overwrite, command):
+    """What a run leaves behind that others read. Larger steps are better here, and seeds differ by a point."""
+    resolved = settings.resolve(config, method)
+    files.claim(files.Path(workdir), resolved.to_dict(), overwrite=overwrite)
+    accuracy = 0.5 + 10 * resolved.optimizer.learning_rate + 0.01 * config.seed
+    rates = dict.fromkeys(("clean_accuracy", "validation_accuracy"), accuracy)
+    rates |= dict.fromkeys(("attack_success_rate", "noise_success_rate", "feature_distance", "weight_distance"), 0.1)
+    files.write_json(files.Path(workdir) / "results.json", rates)
+
+
+def _starting(names, prefix):
+    return [name for name in names if name.startswith(prefix)]
+
+
+def test_the_grid_is_tried_on_validation_images_and_its_best_goes_to_the_runs(sweeping):
+    sweeping(table2)
+    assert len(_starting(sweeping.done, "trials/digits/")) == 8
+    trial = json.loads((sweeping.folder / sweeping.done[0] / "config.json").read_text())
+    assert trial["split"] == "validation"
+    for name, learning_rate in (("finetune-resnet18-greek-1", 0.01), ("retraining-resnet18-greek-1", 0.01)):
+        config = json.loads((sweeping.folder / name / "config.json").read_text())
+        assert config["split"] == "test" and config["optimizer"]["learning_rate"] == learning_rate
+    # All values of 0.01 are as good here: the first of the grid is taken.
+    assert sweeping.outcome("table2")["hyper_parameters"]["greek"] == {
+        "learning_rate": 0.01,
+        "momentum": 0.0,
+        "weight_decay": 0.0,
+    }
+
+
+def test_deltas_weight_is_chosen_after_the_grid(sweeping):
+    sweeping(table2, choose_feature_weight=True, seeds=1)
+    assert "delta@lambda=5-resnet18-digits-0" in sweeping.done
+    assert sweeping.done.index("delta@lambda=5-resnet18-digits-0") < sweeping.done.index("delta-resnet18-digits-0")
+    config = json.loads((sweeping.folder / "delta-resnet18-digits-0" / "config.json").read_text())
+    assert (
+        config["feature_weight"] == sweeping.outcome("table2")["hyper_parameters"]["digits"]["feature_weight"] == 0.05
+    )
+
+
+def test_figure_4_says_which_weight_delta_has(sweeping):
+    sweeping(figure4)
+    assert sweeping.outcome("figure4")["chosen"] == {"digits": 0.5, "greek": 0.5}  # The config's: none is chosen.
+
+
+def test_an_outcome_has_every_seed_of_every_row(sweeping):
+    sweeping(table7)
+    outcome = sweeping.outcome("table7")
+    assert (outcome["scale"], outcome["command"], outcome["missing"]) == ("embedded", "COMMAND", [])
+    assert [row["label"] for row in outcome["rows"]] == ["DELTA-R", "DELTA-R + dropout", "DELTA-R + SWA", "Renofeation"]
+    cell = outcome["rows"][1]["cells"]["greek"]
+    assert cell["seeds"] == [0, 1] and cell["clean_accuracy"] == pytest.approx([0.6, 0.61])
+    assert cell["runs"] == [f"delta_r+dropout-resnet18-greek-{seed}" for seed in (0, 1)]
+    # All of seed 0 comes before any of seed 1.
+    assert [name[-1] for name in sweeping.done] == ["0"] * 8 + ["1"] * 8
+
+
+def test_what_is_finished_is_not_done_again(sweeping):
+    sweeping(table7)
+    first = list(sweeping.done)
+    sweeping(table7)
+    assert sweeping.done == first
+    sweeping(table7, options={"overwrite": True})
+    assert sweeping.done == first + first
+
+
+def test_a_broken_run_is_named_and_the_others_are_kept(sweeping):
+    sweeping.broken = {"delta_r+swa-resnet18-greek-1": "the disk is full"}
+    with pytest.raises(UserError, match=r"1 runs are missing, among them delta_r\+swa-resnet18-greek-1: the disk is"):
+        sweeping(table7)
+    outcome = sweeping.outcome("table7")
+    assert outcome["missing"] == [{"run": "delta_r+swa-resnet18-greek-1", "why": "the disk is full"}]
+    assert outcome["rows"][2]["cells"]["greek"]["seeds"] == [0]
+    sweeping.broken = {}
+    sweeping(table7)
+    assert sweeping.done[-1] == "delta_r+swa-resnet18-greek-1" and len(sweeping.done) == 16
+    assert sweeping.outcome("table7")["missing"] == []
+
+
+def test_without_its_trials_a_data_set_takes_part_in_nothing(sweeping):
+    sweeping.broken = {"trials/digits/finetune@learning_rate=0.01,momentum=0,weight_decay=0": "killed"}
+    with pytest.raises(UserError, match="1 runs are missing, among them trials/digits"):
+        sweeping(table2)
+    outcome = sweeping.outcome("table2")
+    assert not _starting(sweeping.done, "finetune-resnet18-digits") and "digits" not in outcome["hyper_parameters"]
+    assert outcome["rows"][1]["cells"]["greek"]["seeds"] == [0, 1]
+    assert {"run": "finetune-resnet18-digits-0", "why": "not done"} in outcome["missing"]
+
+
+def test_a_run_of_another_version_is_kept_and_named(sweeping):
+    sweeping(table7)
+    path = sweeping.folder / "renofeation-resnet18-digits-0" / "config.json"
+    other = json.loads(path.read_text()) | {"a_key_of_another_version": 1}
+    path.write_text(json.dumps(other))
+    with pytest.raises(UserError, match="a_key_of_another_version is 1, not None"):
+        sweeping(table7)
+    assert json.loads(path.read_text()) == other
+    assert sweeping.outcome("table7")["rows"][3]["cells"]["digits"]["seeds"] == [1]
+
+
+def test_a_second_sweep_in_the_folder_is_refused(sweeping):
+    with reproduce.sweep.lock(sweeping.folder), pytest.raises(UserError, match="another process works in"):
+        sweeping(table7)
+    assert not sweeping.done
+
+
+def test_another_config_is_refused():
+    from configs import default
+
+    with pytest.raises(UserError, match="--mode=reproduce goes with a config of configs/reproduce"):
+        reproduce.reproduce(default.get_config(), command="")
