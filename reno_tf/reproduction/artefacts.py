@@ -119,7 +119,9 @@ def table7(scale: Scale) -> Artefact:
 
 def figure1(scale: Scale) -> Artefact:
     metrics = (ASR, FEATURES, "weight_distance")
-    return Artefact(title="Attack success against the distance to the teacher", rows=table2(scale).rows, metrics=metrics)
+    return Artefact(
+        title="Attack success against the distance to the teacher", rows=table2(scale).rows, metrics=metrics
+    )
 
 
 def figure3(scale: Scale) -> Artefact:
