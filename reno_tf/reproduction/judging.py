@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import stats
 
+from reno_tf.reproduction import paper
 from reno_tf.reproduction.claims import CLAIMS, SEEDS_NEEDED, Claim, Part
 
 HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
@@ -26,8 +27,9 @@ def judge(outcomes: Mapping[str, dict]) -> list[dict]:
     Returns:
       [{number, statement, rule, verdict, reason, fails_on, parts}]; fails_on: the data sets on which
       the mean of some part is not on the claimed side, whatever the verdict. parts: [{statistic,
-      side, threshold, unit, mean, interval, n_seeds, verdict, reason, per_dataset}]; per_dataset:
-      {data set: {mean, n_seeds, claimed_side}}. What cannot be computed is None.
+      side, threshold, unit, mean, interval, n_seeds, verdict, reason, per_dataset, paper}];
+      per_dataset: {data set: {mean, n_seeds, claimed_side}}; paper: {mean, per_dataset} of the
+      paper's own numbers. What cannot be computed is None.
     """
     pool = _pool(outcomes.values())
     return [_judge_claim(claim, pool) for claim in CLAIMS]
@@ -87,9 +89,18 @@ def _judge_part(part: Part, pool) -> dict:
         "interval": interval,
         "n_seeds": len(values),
         "verdict": verdict,
-        "reason": f"{part.statistic}: {why}" + ("" if len(values) >= SEEDS_NEEDED else _absent(part, pool, datasets)),
+        "reason": f"{part.statistic}: {why}" + ("" if len(values) >= SEEDS_NEEDED else _short(part, pool, datasets)),
         "per_dataset": {data: _on_one(part, pool, data) for data in datasets},
+        "paper": _in_paper(part),
     }
+
+
+def _in_paper(part):
+    pool = _pool(paper.outcomes().values())
+    mean, *_ = _samples(part, pool, datasets := _datasets(part, pool)).values()
+    if math.isnan(mean):
+        return None
+    return {"mean": mean, "per_dataset": {data: _on_one(part, pool, data) for data in datasets}}
 
 
 def _verdict(part, samples, interval):
@@ -136,12 +147,10 @@ def _on_one(part, pool, data):
     return {"mean": mean, "n_seeds": len(values), "claimed_side": _claimed(part, mean)}
 
 
-def _absent(part, pool, datasets):
-    """Which runs keep seeds from being complete."""
+def _short(part, pool, datasets):
+    """The runs that keep seeds from being complete."""
     runs = dict.fromkeys(run for run, _ in part.needs)
-    known = {run for run, _ in pool}
     if not datasets:
-        return f" (no artefact at hand has {', '.join(run for run in runs if run not in known) or 'a data set of all'})"
-    seeds = {run_and_data: len(pool[run_and_data]) for run_and_data in ((r, d) for r in runs for d in datasets)}
-    short = [f"{run} on {data}: {count}" for (run, data), count in seeds.items() if count < SEEDS_NEEDED]
-    return f" (seeds of {', '.join(short)})" if short else ""
+        return " (the artefacts at hand have no data set for all of " + ", ".join(runs) + ")"
+    fewest = {run: min(len(pool[run, data]) for data in datasets) for run in runs}
+    return "".join(f", {run} has {count}" for run, count in fewest.items() if count < SEEDS_NEEDED)
