@@ -66,7 +66,7 @@ def _counted(counts):
     if not counts:
         return "No run is there."
     number = "the number of seeds given" if len(counts) > 1 else f"{counts[0]} seed{'s' * (counts[0] > 1)}"
-    return f"Mean ± standard deviation over {number}; the average over the data sets is of the seeds that all of them have."
+    return f"Mean ± standard deviation over {number}; the average over data sets is of the seeds that all of them have."
 
 
 def _seed_counts(outcome):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 
 from reno_tf.reproduction import blocks, summary
 from reno_tf.reproduction.summary import METRICS
@@ -22,7 +23,8 @@ _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
 def markdown(outcome: dict) -> str:
     """The page of an artefact, with a link to its picture."""
     picture = f"![{outcome['title']}]({outcome['artefact']}.png)"
-    tables = [text for block in blocks.blocks(outcome) for text in (block.heading, _markdown_table(block)) if text]
+    shown = ((block.heading, markdown_table(block.header, block.rows)) for block in blocks.blocks(outcome))
+    tables = [text for texts in shown for text in texts if text]
     parts = [f"# {title(outcome)}", *tables, *blocks.notes(outcome), picture, f"    {outcome['command']}"]
     return "\n\n".join(parts) + "\n"
 
@@ -61,9 +63,10 @@ def title(outcome: dict) -> str:
     return f"{kind.capitalize()} {outcome['artefact'].removeprefix(kind)}: {outcome['title']}"
 
 
-def _markdown_table(block):
-    rule = ["---"] * len(block.header)
-    return "\n".join("| " + " | ".join(map(_escape_pipe, row)) + " |" for row in (block.header, rule, *block.rows))
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Text cells as a Markdown table."""
+    rule = ["---"] * len(header)
+    return "\n".join("| " + " | ".join(map(_escape_pipe, row)) + " |" for row in (header, rule, *rows))
 
 
 def _escape_pipe(text):
