@@ -1,4 +1,4 @@
-"""What the paper claims, and the rules by which runs decide it: written before there were runs."""
+"""What the paper claims, and the rules by which runs decide it, fixed before those runs were made."""
 
 import dataclasses
 from collections.abc import Callable
