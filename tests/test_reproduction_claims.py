@@ -67,6 +67,12 @@ def test_one_part_on_the_other_side_is_enough():
     assert claim["fails_on"] == ["a", "b"]
 
 
+def test_a_part_that_does_not_hold_outweighs_an_undecided_one():
+    claim = _second([x - 4 for x in _ON_A], [x - 4 for x in _ON_B], clean=0.8)
+    assert [part["verdict"] for part in claim["parts"]] == ["undecided", "not held"]
+    assert claim["verdict"] == "not held"
+
+
 def test_exactly_at_the_threshold_is_the_other_side():
     assert _second(clean=0.85)["parts"][1]["verdict"] == "not held"
 

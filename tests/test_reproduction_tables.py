@@ -100,6 +100,12 @@ def test_on_other_data_the_papers_table_stands_below():
     assert second.rows[9][2:] == ["ASR (%)", "5.08", "3.96", "3.33", "7.12", "2.39", "4.38"]
 
 
+def test_a_label_stands_again_under_a_new_group():
+    rows = [{**_delta("ab"), "group": group} for group in ("33 %", "66 %")]
+    first, _ = blocks.blocks(outcome("table5", rows, metrics=["clean_accuracy"]))
+    assert [line[:2] for line in first.rows] == [["33 %", "DELTA"], ["66 %", "DELTA"]]
+
+
 def test_csv_reads_back():
     table = outcome("table7", [_delta("ab")])
     table["rows"][0].update(label="DELTA-R", method="delta_r")

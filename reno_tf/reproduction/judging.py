@@ -6,6 +6,7 @@ side of the threshold, not held if wholly on the other, else undecided, as it is
 `SEEDS_NEEDED` seeds or where a rate is undefined. Nothing is corrected for the number of claims.
 """
 
+import itertools
 import math
 from collections.abc import Mapping
 
@@ -47,13 +48,13 @@ def _pool(outcomes):
     """{(run, data set): {seed: {metric: value}}} of the network that the tables share."""
     pool = {}
     for outcome in outcomes:
-        network = outcome["rows"][0]["network"]  # Also Table 4 begins with it.
-        for row in outcome["rows"]:
-            for data in outcome["datasets"] if row["network"] == network else ():
-                cell = row["cells"].get(data, {"seeds": []})
-                seeds = pool.setdefault((row["method"] + row["variant"], data), {})
-                for index, seed in enumerate(cell["seeds"]):
-                    seeds[seed] = {key: cell[key][index] for key in cell.keys() - {"seeds", "runs"}}
+        shared = [row for row in outcome["rows"] if row["network"] == outcome["rows"][0]["network"]]  # Also in Table 4.
+        for row, data in itertools.product(shared, outcome["datasets"]):
+            seeds = pool.setdefault((row["method"] + row["variant"], data), {})
+            cell = row["cells"].get(data, {"seeds": []})
+            for index, seed in enumerate(cell["seeds"]):
+                values = {key: cell[key][index] for key in cell.keys() - {"seeds", "runs"}}
+                seeds.setdefault(seed, {}).update(values)
     return pool
 
 
