@@ -30,6 +30,7 @@ _ALLOWED = {
     "export": set(),
     "foreign": {"errors"},
     "reporting": {"files"},
+    "reproduction": {"files"},
 }
 
 

@@ -1,0 +1,157 @@
+"""The paper's claims before the runs: held, not held, or undecided.
+
+For each seed the statistic is taken over the data sets; the 95 % t-interval is over seeds, of which
+only those count whose every run is there. A part is held if its interval lies wholly on the claimed
+side of the threshold, not held if wholly on the other, else undecided, as it is with fewer than
+`SEEDS_NEEDED` seeds or where a rate is undefined. Nothing is corrected for the number of claims.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import stats
+
+from reno_tf.reproduction import paper
+from reno_tf.reproduction.claims import CLAIMS, SEEDS_NEEDED, Claim, Part
+
+HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
+
+
+def judge(outcomes: Mapping[str, dict]) -> list[dict]:
+    """Every claim with its verdict; JSON-able.
+
+    Args:
+      outcomes: artefact -> outcome. A row that several of them share is one run, found in any.
+
+    Returns:
+      [{number, statement, rule, verdict, reason, fails_on, parts}]; fails_on: the data sets on which
+      the mean of some part is not on the claimed side, whatever the verdict. parts: [{statistic,
+      side, threshold, unit, mean, interval, n_seeds, verdict, reason, per_dataset, paper}];
+      per_dataset: {data set: {mean, n_seeds, claimed_side}}; paper: {mean, per_dataset} of the
+      paper's own numbers. What cannot be computed is None.
+    """
+    pool = _pool(outcomes.values())
+    return [_judge_claim(claim, pool) for claim in CLAIMS]
+
+
+def t_interval(values) -> list[float] | None:
+    """The two-sided 95 % interval of the mean; None for fewer than two values."""
+    if len(values) < 2:
+        return None
+    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
+    return [float(np.mean(values) - half), float(np.mean(values) + half)]
+
+
+def _pool(outcomes):
+    """{(run, data set): {seed: {metric: value}}} of the network that the tables share."""
+    pool = {}
+    for outcome in outcomes:
+        shared = [row for row in outcome["rows"] if row["network"] == outcome["rows"][0]["network"]]  # Also in Table 4.
+        for row, data in itertools.product(shared, outcome["datasets"]):
+            seeds = pool.setdefault((row["method"] + row["variant"], data), {})
+            cell = row["cells"].get(data, {"seeds": []})
+            for index, seed in enumerate(cell["seeds"]):
+                values = {key: cell[key][index] for key in cell.keys() - {"seeds", "runs"}}
+                seeds.setdefault(seed, {}).update(values)
+    return pool
+
+
+def _judge_claim(claim: Claim, pool) -> dict:
+    parts = [_judge_part(part, pool) for part in claim.parts]
+    verdicts = [part["verdict"] for part in parts]
+    verdict = next((v for v in (NOT_HELD, UNDECIDED) if v in verdicts), HELD)
+    sides = [(data, row["claimed_side"]) for part in parts for data, row in part["per_dataset"].items()]
+    return {
+        "number": claim.number,
+        "statement": claim.statement,
+        "rule": " and ".join(part.rule for part in claim.parts),
+        "verdict": verdict,
+        "reason": "; ".join(part["reason"] for part in parts if part["verdict"] == verdict),
+        "fails_on": list(dict.fromkeys(data for data, claimed in sides if claimed is False)),
+        "parts": parts,
+    }
+
+
+def _judge_part(part: Part, pool) -> dict:
+    datasets = _datasets(part, pool)
+    samples = _samples(part, pool, datasets)
+    values = list(samples.values())
+    defined = values and not np.isnan(values).any()
+    interval = t_interval(values) if defined else None
+    verdict, why = _verdict(part, samples, interval)
+    return {
+        "statistic": part.statistic,
+        "side": part.side,
+        "threshold": part.threshold,
+        "unit": part.unit,
+        "mean": float(np.mean(values)) if defined else None,
+        "interval": interval,
+        "n_seeds": len(values),
+        "verdict": verdict,
+        "reason": f"{part.statistic}: {why}" + ("" if len(values) >= SEEDS_NEEDED else _short(part, pool, datasets)),
+        "per_dataset": {data: _on_one(part, pool, data) for data in datasets},
+        "paper": _in_paper(part),
+    }
+
+
+def _in_paper(part):
+    pool = _pool(paper.outcomes().values())
+    mean, *_ = _samples(part, pool, datasets := _datasets(part, pool)).values()
+    if math.isnan(mean):
+        return None
+    return {"mean": mean, "per_dataset": {data: _on_one(part, pool, data) for data in datasets}}
+
+
+def _verdict(part, samples, interval):
+    if len(samples) < SEEDS_NEEDED:
+        return UNDECIDED, f"{len(samples)} of the {SEEDS_NEEDED} seeds needed are complete"
+    if interval is None:
+        undefined = ", ".join(str(seed) for seed, value in samples.items() if math.isnan(value))
+        return UNDECIDED, f"undefined for seed {undefined}"
+    if all(_claimed(part, end) for end in interval):
+        return HELD, "the interval lies on the claimed side"
+    if not any(_claimed(part, end) for end in interval):
+        return NOT_HELD, "the interval lies on the other side"
+    return UNDECIDED, "the threshold lies within the interval"
+
+
+def _claimed(part, value):
+    return value > part.threshold if part.side == ">" else value < part.threshold
+
+
+def _datasets(part, pool):
+    """The data sets that the artefacts have for every needed run, whether it was made or not."""
+    runs = {run for run, _ in part.needs}
+    return [data for data in dict.fromkeys(data for _, data in pool) if all((run, data) in pool for run in runs)]
+
+
+def _samples(part, pool, datasets):
+    """{seed: statistic} of the seeds whose every needed run is there; nan where it is undefined."""
+    cells = [[pool[run, data] for data in datasets] for run, _ in part.needs]
+    seeds = set.intersection(*(set(cell) for row in cells for cell in row)) if datasets else set()
+    metrics = [metric for _, metric in part.needs]
+
+    def statistic(seed):
+        columns = [[cell[seed].get(metric) for cell in row] for row, metric in zip(cells, metrics, strict=True)]
+        return part.compute(*np.array(columns, float))  # None becomes nan.
+
+    return {seed: statistic(seed) for seed in sorted(seeds)}
+
+
+def _on_one(part, pool, data):
+    values = list(_samples(part, pool, [data]).values())
+    mean = float(np.mean(values)) if values else math.nan
+    if math.isnan(mean):
+        return {"mean": None, "n_seeds": len(values), "claimed_side": None}
+    return {"mean": mean, "n_seeds": len(values), "claimed_side": _claimed(part, mean)}
+
+
+def _short(part, pool, datasets):
+    """The runs that keep seeds from being complete."""
+    runs = dict.fromkeys(run for run, _ in part.needs)
+    if not datasets:
+        return " (the artefacts at hand have no data set for all of " + ", ".join(runs) + ")"
+    fewest = {run: min(len(pool[run, data]) for data in datasets) for run in runs}
+    return "".join(f", {run} has {count}" for run, count in fewest.items() if count < SEEDS_NEEDED)

@@ -1,0 +1,66 @@
+"""The numbers that the paper prints, in the form of outcomes."""
+
+import functools
+import json
+from importlib import resources
+
+from reno_tf.reproduction.artefacts import ARTEFACTS, ASR, CLEAN, FEATURES, Scale
+
+DATASETS = ("dogs", "birds", "actions", "indoor", "flowers")
+SCALE = Scale(
+    networks=("resnet18", "resnet50", "resnet101", "mobilenetv2"), shares={"33 %": (), "66 %": ()}, feature_weights=()
+)
+_UNITS = {CLEAN: 100, ASR: 100, FEATURES: 1}
+
+
+@functools.cache
+def printed() -> dict:
+    """paper.json: Tables 2 to 7 as printed: rates in percent; what stands for "≈" is named in `approximate`."""
+    return json.loads(resources.files("reno_tf.reproduction").joinpath("paper.json").read_text())
+
+
+@functools.cache
+def outcomes() -> dict[str, dict]:
+    """{artefact: outcome} with the paper's numbers as those of one seed, 0; rates are fractions.
+
+    A row has the numbers of every table that prints its runs (those of Figure 3 are in Tables 2 and
+    7); it has no cells where none does. Of Figure 4 the paper prints no number: it is not there.
+    """
+    numbers = _numbers()
+    artefacts = {name: build(SCALE) for name, build in ARTEFACTS.items()}
+    return {name: _outcome(name, artefact, numbers) for name, artefact in artefacts.items() if artefact.rows}
+
+
+def _numbers():
+    """{run's name without data set and seed: {metric: values on DATASETS}} over all tables."""
+    numbers = {}
+    for name in printed().keys() & ARTEFACTS.keys():
+        rows = {(row.group, row.label): row for row in ARTEFACTS[name](SCALE).rows}
+        for line in printed()[name]["rows"]:
+            found = numbers.setdefault(rows[line["group"], line["label"]].run("", 0), {})
+            found |= {metric: line[metric] for metric in _UNITS if metric in line}
+    return numbers
+
+
+def _outcome(name, artefact, numbers):
+    rows = [
+        {
+            "label": row.label,
+            "group": row.group,
+            "method": row.method,
+            "network": row.network,
+            "variant": row.variant,
+            "cells": _cells(numbers.get(row.run("", 0), {})),
+        }
+        for row in artefact.rows
+    ]
+    return {"artefact": name, "metrics": list(artefact.metrics), "datasets": list(DATASETS), "rows": rows}
+
+
+def _cells(values):
+    if not values:
+        return {}
+    return {
+        data: {"seeds": [0], **{metric: [row[index] / _UNITS[metric]] for metric, row in values.items()}}
+        for index, data in enumerate(DATASETS)
+    }

@@ -1,0 +1,119 @@
+"""Pictures: what is written in them, and that the same outcome gives the same bytes."""
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+
+import matplotlib
+import numpy as np
+import pytest
+from outcomes import outcome, row
+
+from reno_tf.reproduction import figures, judging, writing
+from reno_tf.reproduction.artefacts import ARTEFACTS, Scale
+
+_SCALE = Scale(networks=("resnet18", "mobilenetv2"), shares={"33 %": (), "66 %": ()}, feature_weights=(0.1, 0.5, 2.0))
+_KINDS = ("table4", "figure1", "figure3", "figure4")  # The other tables are drawn as Table 4 is.
+_METRICS = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "feature_distance", "weight_distance")
+
+
+def _made_up(name, seeds=2, **more):
+    values, artefact = np.random.default_rng(0), ARTEFACTS[name](_SCALE)
+    rows = []
+    for one in artefact.rows:
+        cells = {data: {metric: values.uniform(size=seeds).tolist() for metric in _METRICS} for data in "ab"}
+        names = {"label": one.label, "group": one.group, "variant": one.variant, "network": one.network}
+        rows.append(row(one.method, cells, **names))
+    return outcome(name, rows, metrics=artefact.metrics, **more)
+
+
+def _texts(pictures, name):
+    return [
+        element.text
+        for element in ElementTree.fromstring(pictures[f"{name}.svg"]).iter("{http://www.w3.org/2000/svg}text")
+    ]
+
+
+@pytest.fixture
+def readable():
+    """Text stays text in SVG files."""
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        yield
+
+
+@pytest.mark.parametrize("name", _KINDS)
+def test_the_same_outcome_is_the_same_picture(name):
+    made = _made_up(name)
+    first, second = figures.draw(made), figures.draw(made)
+    assert first == second and first.keys() == {f"{name}.png", f"{name}.svg"}
+    assert first[f"{name}.png"].startswith(b"\x89PNG") and b"<dc:date>" not in first[f"{name}.svg"]
+    made["rows"][0]["cells"]["a"]["attack_success_rate"] = [0.0, 0.0]
+    assert figures.draw(made) != first
+
+
+@pytest.mark.parametrize("name", _KINDS)
+def test_a_picture_of_what_is_there(name, readable):
+    made = _made_up(name)
+    for number, one in enumerate(made["rows"]):
+        one["cells"].pop("b") if number % 2 else one["cells"]["a"].update(attack_success_rate=[None, 0.5])
+    assert "attack success rate (%)" in _texts(figures.draw(made), name)
+    figures.draw(outcome(name, [{**one, "cells": {}} for one in made["rows"]], metrics=made["metrics"]))
+
+
+def test_figure_1_tells_the_rank_correlations(readable):
+    cells = [
+        {"a": {"attack_success_rate": [s], "feature_distance": [d], "weight_distance": [1]}}
+        for s, d in zip((0.9, 0.7, 0.8, 0.1), (0, 1, 2, 3), strict=True)
+    ]
+    made = outcome("figure1", [row("delta", cell, label=str(n)) for n, cell in enumerate(cells)], datasets=["a"])
+    texts = _texts(figures.draw(made), "figure1")
+    # Ranks 1 2 3 4 and 4 2 3 1: the squared differences sum to 18, rho = 1 - 6 * 18 / 60.
+    assert "Spearman's ρ of the points: -0.80" in texts and "Spearman's ρ of the points: undefined" in texts
+
+
+def test_figure_3_has_a_panel_for_the_average_and_each_data_set(readable):
+    texts = _texts(figures.draw(_made_up("figure3")), "figure3")
+    assert [texts.count(name) for name in ("average", "a", "b", "plain", "DO + SWA")] == [1] * 5
+
+
+def test_figure_3_draws_every_bar_at_its_height(monkeypatch):
+    made, drawn = _made_up("figure3"), []
+    monkeypatch.setattr(matplotlib.axes.Axes, "bar", lambda self, x, height, **_: drawn.append((round(x, 2), height)))
+    figures.draw(made)
+    assert len(drawn) == 12 * 2 * 3
+    plain = made["rows"][0]["cells"]
+    average = np.mean([plain["a"]["clean_accuracy"], plain["b"]["clean_accuracy"]])
+    assert drawn[:3] == [
+        (-0.3, pytest.approx(100 * height))
+        for height in (average, *(np.mean(plain[d]["clean_accuracy"]) for d in "ab"))
+    ]
+    assert sorted({x for x, _ in drawn}) == [-0.3, -0.1, 0.1, 0.3, 0.7, 0.9, 1.1, 1.3, 1.7, 1.9, 2.1, 2.3]
+
+
+def test_figure_4_names_the_weights_and_stars_the_chosen(readable):
+    plain = figures.draw(_made_up("figure4"))
+    starred = figures.draw(_made_up("figure4", chosen={"a": 0.5}))
+    assert [_texts(plain, "figure4").count(weight) for weight in ("0.1", "0.5", "2")] == [2, 2, 2]
+    assert starred != plain and figures.draw(_made_up("figure4", chosen={"a": 7.0})) == plain
+
+
+def test_the_forest_shows_every_part_and_the_lack_of_one(readable):
+    judged = judging.judge({"table2": _made_up("table2", seeds=5)})
+    texts = " ".join(_texts(figures.forest(judged), "claims"))
+    assert [texts.count(f"({claim['number']})") for claim in judged] == [len(claim["parts"]) for claim in judged]
+    assert texts.count("no number") == sum(part["mean"] is None for claim in judged for part in claim["parts"]) > 0
+    assert figures.forest(judged) == figures.forest(judged)
+
+
+def test_write_makes_all_files_and_only_those(tmp_path):
+    made = _made_up("table2", seeds=5)
+    writing.write(tmp_path / "new", made)
+    endings = ("md", "tex", "csv", "json", "png", "svg")
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {f"table2.{ending}" for ending in endings}
+    assert json.loads((tmp_path / "new/table2.json").read_text()) == made
+    assert re.search(r"!\[.*\]\(table2\.png\)", (tmp_path / "new/table2.md").read_text())
+    judged = writing.write_claims(tmp_path / "claims", {"table2": made})
+    assert {path.name for path in (tmp_path / "claims").iterdir()} == {
+        f"claims.{e}" for e in ("md", "json", "png", "svg")
+    }
+    assert json.loads((tmp_path / "claims/claims.json").read_text()) == judged == judging.judge({"table2": made})
