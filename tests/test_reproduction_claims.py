@@ -156,7 +156,7 @@ def test_the_fifth_claim_reads_features_and_attack():
 
 
 def test_the_sixth_claim_compares_gaps():
-    rates = {("delta", "@33%"): 0.7, ("renofeation", "@33%"): 0.6, ("delta", ""): 0.9, ("renofeation", ""): 0.85}
+    rates = {("delta", "@0.33"): 0.7, ("renofeation", "@0.33"): 0.6, ("delta", ""): 0.9, ("renofeation", ""): 0.85}
     rows = [row(m, {data: _cell([0] * 5, clean) for data in "ab"}, variant=v) for (m, v), clean in rates.items()]
     claim = judge({"table5": outcome("table5", rows[:2]), "table2": outcome("table2", rows[2:])})[5]
     assert claim["parts"][0]["mean"] == pytest.approx(10 - 5) and claim["verdict"] == "held"

@@ -103,7 +103,7 @@ def _widening() -> Part:
     def widening(delta_less, renofeation_less, delta, renofeation) -> float:
         return _points(delta_less, renofeation_less) - _points(delta, renofeation)
 
-    runs = ("delta@33%", "renofeation@33%", "delta", "renofeation")
+    runs = ("delta@0.33", "renofeation@0.33", "delta", "renofeation")
     return Part(
         statistic="clean accuracy of DELTA − Renofeation with 33 % of the training data, less the same with all",
         needs=tuple((run, CLEAN) for run in runs),
