@@ -25,6 +25,7 @@ class _Sweeping:
         self.done, self.broken, self.folder, self.results = [], {}, folder / "sweep", folder / "results"
         monkeypatch.setattr(reproduce, "run", _pretend)
         monkeypatch.setattr(reproduce.sweep, "execute", self._execute)
+        monkeypatch.setattr(reproduce.writing, "write", _write)  # Pictures take long, and have tests of their own.
 
     def __call__(self, module, *, options=(), **changes):
         config = module.get_config()
@@ -54,6 +55,10 @@ def _pretend(config, *, method, workdir, overwrite, command):
     rates = dict.fromkeys(("clean_accuracy", "validation_accuracy"), accuracy)
     rates |= dict.fromkeys(("attack_success_rate", "noise_success_rate", "feature_distance", "weight_distance"), 0.1)
     files.write_json(files.Path(workdir) / "results.json", rates)
+
+
+def _write(folder, outcome):
+    files.write_json(folder / f"{outcome['artefact']}.json", outcome)
 
 
 def _starting(names, prefix):
