@@ -22,6 +22,7 @@ _ALLOWED = {
     "attacks": {"errors", "files", "hardware", "models"},
     "methods": {"errors", "losses", "attacks"},
     "swa": {"compat"},
+    "sweep": {"errors"},
     "data": {"errors", "files"},
     "trainer": {"errors", "hardware", "losses", "methods", "models"},
     "phases": {"files", "progress", "trainer"},

@@ -1,0 +1,119 @@
+"""Many runs, each in a process of its own: over a Ray cluster, or one by one."""
+
+import collections
+import contextlib
+import dataclasses
+import datetime
+import importlib.util
+import pickle
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import filelock
+
+from reno_tf.errors import UserError
+from reno_tf.sweep.cluster import Cluster
+from reno_tf.sweep.one_by_one import OneByOne
+
+__all__ = ["Task", "execute", "lock"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """name: unlike the others'; call: picklable, without arguments; it keeps its results, and resumes, itself."""
+
+    name: str
+    call: Callable[[], object]
+
+
+def execute(
+    tasks: Iterable[Task],
+    *,
+    cpus: int,
+    gpus: float = 0,
+    address: str | None = None,
+    report: Callable[[str], None] = print,
+    tries: int = 3,
+) -> dict[str, str]:
+    """Calls every task in a fresh process, with Ray as many at once as there is room for, else one by one.
+
+    A task whose process dies is called again, after the others. One that raises is not, and the others go on.
+    If this process is interrupted or terminated, its workers end with it.
+
+    Args:
+      cpus: CPUs of each task, and TensorFlow's threads in it: its sums depend on their number.
+      gpus: GPUs of each task. Several share one below 1; 0 hides them.
+      address: the Ray cluster to join, "auto" or host:port, whose machines see this folder under
+        the same path. None: this machine alone.
+      report: takes one line for each task that ends, and what else is worth telling.
+      tries: how often a task is called until its process survives.
+
+    Returns:
+      Task name -> one line saying why it failed.
+
+    Raises:
+      UserError: no such cluster, Ray is not installed for it, or a task needs more than a machine has.
+    """
+    payloads = {task.name: pickle.dumps(task.call) for task in tasks}
+    left, tried, failed, started = set(payloads), collections.Counter(), {}, time.monotonic()
+    if not payloads:
+        return failed
+    with _ending_on_sigterm(), _pool(cpus, gpus, address) as pool:
+        for name, payload in payloads.items():
+            pool.submit(name, payload)
+        while left:
+            name, outcome = pool.finished()
+            tried[name] += 1
+            if outcome.lost and tried[name] < tries:
+                report(f"{name}: {outcome.reason}; it is tried again")
+                pool.submit(name, payloads[name])
+                continue
+            left.remove(name)
+            if outcome.reason:
+                failed[name] = outcome.reason
+            if outcome.traceback:
+                report(outcome.traceback)
+            report(_line(name, outcome, done=len(payloads) - len(left), total=len(payloads), started=started))
+    return failed
+
+
+@contextlib.contextmanager
+def lock(folder: Path):
+    """Keeps a second sweep out of `folder`, also if this process is killed. Raises UserError at once if one is in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(folder / ".lock", timeout=0):
+            yield
+    except filelock.Timeout:
+        raise UserError(f"another process works in {folder}; wait for it, or choose another --workdir") from None
+
+
+def _pool(cpus, gpus, address):
+    if importlib.util.find_spec("ray"):
+        return Cluster(cpus=cpus, gpus=gpus, address=address)
+    if address:
+        raise UserError(f"to join the Ray cluster at {address}, install the extra sweeps: pip install 'reno-tf[sweeps]'")
+    return OneByOne(cpus=cpus, gpus=gpus)
+
+
+@contextlib.contextmanager
+def _ending_on_sigterm():
+    """SIGTERM unwinds the stack, as Ctrl-C does, rather than leave the workers behind."""
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _line(name, outcome, *, done, total, started):
+    verdict = f"failed ({outcome.reason})" if outcome.reason else "done"
+    remaining = (time.monotonic() - started) / done * (total - done)
+    return f"{done}/{total} {name} {verdict} after {_clock(outcome.seconds)}; about {_clock(remaining)} left"
+
+
+def _clock(seconds):
+    return datetime.timedelta(seconds=round(seconds))
