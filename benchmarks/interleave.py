@@ -5,10 +5,8 @@ Each lives in a process of its own, which sleeps while another one runs.
 
 import multiprocessing
 import os
-import platform
 import statistics
 import time
-from pathlib import Path
 
 MATMULS = ("matmul float32", "matmul bfloat16")  # What the machine multiplies at most, beside the contenders.
 _MATMUL = 4096
@@ -109,8 +107,7 @@ def use_threads() -> None:
     torch.set_num_threads(THREADS)
 
 
-def machine() -> dict:
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.is_file() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {"cpu": models[0] if models else platform.processor(), "threads": THREADS}
+def machine() -> str:
+    import reno_tf.hardware
+
+    return reno_tf.hardware.name()

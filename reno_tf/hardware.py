@@ -1,5 +1,7 @@
 """What the machine computes natively."""
 
+import os
+import platform
 from pathlib import Path
 
 import tensorflow as tf
@@ -37,9 +39,21 @@ def has_bfloat16() -> bool:
     return bool(_NATIVE_FLAGS & cpu_flags())
 
 
+def name() -> str:
+    """Of the first GPU, or of the processor and how many cores this process may use."""
+    if gpus := tf.config.list_physical_devices("GPU"):
+        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+    models = [line.partition(":")[2].strip() for line in _processor_lines("model name")]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{models[0] if models else platform.machine()}, {cores} core{'s' * (cores > 1)}"
+
+
 def cpu_flags() -> set[str]:
     """The processor's features as Linux names them; none elsewhere."""
+    return {flag for line in _processor_lines("flags") for flag in line.split()}
+
+
+def _processor_lines(start):
     information = Path("/proc/cpuinfo")
-    if not information.is_file():
-        return set()
-    return {flag for line in information.read_text().splitlines() if line.startswith("flags") for flag in line.split()}
+    lines = information.read_text().splitlines() if information.is_file() else []
+    return [line for line in lines if line.startswith(start)]

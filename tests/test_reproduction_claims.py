@@ -196,9 +196,13 @@ def test_the_papers_numbers_beside():
     ]
 
 
+_OUTCOME = {"command": "COMMAND", "notes": ["NOTE"]}
+
+
 def test_what_does_not_hold_stands_as_plainly_as_what_does():
     judged = [_second(clean=0.8), {**_second(), "number": 3}]
-    text = page(judged)
+    text = page(judged, _OUTCOME)
+    assert "\n\nNOTE\n\n" in text and text.endswith("\n\n    COMMAND\n")
     table = text.split("\n\n")[1].splitlines()
     assert table[2].endswith("| **not held** | **a, b** |") and table[3].endswith("| **held** | **a** |")
     sections = text.split("\n## ")[1:]
@@ -212,4 +216,6 @@ def test_what_does_not_hold_stands_as_plainly_as_what_does():
 def test_the_paper_has_one_seed_and_decides_nothing():
     judged = judge(paper.outcomes())
     assert {claim["verdict"] for claim in judged} == {"undecided"}
-    assert judged[2]["fails_on"] == ["dogs"] and "**-6.3, other side**" in page(judged)
+    assert judged[2]["fails_on"] == ["dogs"] and "**-6.3, other side**" in page(
+        judged, {"command": "COMMAND", "notes": ["NOTE"]}
+    )

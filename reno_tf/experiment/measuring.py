@@ -7,10 +7,9 @@ import time
 from importlib import metadata
 
 import numpy as np
-import tensorflow as tf
 import tf_keras
 
-from reno_tf import attacks, checks, evaluation, progress, reporting
+from reno_tf import attacks, checks, evaluation, hardware, progress, reporting
 from reno_tf.experiment import attacking, controls
 
 
@@ -133,7 +132,7 @@ def _accuracy(student, split) -> float | None:
 def versions() -> dict:
     packages = ("tensorflow", "tf-keras", "tensorflow-addons", "numpy")
     installed = {name: _version(name) for name in packages}
-    return {"python": platform.python_version(), **installed, "device": _device()}
+    return {"python": platform.python_version(), **installed, "device": hardware.name()}
 
 
 def _version(name):
@@ -141,8 +140,3 @@ def _version(name):
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _device():
-    gpus = tf.config.list_physical_devices("GPU")
-    return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else "CPU"

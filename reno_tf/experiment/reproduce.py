@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 from pathlib import Path
 
 from reno_tf import files, sweep
@@ -164,8 +165,20 @@ class _Sweep:
             "rows": rows,
             "missing": [{"run": run, "why": why} for run, why in missing.items()],
             "hyper_parameters": self.chosen,
+            "notes": list(recipe.notes),
+            **self._made_with(rows),
             **({"chosen": self._feature_weights()} if name == "figure4" else {}),
         }
+
+    def _made_with(self, rows) -> dict[str, str]:
+        """Versions and machine, as every kind of them that the runs were made with."""
+        runs = [run for row in rows for cell in row["cells"].values() for run in cell["runs"]]
+        kinds = {json.dumps(files.read_json(self.folder / run / "results.json")["versions"]) for run in runs}
+        texts = [
+            ", ".join(f"{name} {version}" for name, version in json.loads(kind).items() if version)
+            for kind in sorted(kinds)
+        ]
+        return {"made_with": "; ".join(texts)} if texts else {}
 
     def _feature_weights(self) -> dict[str, float]:
         """Data set -> DELTA's lambda: chosen here, or the config's."""

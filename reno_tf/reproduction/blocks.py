@@ -44,7 +44,7 @@ def notes(outcome: dict) -> list[str]:
     for why in dict.fromkeys(entry["why"] for entry in outcome["missing"]):
         runs = ", ".join(entry["run"] for entry in outcome["missing"] if entry["why"] == why)
         said.append(f"Missing runs ({' '.join(why.split())}): {runs}.")
-    return said
+    return [*said, *outcome.get("notes", ())]
 
 
 def printed(outcome: dict) -> dict[tuple, Line]:

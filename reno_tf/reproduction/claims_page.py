@@ -2,7 +2,7 @@
 
 from reno_tf.reproduction.claims import SEEDS_NEEDED
 from reno_tf.reproduction.judging import HELD
-from reno_tf.reproduction.tables import markdown_table
+from reno_tf.reproduction.tables import made, markdown_table
 
 _MISSING = "–"
 _METHOD = f"""\
@@ -13,16 +13,18 @@ seeds, or where a value is undefined. A claim is held if all its parts are, and 
 corrected for the number of claims. The thresholds were fixed before the runs that they judge were made."""
 
 
-def page(judged: list[dict]) -> str:
+def page(judged: list[dict], outcome: dict) -> str:
     """Markdown: a table of all verdicts, then each claim with its numbers and the paper's.
 
     Args:
       judged: of `reno_tf.reproduction.judging.judge`.
+      outcome: one of those that it judged.
     """
     rows = [[f"{one['number']}", one["statement"], f"**{one['verdict']}**", _fails(one)] for one in judged]
     summary = markdown_table(["", "the paper's claim", "here", "data sets with a mean on the other side"], rows)
     picture = "![How far each part lies beyond its threshold](claims.png)"
-    return "\n\n".join(["# The paper's claims", summary, picture, _METHOD, *map(_section, judged)]) + "\n"
+    parts = [summary, picture, _METHOD, *outcome.get("notes", ()), *map(_section, judged), made(outcome)]
+    return "\n\n".join(["# The paper's claims", *parts]) + "\n"
 
 
 def _fails(claim):

@@ -8,7 +8,9 @@ from reno_tf.reproduction.artefacts import ARTEFACTS, ASR, CLEAN, FEATURES, Scal
 
 DATASETS = ("dogs", "birds", "actions", "indoor", "flowers")
 SCALE = Scale(
-    networks=("resnet18", "resnet50", "resnet101", "mobilenetv2"), shares={"33 %": 0.33, "66 %": 0.66}, feature_weights=()
+    networks=("resnet18", "resnet50", "resnet101", "mobilenetv2"),
+    shares={"33 %": 0.33, "66 %": 0.66},
+    feature_weights=(),
 )
 _UNITS = {CLEAN: 100, ASR: 100, FEATURES: 1}
 

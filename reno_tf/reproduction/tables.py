@@ -25,8 +25,13 @@ def markdown(outcome: dict) -> str:
     picture = f"![{outcome['title']}]({outcome['artefact']}.png)"
     shown = ((block.heading, markdown_table(block.header, block.rows)) for block in blocks.blocks(outcome))
     tables = [text for texts in shown for text in texts if text]
-    parts = [f"# {title(outcome)}", *tables, *blocks.notes(outcome), picture, f"    {outcome['command']}"]
+    parts = [f"# {title(outcome)}", *tables, *blocks.notes(outcome), picture, made(outcome)]
     return "\n\n".join(parts) + "\n"
+
+
+def made(outcome: dict) -> str:
+    """How, and on what: Markdown."""
+    return f"    {outcome['command']}" + (f"\n\n{outcome['made_with']}" if "made_with" in outcome else "")
 
 
 def latex(outcome: dict) -> str:

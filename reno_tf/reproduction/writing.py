@@ -13,7 +13,8 @@ def write(folder: Path, outcome: dict) -> None:
     Args:
       outcome: {artefact, title, command, metrics, datasets, rows: [{label, group, method, network,
         variant, cells: {data set: {seeds, metric: values of the seeds}}}], missing: [{run, why}]},
-        and of Figure 4 chosen: {data set: weight}. Rates are fractions; a value may be None.
+        and of Figure 4 chosen: {data set: weight}; notes: sentences, and made_with: versions and
+        machine, if there are any. Rates are fractions; a value may be None.
     """
     name = outcome["artefact"]
     texts = {"md": tables.markdown(outcome), "tex": tables.latex(outcome), "csv": tables.comma_separated(outcome)}
@@ -33,7 +34,7 @@ def write_claims(folder: Path, outcomes: dict[str, dict]) -> list[dict]:
     judged = judging.judge(outcomes)
     pictures = figures.forest(judged)
     files.write_json(folder / "claims.json", judged)
-    files.write_text(folder / "claims.md", page(judged))
+    files.write_text(folder / "claims.md", page(judged, next(iter(outcomes.values()))))
     _write_pictures(folder, pictures)
     return judged
 

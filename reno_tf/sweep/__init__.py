@@ -95,7 +95,9 @@ def _pool(cpus, gpus, address):
     if importlib.util.find_spec("ray"):
         return Cluster(cpus=cpus, gpus=gpus, address=address)
     if address:
-        raise UserError(f"to join the Ray cluster at {address}, install the extra sweeps: pip install 'reno-tf[sweeps]'")
+        raise UserError(
+            f"to join the Ray cluster at {address}, install the extra sweeps: pip install 'reno-tf[sweeps]'"
+        )
     return OneByOne(cpus=cpus, gpus=gpus)
 
 
