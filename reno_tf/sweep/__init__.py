@@ -92,7 +92,7 @@ def lock(folder: Path):
 
 
 def _pool(cpus, gpus, address):
-    if importlib.util.find_spec("ray"):
+    if _has_ray():
         return Cluster(cpus=cpus, gpus=gpus, address=address)
     if address:
         raise UserError(
@@ -101,12 +101,18 @@ def _pool(cpus, gpus, address):
     return OneByOne(cpus=cpus, gpus=gpus)
 
 
+def _has_ray():
+    return importlib.util.find_spec("ray") is not None
+
+
 @contextlib.contextmanager
 def _ending_on_sigterm():
     """SIGTERM unwinds the stack, as Ctrl-C does, rather than leave the workers behind."""
     before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         yield
+    except SystemExit:
+        sys.exit(128 + signal.SIGTERM)  # On its way through Ray the status becomes 1.
     finally:
         signal.signal(signal.SIGTERM, before)
 
