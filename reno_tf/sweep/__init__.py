@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import datetime
 import importlib.util
+import os
 import pickle
 import signal
 import sys
@@ -13,12 +14,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import filelock
+import tensorflow as tf
 
 from reno_tf.errors import UserError
 from reno_tf.sweep.cluster import Cluster
 from reno_tf.sweep.one_by_one import OneByOne
 
-__all__ = ["Task", "execute", "lock"]
+__all__ = ["Task", "execute", "lock", "room"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +91,14 @@ def lock(folder: Path):
             yield
     except filelock.Timeout:
         raise UserError(f"another process works in {folder}; wait for it, or choose another --workdir") from None
+
+
+def room(*, cpus: int, gpus: float) -> int:
+    """How many such tasks this machine does at once; at least 1."""
+    if not _has_ray():
+        return 1
+    fits = [os.cpu_count() // cpus, *([len(tf.config.list_physical_devices("GPU")) // gpus] if gpus else [])]
+    return max(1, int(min(fits)))
 
 
 def _pool(cpus, gpus, address):
