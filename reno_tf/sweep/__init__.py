@@ -49,7 +49,7 @@ def execute(
       cpus: CPUs of each task, and TensorFlow's threads in it: its sums depend on their number.
       gpus: GPUs of each task. Several share one below 1; 0 hides them.
       address: the Ray cluster to join, "auto" or host:port, whose machines see this folder under
-        the same path. None: this machine alone.
+        the same path (one that asks for a token: RAY_AUTH_MODE=token). None: this machine alone.
       report: takes one line for each task that ends, and what else is worth telling.
       tries: how often a task is called until its process survives.
 

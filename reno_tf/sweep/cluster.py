@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -14,7 +13,6 @@ from reno_tf.sweep.worker import Outcome, check, environment, work
 
 _OBJECT_STORE = 10**8  # Bytes; an outcome has a few hundred.
 _PATIENCE = 10  # Seconds for the cluster to answer.
-_SECRET = secrets.token_hex(32)  # One for all sweeps of a process: Ray reads it once.
 
 
 class Cluster(contextlib.AbstractContextManager):
@@ -25,9 +23,7 @@ class Cluster(contextlib.AbstractContextManager):
     """
 
     def __init__(self, *, cpus: int, gpus: float, address: str | None):
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Read while Ray loads, as the next two.
-        if not address:  # Ray listens to the network; without a secret, whoever reaches this machine runs code on it.
-            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _SECRET}
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Read while Ray loads.
         import ray
 
         self._ray, self._cpus, self._gpus, self._address = ray, cpus, gpus, address
@@ -68,7 +64,7 @@ class Cluster(contextlib.AbstractContextManager):
             return name, self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
             reason = f"its process was lost ({type(error).__name__})"
-            return name, Outcome(time.monotonic() - submitted, reason, traceback=str(error), lost=True)
+            return name, Outcome(time.monotonic() - submitted, reason, traceback=str(error).strip(), lost=True)
 
     def _connect(self):
         if self._address not in (None, "auto"):  # Ray itself would try for minutes.
