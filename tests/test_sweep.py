@@ -185,6 +185,13 @@ def test_gpus_are_hidden_shared_or_owned(gpus, variables):
     assert {name: value for name, value in told.items() if "THREADS" not in name} == variables
 
 
+@pytest.mark.parametrize(("with_ray", "cpus", "at_once"), [(True, 3, 2), (True, 4, 2), (True, 16, 1), (False, 1, 1)])
+def test_room_is_for_whole_tasks_and_without_ray_for_one(monkeypatch, with_ray, cpus, at_once):
+    monkeypatch.setattr(sweep, "_has_ray", lambda: with_ray)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert sweep.room(cpus=cpus, gpus=0) == at_once
+
+
 _DRIVER = """
 import functools, pathlib, sys
 import test_sweep

@@ -27,8 +27,9 @@ class OneByOne(contextlib.AbstractContextManager):
         check("this machine", cpus=(cpus, os.cpu_count()), gpus=(gpus, len(tf.config.list_physical_devices("GPU"))))
         self._environment = environment(cpus=cpus, gpus=gpus)
         if gpus:
-            visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(max(1, int(gpus)))))
-            self._environment["CUDA_VISIBLE_DEVICES"] = ",".join(visible.split(",")[: max(1, int(gpus))])
+            count = max(1, int(gpus))
+            visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
+            self._environment["CUDA_VISIBLE_DEVICES"] = ",".join(visible.split(",")[:count])
         self._waiting = collections.deque()
 
     def __exit__(self, *error):
