@@ -102,7 +102,7 @@ def test_an_outcome_has_every_seed_of_every_row(sweeping):
     outcome = sweeping.outcome("table7")
     assert (outcome["scale"], outcome["command"], outcome["missing"]) == ("embedded", "COMMAND", [])
     assert [row["label"] for row in outcome["rows"]] == ["DELTA-R", "DELTA-R + dropout", "DELTA-R + SWA", "Renofeation"]
-    assert outcome["made_with"] == "tensorflow 2.0, device abacus" and "almost equal" in outcome["notes"][0]
+    assert outcome["made_with"] == "device abacus, tensorflow 2.0" and "almost equal" in outcome["notes"][0]
     cell = outcome["rows"][1]["cells"]["greek"]
     assert cell["seeds"] == [0, 1] and cell["clean_accuracy"] == pytest.approx([0.6, 0.61])
     assert cell["runs"] == [f"delta_r+dropout-resnet18-greek-{seed}" for seed in (0, 1)]
