@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import datetime
 import importlib.util
+import os
 import pickle
 import signal
 import sys
@@ -13,12 +14,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import filelock
+import tensorflow as tf
 
 from reno_tf.errors import UserError
 from reno_tf.sweep.cluster import Cluster
 from reno_tf.sweep.one_by_one import OneByOne
 
-__all__ = ["Task", "execute", "lock"]
+__all__ = ["Task", "execute", "lock", "room"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,8 +93,16 @@ def lock(folder: Path):
         raise UserError(f"another process works in {folder}; wait for it, or choose another --workdir") from None
 
 
+def room(*, cpus: int, gpus: float) -> int:
+    """How many such tasks this machine does at once; at least 1."""
+    if not _has_ray():
+        return 1
+    fits = [os.cpu_count() // cpus, *([len(tf.config.list_physical_devices("GPU")) // gpus] if gpus else [])]
+    return max(1, int(min(fits)))
+
+
 def _pool(cpus, gpus, address):
-    if importlib.util.find_spec("ray"):
+    if _has_ray():
         return Cluster(cpus=cpus, gpus=gpus, address=address)
     if address:
         raise UserError(
@@ -101,12 +111,18 @@ def _pool(cpus, gpus, address):
     return OneByOne(cpus=cpus, gpus=gpus)
 
 
+def _has_ray():
+    return importlib.util.find_spec("ray") is not None
+
+
 @contextlib.contextmanager
 def _ending_on_sigterm():
     """SIGTERM unwinds the stack, as Ctrl-C does, rather than leave the workers behind."""
     before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         yield
+    except SystemExit:
+        sys.exit(128 + signal.SIGTERM)  # On its way through Ray the status becomes 1.
     finally:
         signal.signal(signal.SIGTERM, before)
 

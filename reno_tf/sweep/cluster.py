@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import secrets
 import signal
 import sys
 import time
@@ -21,7 +22,9 @@ class Cluster(contextlib.AbstractContextManager):
     """
 
     def __init__(self, *, cpus: int, gpus: float, address: str | None):
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Read while Ray loads.
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Read while Ray loads, as the next two.
+        if not address:  # Ray listens to the network; without a secret, whoever reaches this machine runs code on it.
+            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         import ray
 
         self._ray, self._cpus, self._gpus, self._address = ray, cpus, gpus, address
@@ -64,9 +67,8 @@ class Cluster(contextlib.AbstractContextManager):
         tensorflow = {name: value for name, value in os.environ.items() if name.startswith("TF_")}
         variables = {**tensorflow, **environment(cpus=self._cpus, gpus=self._gpus), "PYTHONPATH": _search_path()}
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-        # Without "local", RAY_ADDRESS in the environment would count; 127.0.0.1: nobody else may submit work.
+        # "local", because for None the environment's RAY_ADDRESS would count.
         alone = {"address": "local", "include_dashboard": False, "object_store_memory": _OBJECT_STORE}
-        alone["_node_ip_address"] = "127.0.0.1"
         where = {"address": self._address} if self._address else alone
         self._ray.init(runtime_env={"env_vars": variables}, **quiet, **where)
 

@@ -1,0 +1,169 @@
+"""What a sweep would do, how long that takes and how much disk it needs, told without doing it."""
+
+import dataclasses
+import datetime
+import functools
+import tempfile
+from pathlib import Path
+
+from reno_tf import files, phases, sweep
+from reno_tf.experiment import settings
+from reno_tf.experiment.planning import Plan, Planned
+from reno_tf.experiment.run import run
+from reno_tf.methods import METHODS, Method
+
+_INTERVAL = 50  # Training steps of the shorter of two runs that are measured; the longer has twice as many,
+_ATTACK_STEPS = (2, 6)  # and more steps of the attack.
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """Of one run: start + step * training steps seconds, + craft * attack steps where it crafts; bytes on disk."""
+
+    start: float
+    step: float
+    craft: float
+    bytes: int
+
+
+def print_plan(folder: Path, plan: Plan) -> None:
+    """Names the runs, and tells what those that are not finished below `folder` need."""
+    runs = _runs(plan)
+    for planned in runs:
+        print(f"{'done ' if _is_done(folder, planned) else 'to do'} {planned.name}")
+    told = estimate(folder, runs, cpus=plan.recipe.cpus, gpus=plan.recipe.gpus)
+    for kind, row in told["kinds"].items():
+        print(f"{row['runs']} x {kind}: {row.get('unknown') or _needs(row['seconds'], row['bytes'])}")
+    print(
+        f"together about {_needs(told['seconds'], told['bytes'])}, with {told['at_once']} at once on this machine, "
+        "beside the adversarial images and the seconds that each process takes to start"
+    )
+
+
+def estimate(folder: Path, runs: list[Planned], *, cpus: int, gpus: float) -> dict:
+    """Time and disk of the runs that are not finished below `folder`.
+
+    What a kind of runs costs is known from finished ones, or else from two short ones of its longest, done
+    here with the same CPUs and GPUs. Every data set is taken to be as large as that one's.
+
+    Returns:
+      {"seconds": on this machine, "at_once": runs, "bytes", "kinds": {kind: {"runs": how many, and all their
+      "seconds" and "bytes", or "unknown": why}}}.
+    """
+    kinds, rows, crafted = {}, {}, set()
+    for planned in runs:
+        kinds.setdefault(_kind(planned), []).append(planned)
+    due = {kind: [planned for planned in alike if not _is_done(folder, planned)] for kind, alike in kinds.items()}
+    costs = {kind: _known(folder, alike) for kind, alike in kinds.items()}
+    costs |= _measure({kind: due[kind] for kind, cost in costs.items() if not cost}, cpus=cpus, gpus=gpus)
+    for kind, open_runs in due.items():
+        cost, rows[kind] = costs[kind], {"runs": len(open_runs)}
+        if isinstance(cost, str):
+            rows[kind]["unknown"] = cost
+        else:
+            seconds = sum(_seconds(cost, planned, crafted) for planned in open_runs)
+            rows[kind] |= {"seconds": seconds, "bytes": cost.bytes * len(open_runs)}
+    at_once = sweep.room(cpus=cpus, gpus=gpus)
+    total = {key: sum(row.get(key, 0) for row in rows.values()) for key in ("seconds", "bytes")}
+    return {"seconds": total["seconds"] / at_once, "at_once": at_once, "bytes": total["bytes"], "kinds": rows}
+
+
+def _runs(plan) -> list[Planned]:
+    """Each once; what is chosen later changes no cost."""
+    rows = [(row, data, seed) for row in plan.rows for data in plan.recipe.data for seed in range(len(plan.seeds(row)))]
+    weights = [(row, data, 0) for _, row in plan.weights() for data in plan.recipe.data]
+    runs = [planned for _, planned in plan.trials()] + [plan.run(*place, {}) for place in weights + rows]
+    return list({planned.name: planned for planned in runs}.values())
+
+
+def _is_done(folder, planned) -> bool:
+    return (folder / planned.name / "results.json").is_file()
+
+
+def _kind(planned) -> str:
+    """What tells how long a step takes."""
+    config, method = settings.resolve(planned.config, planned.method), METHODS[planned.method]
+    facts = {
+        "the head alone": method.trains == "head",
+        "beside the teacher": method.needs_features,
+        "on attacked images": method.perturb is not Method.perturb,
+    }
+    return ", ".join([config.model.student, *(fact for fact, holds in facts.items() if holds)])
+
+
+def _known(folder, alike) -> Cost | None:
+    """From the newest finished run; it found its adversarial images, as most do."""
+    done = [folder / planned.name for planned in alike if _is_done(folder, planned)]
+    if not done:
+        return None
+    told = _tell(max(done, key=lambda workdir: (workdir / "results.json").stat().st_mtime))
+    return Cost(start=told["other"], step=told["train"] / told["steps"], craft=0.0, bytes=told["bytes"])
+
+
+def _measure(kinds, *, cpus, gpus) -> dict[str, Cost | str]:
+    """kind -> its cost, or why it could not be measured."""
+    with tempfile.TemporaryDirectory() as folder:
+        workdirs = {kind: [Path(folder) / f"{place}-{length}" for length in (1, 2)] for place, kind in enumerate(kinds)}
+        failed = sweep.execute(
+            [
+                sweep.Task(str(workdir), _shortened(max(kinds[kind], key=_steps), workdir, length))
+                for kind, pair in workdirs.items()
+                for length, workdir in enumerate(pair, start=1)
+            ],
+            cpus=cpus,
+            gpus=gpus,
+            report=lambda line: None,
+        )
+        return {
+            kind: next((failed[str(workdir)] for workdir in pair if str(workdir) in failed), None)
+            or _between(*map(_tell, pair))
+            for kind, pair in workdirs.items()
+        }
+
+
+def _shortened(planned, workdir, length):
+    config = planned.config.copy_and_resolve_references()
+    steps = length * _INTERVAL
+    config.interval = _INTERVAL
+    config.steps.update(train=steps, swa=steps, swa_period=steps)
+    config.attack.update(steps=_ATTACK_STEPS[length - 1], cache="")
+    return functools.partial(run, config, method=planned.method, workdir=str(workdir), command="")
+
+
+def _tell(workdir) -> dict:
+    """What a finished run took: seconds of training and of the rest, training steps, attack steps, bytes."""
+    results = files.read_json(workdir / "results.json")
+    # The first and the last file that only the run itself writes.
+    whole = (workdir / "results.json").stat().st_mtime - (workdir / "data.json").stat().st_mtime
+    return {
+        "train": results["seconds"]["train"],
+        "other": whole - results["seconds"]["train"],
+        "steps": phases.read_history(workdir)[-1]["step"],
+        "attack": results["attack"]["steps"],
+        "bytes": sum(file.stat().st_size for file in workdir.rglob("*") if file.is_file()),
+    }
+
+
+def _between(short, long) -> Cost:
+    step = max(0.0, long["train"] - short["train"]) / (long["steps"] - short["steps"])
+    craft = max(0.0, long["other"] - short["other"]) / (long["attack"] - short["attack"])
+    start = short["train"] - step * short["steps"] + short["other"] - craft * short["attack"]
+    return Cost(start=max(0.0, start), step=step, craft=craft, bytes=long["bytes"])
+
+
+def _seconds(cost, planned, crafted) -> float:
+    """`crafted`: the sets that earlier runs have crafted; this run's joins them."""
+    config = settings.resolve(planned.config, planned.method)
+    attacked = (config.model.backbone, config.model.weights, config.data.name, config.split)
+    craft = 0.0 if attacked in crafted else cost.craft * config.attack.steps
+    crafted.add(attacked)
+    return cost.start + cost.step * _steps(planned) + craft
+
+
+def _steps(planned) -> int:
+    config = settings.resolve(planned.config, planned.method)
+    return config.steps.train + (config.steps.swa if config.swa else 0)
+
+
+def _needs(seconds, size) -> str:
+    return f"{datetime.timedelta(seconds=round(seconds))} and {size / 1e6:.0f} MB"
