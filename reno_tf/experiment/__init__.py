@@ -8,6 +8,7 @@ from reno_tf.experiment.compare import compare
 from reno_tf.experiment.import_weights import import_weights
 from reno_tf.experiment.prepare_data import list_data, prepare_data
 from reno_tf.experiment.pretrain import pretrain
+from reno_tf.experiment.report import report
 from reno_tf.experiment.run import run
 from reno_tf.experiment.taps import taps
 
@@ -16,6 +17,7 @@ MODES = {
     "audit": audit,
     "pretrain": pretrain,
     "compare": compare,
+    "report": report,
     "import_weights": import_weights,
     "taps": taps,
     "prepare_data": prepare_data,

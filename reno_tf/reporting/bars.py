@@ -1,0 +1,67 @@
+"""Bars of the ablations, and the line on which a claim's statistic lies."""
+
+from collections.abc import Mapping
+
+from reno_tf.reporting.axes import axis, number
+from reno_tf.reporting.summary import METRICS, mean
+
+
+def bars(outcome: Mapping, data: str, metric: str) -> dict | None:
+    """A bar (the mean) and a dot for each seed for every row of an outcome, in its groups; None if all is empty."""
+    unit = METRICS[metric][1]
+    labels = list(dict.fromkeys(row["label"] for row in outcome["rows"]))
+    values = [
+        [unit * value for value in row.get("cells", {}).get(data, {}).get(metric, []) if value is not None]
+        for row in outcome["rows"]
+    ]
+    if not any(values):
+        return None
+    y = axis([0, *(value for row in values for value in row), *([100] if unit == 100 else [])], 206, 16)
+    groups = list(dict.fromkeys(row.get("group", "") for row in outcome["rows"]))
+    step = 352 / (len(values) + 0.8 * (len(groups) - 1) + 0.4)
+    placed = []
+    for index, (row, row_values) in enumerate(zip(outcome["rows"], values, strict=True)):
+        x = 44 + step * (index + 0.2 + 0.8 * groups.index(row.get("group", "")))
+        placed.append(_bar(row, row_values, x, step, y, labels.index(row["label"])))
+    return {"width": 400, "height": 240, "y": y, "bars": placed, "groups": _centers(placed, outcome["rows"], groups)}
+
+
+def _bar(row, values, x, step, y, shade):
+    width = 0.84 * step
+    spots = [(round(x + width * (i + 1) / (len(values) + 1), 1), y(value)) for i, value in enumerate(values)]
+    center = mean(values)
+    return {
+        **{"x": round(x, 1), "width": round(width, 1), "shade": shade, "label": row["label"], "spots": spots},
+        **{"mean": center, "top": y(0) if center is None else y(center), "n": len(values)},
+        "name": " ".join(part for part in (row.get("group"), row["label"]) if part),
+    }
+
+
+def _centers(placed, rows, groups):
+    ends = {group: [b for b, row in zip(placed, rows, strict=True) if row.get("group", "") == group] for group in groups}
+    return [(round((b[0]["x"] + b[-1]["x"] + b[-1]["width"]) / 2, 1), group) for group, b in ends.items()]
+
+
+def strip(part: Mapping) -> dict | None:
+    """A claim's statistic on a line: mean, interval, threshold, data sets, the paper's; None without mean or threshold."""
+    threshold, center, interval = part.get("threshold"), part.get("mean"), part.get("interval")
+    datasets = {name: row.get("mean") for name, row in (part.get("per_dataset") or {}).items()}
+    datasets = {name: value for name, value in datasets.items() if value is not None}
+    if threshold is None or center is None:
+        return None
+    values = [threshold, center, *(interval or []), *datasets.values()]
+    values += [part["paper"]] if part.get("paper") is not None else []
+    x = axis([*values, 0], 14, 286, ticks=4)
+    return {
+        **{"width": 300, "height": 62, "x": x, "mean": x(center), "threshold": x(threshold)},
+        "interval": [x(value) for value in interval] if interval else None,
+        "datasets": [(x(value), f"{name}: {value:.3g}") for name, value in datasets.items()],
+        "paper": None if part.get("paper") is None else x(part["paper"]),
+        "claimed": _claimed(part, x),
+    }
+
+
+def _claimed(part, x):
+    """From where to where the claimed side of the threshold reaches; None if the part does not say which it is."""
+    at = x(part["threshold"])
+    return {">": (at, x.end), "<": (x.start, at)}.get(part.get("side"))
