@@ -120,7 +120,7 @@ def _curve(path):
 def _read_outcome(path):
     """An artefact's outcome; None if the file is something else."""
     content = files.read_json(path)
-    return site.outcome(content) if isinstance(content, dict) and "artefact" in content else None
+    return site.outcome(content, content.get("paper")) if isinstance(content, dict) and "artefact" in content else None
 
 
 def _read_claims(path):

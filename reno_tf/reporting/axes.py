@@ -1,7 +1,6 @@
 """Places, colours and shapes of the marks in the site's charts, in pixels; templates/charts.j2 draws them."""
 
 import dataclasses
-import math
 from collections.abc import Iterable
 
 from matplotlib.ticker import MaxNLocator
@@ -49,11 +48,3 @@ def shape(names: list[str], name: str) -> str:
 def tone(names: list[str], name: str) -> int:
     """The number of the colour that stands for a method."""
     return min(names.index(name), TONES)
-
-
-def number(value: float | None) -> str:
-    """Three figures, never in powers of ten for what a reader meets here: 36.6, 0.0123, 1200."""
-    if value is None:
-        return "–"
-    digits = 0 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:.{min(digits, 4)}f}".replace("-", "−")

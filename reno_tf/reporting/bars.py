@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from reno_tf.reporting.axes import axis, number
-from reno_tf.reporting.summary import METRICS, mean
+from reno_tf.reporting.axes import axis
+from reno_tf.reporting.summary import METRICS, mean, number
 
 
 def bars(outcome: Mapping, data: str, metric: str) -> dict | None:
@@ -43,25 +43,21 @@ def _centers(placed, rows, groups):
 
 
 def strip(part: Mapping) -> dict | None:
-    """A claim's statistic on a line: mean, interval, threshold, data sets, the paper's; None without mean or threshold."""
-    threshold, center, interval = part.get("threshold"), part.get("mean"), part.get("interval")
-    datasets = {name: row.get("mean") for name, row in (part.get("per_dataset") or {}).items()}
-    datasets = {name: value for name, value in datasets.items() if value is not None}
-    if threshold is None or center is None:
+    """A claim's statistic on a line: mean, interval, threshold, data sets, the paper's.
+
+    None where there is no threshold or nothing beside it.
+    """
+    threshold, center, interval, paper = (part[key] for key in ("threshold", "mean", "interval", "paper"))
+    datasets = {name: row["mean"] for name, row in part["per_dataset"].items() if row["mean"] is not None}
+    values = [value for value in (center, *(interval or []), *datasets.values(), paper) if value is not None]
+    if threshold is None or not values:
         return None
-    values = [threshold, center, *(interval or []), *datasets.values()]
-    values += [part["paper"]] if part.get("paper") is not None else []
-    x = axis([*values, 0], 14, 286, ticks=4)
+    x = axis([0, threshold, *values], 14, 286, ticks=4)
     return {
-        **{"width": 300, "height": 62, "x": x, "mean": x(center), "threshold": x(threshold)},
+        **{"width": 300, "height": 62, "x": x, "threshold": x(threshold)},
+        "claimed": {">": (x(threshold), x.end), "<": (x.start, x(threshold))}.get(part["side"]),
+        "mean": None if center is None else x(center),
         "interval": [x(value) for value in interval] if interval else None,
-        "datasets": [(x(value), f"{name}: {value:.3g}") for name, value in datasets.items()],
-        "paper": None if part.get("paper") is None else x(part["paper"]),
-        "claimed": _claimed(part, x),
+        "datasets": [(x(value), f"{name}: {number(value)}") for name, value in datasets.items()],
+        "paper": None if paper is None else x(paper),
     }
-
-
-def _claimed(part, x):
-    """From where to where the claimed side of the threshold reaches; None if the part does not say which it is."""
-    at = x(part["threshold"])
-    return {">": (at, x.end), "<": (x.start, at)}.get(part.get("side"))

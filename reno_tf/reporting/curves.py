@@ -1,5 +1,7 @@
 """Attack success over epsilon."""
 
+from collections import Counter
+
 from reno_tf.reporting.axes import Axis, axis, tone
 from reno_tf.reporting.summary import Series, mean
 
@@ -11,19 +13,19 @@ def curves(series: list[Series], *, methods: list[str]) -> dict | None:
     if not named:
         return None
     x = axis([0, *(point["epsilon"] for _, points in named for point in points)], 40, 292)
-    y = Axis(0, 100, 216, 12, (0, 25, 50, 75, 100))
-    repeated = {one.first.method for one, _ in named if [o.first.method for o, _ in named].count(one.first.method) > 1}
+    y = Axis(0, 100, 216, 26, (0, 25, 50, 75, 100))
+    repeated = [method for method, count in Counter(one.first.method for one, _ in named).items() if count > 1]
     lines = [
         {
             "tone": tone(methods, one.first.method),
-            "label": one.first.folder if one.first.method in repeated else one.first.method,
+            "label": one.first.folder.rpartition("/")[2] if one.first.method in repeated else one.first.method,
             "seeds": len(one.runs),
             "marks": [(x(p["epsilon"]), y(p["asr"]), p) for p in points],
             "noise": [(x(p["epsilon"]), y(p["noise"])) for p in points if p["noise"] is not None],
         }
         for one, points in named
     ]
-    for line, at in zip(lines, spaced([line["marks"][-1][1] for line in lines], 13, low=12, high=222), strict=True):
+    for line, at in zip(lines, spaced([line["marks"][-1][1] for line in lines], 13, low=26, high=222), strict=True):
         line["label_y"] = at
     return {"width": 400, "height": 262, "x": x, "y": y, "lines": lines}
 

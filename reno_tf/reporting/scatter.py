@@ -7,13 +7,13 @@ from reno_tf.reporting.summary import Run, Series, mean
 def scatter(series: list[Series], *, methods: list[str], datasets: list[str]) -> dict | None:
     """Clean accuracy against attack success: a mark for each run, a larger one for the mean over seeds.
 
-    None if no run has both. The means' labels stand only where there are few enough to be read.
+    None if no run has both. The means bear their names where they are few enough to be read.
     """
     rows = [(one, *_pairs(one)) for one in series]
     every = [pair for _, pairs, _ in rows for pair in pairs]
     if not every:
         return None
-    x, y = axis([clean for clean, _, _ in every], 44, 466), Axis(0, 100, 356, 14, (0, 20, 40, 60, 80, 100))
+    x, y = axis([clean for clean, _, _ in every], 44, 466), Axis(0, 100, 356, 30, (0, 20, 40, 60, 80, 100))
     marks = [
         _mark(one, x(clean), y(asr), text, run=run, methods=methods, datasets=datasets)
         for one, pairs, center in rows
@@ -21,7 +21,7 @@ def scatter(series: list[Series], *, methods: list[str], datasets: list[str]) ->
     ]
     marks.sort(key=lambda mark: mark["mean"])
     means = [mark for mark in marks if mark["mean"]]
-    if len(series) <= 10:
+    if len(means) <= 12:
         _label(means, [mark for mark in marks if not mark["mean"]], right=x.end)
     return {"width": 480, "height": 400, "x": x, "y": y, "marks": marks}
 
@@ -60,7 +60,8 @@ def _mark(one, x, y, text, *, run, methods, datasets):
 
 def _label(means, others, *, right):
     """Sets each mean's "label" to where its name fits: beside, below or above it, away from the others."""
-    taken = [_box(mark["x"], mark["y"], 14, 14) for mark in means] + [_box(m["x"], m["y"], 8, 8) for m in others]
+    taken = [(0, 348, 480, 400)]  # The axis.
+    taken += [_box(mark["x"], mark["y"], 14, 14) for mark in means] + [_box(m["x"], m["y"], 8, 8) for m in others]
     for mark in sorted(means, key=lambda mark: mark["y"]):
         width = 6.4 * len(mark["of"].name) + 4
         places = [

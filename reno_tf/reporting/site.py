@@ -60,7 +60,7 @@ def page(
         examples=[(run, _inline(examples[run.folder])) for run in runs if run.folder in (examples or {})],
         command=command,
         link=link,
-        number=axes.number,
+        number=summary.number,
         tone=lambda method: axes.tone(methods, method),
         shape=lambda data: axes.shape(datasets, data),
     )
@@ -71,9 +71,14 @@ def link(run: Run) -> str:
     return urllib.parse.quote(f"{run.folder}/report.html")
 
 
-def outcome(content: Mapping) -> dict:
-    """An artefact's outcome (results/<artefact>.json) as the page shows it; what is absent there is left out."""
-    artefact = content["artefact"]
+def outcome(content: Mapping, paper: Mapping | None = None) -> dict:
+    """An artefact's outcome (results/<artefact>.json) as the page shows it; what is absent there is left out.
+
+    paper: the paper's numbers in the same form; on other data sets than ours they make a table of their own.
+    """
+    artefact, theirs = content["artefact"], dict(paper or {})
+    theirs["rows"] = [row for row in theirs.get("rows", []) if row.get("cells")]
+    shared = set(content.get("datasets", [])) & set(theirs.get("datasets", []))
     drawn = {
         data: {metric: bars(content, data, metric) for metric in _DRAWN}
         for data in (content.get("datasets", []) if artefact in _ABLATIONS else [])
@@ -83,7 +88,8 @@ def outcome(content: Mapping) -> dict:
         "place": (_ORDER.index(artefact) if artefact in _ORDER else len(_ORDER), artefact),
         "bars": {data: charts for data, charts in drawn.items() if any(charts.values())},
         "labels": list(dict.fromkeys(row["label"] for row in content["rows"])) if drawn else [],
-        "table": summary.table(content),
+        "table": summary.table(content, theirs),
+        "paper": None if shared or not theirs["rows"] else summary.table(theirs),
         **{key: content.get(key, "") for key in ("title", "scale", "command")},
         "missing": [{"run": one.get("run", ""), "why": one.get("why", "")} for one in content.get("missing", [])],
     }
@@ -102,7 +108,10 @@ def _part(part):
         name: {"mean": row.get("mean"), "claimed": row.get("claimed_side", row.get("side"))}
         for name, row in part.get("per_dataset", {}).items()
     }
-    return absent | dict(part) | {"per_dataset": datasets, "strip": strip(part)}
+    paper = part.get("paper")
+    part = absent | dict(part) | {"per_dataset": datasets}
+    part["paper"] = paper.get("mean") if isinstance(paper, Mapping) else paper
+    return part | {"strip": strip(part)}
 
 
 def _names(values) -> list[str]:

@@ -1,6 +1,7 @@
 """Runs that differ in nothing but the seed, taken together; and the tables made of such means."""
 
 import dataclasses
+import math
 import statistics
 from collections.abc import Iterable, Mapping
 
@@ -78,51 +79,66 @@ def exemplary(runs: Iterable[Run], *, limit: int = 10) -> list[Run]:
     return list(max(places.values(), key=len, default={}).values())[:limit]
 
 
-def table(outcome: Mapping) -> dict:
+def table(outcome: Mapping, paper: Mapping | None = None) -> dict:
     """An artefact's outcome as text.
 
+    Args:
+      paper: the paper's numbers in the same form.
+
     Returns:
-      {"datasets", "metrics": labels, "groups": [{"name", "rows": [{"label", "n", "cells", "paper"}]}]};
-      cells: mean ± standard deviation for each data set and metric; paper: what the paper has there,
-      None if it has nothing at all.
+      {"datasets", "metrics": labels, "groups": {name: [{"label", "n", "cells", "paper"}]}}; cells: mean ±
+      standard deviation for each data set and metric; paper: the same of the paper's row, None if it has none there.
     """
     datasets, metrics = outcome.get("datasets", []), outcome.get("metrics", list(METRICS)[:2])
+    printed = {_key(row): _cells(row, datasets, metrics) for row in (paper or {}).get("rows", [])}
     groups = {}
     for row in outcome.get("rows", []):
-        groups.setdefault(row.get("group", ""), []).append(_row(row, datasets, metrics))
-    return {
-        "datasets": datasets,
-        "metrics": [METRICS.get(metric, (metric, 1))[0] for metric in metrics],
-        "groups": [{"name": name, "rows": rows} for name, rows in groups.items()],
-    }
+        counts = sorted({len(cell.get("seeds", [])) for cell in _on(row, datasets)}) or [0]
+        theirs = printed.get(_key(row), [])
+        groups.setdefault(row.get("group", ""), []).append(
+            {
+                "label": row.get("label", ""),
+                "n": "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1]))),
+                "cells": _cells(row, datasets, metrics),
+                "paper": theirs if set(theirs) - {"–"} else None,
+            }
+        )
+    return {"datasets": datasets, "metrics": [METRICS.get(name, (name, 1))[0] for name in metrics], "groups": groups}
 
 
-def _row(row, datasets, metrics):
-    cells = [row.get("cells", {}).get(data, {}) for data in datasets]
-    counts = sorted({len(cell.get("seeds", [])) for cell in cells})
-    paper = [row.get("paper", {}).get(data, {}).get(metric) for data in datasets for metric in metrics]
-    units = [METRICS.get(metric, (metric, 1))[1] for _ in datasets for metric in metrics]
-    return {
-        "label": row.get("label", row.get("method", "")),
-        "n": "–".join(str(count) for count in dict.fromkeys((*counts[:1], *counts[-1:]))),
-        "cells": [spread(cell.get(metric, []), metric) for cell in cells for metric in metrics],
-        "paper": [_number(v, unit) for v, unit in zip(paper, units, strict=True)] if any(paper) else None,
-    }
+def _key(row):
+    return row.get("group", ""), row.get("label", "")
+
+
+def _on(row, datasets):
+    return [row.get("cells", {}).get(data, {}) for data in datasets]
+
+
+def _cells(row, datasets, metrics):
+    return [spread(cell.get(metric, []), metric) for cell in _on(row, datasets) for metric in metrics]
 
 
 def spread(values: list[float | None], metric: str) -> str:
     """Mean ± standard deviation over seeds, and how many are undefined if some are: "86.5 ± 2.1"."""
     unit = METRICS.get(metric, (metric, 1))[1]
-    defined = [value for value in values if value is not None]
+    defined = [unit * value for value in values if value is not None]
     if not defined:
         return "undefined" if values else "–"
-    text = _number(statistics.fmean(defined), unit)
+    center = statistics.fmean(defined)
+    places = 1 if unit == 100 else decimals(center)
+    text = number(center, places)
     if len(defined) > 1:
-        text += f" ± {_number(statistics.stdev(defined), unit)}"
+        text += f"\u00a0±\u00a0{number(statistics.stdev(defined), places)}"
     return text + (f" ({len(values) - len(defined)} undefined)" if len(defined) < len(values) else "")
 
 
-def _number(value, unit):
+def number(value: float | None, places: int | None = None) -> str:
+    """With so many decimals, or with three figures in all: 1234, 36.6, −0.0123; None is a dash."""
     if value is None:
         return "–"
-    return f"{unit * value:.1f}" if unit == 100 else f"{value:.3g}"
+    return f"{value:.{decimals(value) if places is None else places}f}".replace("-", "−")
+
+
+def decimals(value: float) -> int:
+    """After how many decimals a number has three figures; at most four."""
+    return min(4, max(0, 2 - math.floor(math.log10(abs(value))))) if value else 0

@@ -14,7 +14,6 @@
     heads[column].setAttribute("aria-sort", direction);
   }
   heads.forEach((head, column) => {
-    if ("fixed" in head.dataset) return;
     const button = document.createElement("button");
     button.type = "button";
     button.append(...head.childNodes);
