@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from reno_tf.reporting.axes import axis
-from reno_tf.reporting.summary import METRICS, mean, number
+from reno_tf.reporting.summary import mean
+from reno_tf.reporting.tables import METRICS, number
 
 
 def bars(outcome: Mapping, data: str, metric: str) -> dict | None:
@@ -19,11 +20,13 @@ def bars(outcome: Mapping, data: str, metric: str) -> dict | None:
     y = axis([0, *(value for row in values for value in row), *([100] if unit == 100 else [])], 206, 16)
     groups = list(dict.fromkeys(row.get("group", "") for row in outcome["rows"]))
     step = 352 / (len(values) + 0.8 * (len(groups) - 1) + 0.4)
-    placed = []
-    for index, (row, row_values) in enumerate(zip(outcome["rows"], values, strict=True)):
-        x = 44 + step * (index + 0.2 + 0.8 * groups.index(row.get("group", "")))
-        placed.append(_bar(row, row_values, x, step, y, labels.index(row["label"])))
-    return {"width": 400, "height": 240, "y": y, "bars": placed, "groups": _centers(placed, outcome["rows"], groups)}
+    placed = {group: [] for group in groups}
+    for index, (row, heights) in enumerate(zip(outcome["rows"], values, strict=True)):
+        group = row.get("group", "")
+        x = 44 + step * (index + 0.2 + 0.8 * groups.index(group))
+        placed[group].append(_bar(row, heights, x, step, y, labels.index(row["label"])))
+    centers = [(round((b[0]["x"] + b[-1]["x"] + b[-1]["width"]) / 2, 1), group) for group, b in placed.items()]
+    return {"width": 400, "height": 240, "y": y, "bars": sum(placed.values(), []), "groups": centers}
 
 
 def _bar(row, values, x, step, y, shade):
@@ -31,15 +34,15 @@ def _bar(row, values, x, step, y, shade):
     spots = [(round(x + width * (i + 1) / (len(values) + 1), 1), y(value)) for i, value in enumerate(values)]
     center = mean(values)
     return {
-        **{"x": round(x, 1), "width": round(width, 1), "shade": shade, "label": row["label"], "spots": spots},
-        **{"mean": center, "top": y(0) if center is None else y(center), "n": len(values)},
+        "x": round(x, 1),
+        "width": round(width, 1),
+        "shade": shade,
+        "spots": spots,
+        "mean": center,
+        "top": y(center or 0),
+        "n": len(values),
         "name": " ".join(part for part in (row.get("group"), row["label"]) if part),
     }
-
-
-def _centers(placed, rows, groups):
-    ends = {group: [b for b, row in zip(placed, rows, strict=True) if row.get("group", "") == group] for group in groups}
-    return [(round((b[0]["x"] + b[-1]["x"] + b[-1]["width"]) / 2, 1), group) for group, b in ends.items()]
 
 
 def strip(part: Mapping) -> dict | None:
@@ -54,7 +57,10 @@ def strip(part: Mapping) -> dict | None:
         return None
     x = axis([0, threshold, *values], 14, 286, ticks=4)
     return {
-        **{"width": 300, "height": 62, "x": x, "threshold": x(threshold)},
+        "width": 300,
+        "height": 62,
+        "x": x,
+        "threshold": x(threshold),
         "claimed": {">": (x(threshold), x.end), "<": (x.start, x(threshold))}.get(part["side"]),
         "mean": None if center is None else x(center),
         "interval": [x(value) for value in interval] if interval else None,

@@ -37,18 +37,15 @@ def _points(one: Series) -> list[dict]:
         for point in run.curve:
             found.setdefault(round(point["epsilon"], 6), []).append(point)
     return [
-        {
-            "epsilon": epsilon,
-            "asr": 100 * mean(point["attack_success_rate"] for point in points),
-            "noise": _times_100(mean(point["noise_success_rate"] for point in points)),
-        }
+        {"epsilon": epsilon, "asr": mean(attack), "noise": mean(noise)}
         for epsilon, points in sorted(found.items())
-        if len([point for point in points if point["attack_success_rate"] is not None]) == len(one.runs)
+        for attack, noise in [[_percents(points, key) for key in ("attack_success_rate", "noise_success_rate")]]
+        if len(attack) == len(one.runs)
     ]
 
 
-def _times_100(value):
-    return None if value is None else 100 * value
+def _percents(points, key):
+    return [100 * point[key] for point in points if point[key] is not None]
 
 
 def spaced(places: list[float], gap: float, *, low: float, high: float) -> list[float]:

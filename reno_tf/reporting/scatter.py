@@ -1,7 +1,10 @@
 """Clean accuracy against attack success."""
 
 from reno_tf.reporting.axes import Axis, axis, shape, tone
+from reno_tf.reporting.rendering import percent
 from reno_tf.reporting.summary import Run, Series, mean
+
+_RATES = ("clean_accuracy", "attack_success_rate", "noise_success_rate")
 
 
 def scatter(series: list[Series], *, methods: list[str], datasets: list[str]) -> dict | None:
@@ -29,9 +32,9 @@ def scatter(series: list[Series], *, methods: list[str], datasets: list[str]) ->
 def _pairs(one: Series):
     """(clean, ASR, (run, text)) of each run that has both, in percent; and of their mean, if there are several."""
     pairs = [
-        (100 * run.results["clean_accuracy"], 100 * run.results["attack_success_rate"], (run, _told(run)))
+        (100 * run.measured["clean_accuracy"], 100 * run.measured["attack_success_rate"], (run, _told(run)))
         for run in one.runs
-        if run.results["attack_success_rate"] is not None
+        if run.measured["attack_success_rate"] is not None
     ]
     if len(pairs) < 2:
         return pairs, []
@@ -41,17 +44,18 @@ def _pairs(one: Series):
 
 
 def _told(run: Run) -> str:
-    rates = [f"{label} {100 * value:.1f} %" for label, value in (
-        ("clean", run.results["clean_accuracy"]),
-        ("ASR", run.results["attack_success_rate"]),
-        ("noise", run.results["noise_success_rate"]),
-    ) if value is not None]
-    return f"{run.name} on {run.data}, {run.network}, seed {run.seed}: {', '.join(rates)}"
+    clean, asr, noise = (percent(run.measured[key]) for key in _RATES)
+    return f"{run.name} on {run.data}, {run.network}, seed {run.seed}: clean {clean}, ASR {asr}, noise {noise}"
 
 
 def _mark(one, x, y, text, *, run, methods, datasets):
     return {
-        **{"x": x, "y": y, "text": text, "run": run, "mean": run is None, "of": one.first},
+        "x": x,
+        "y": y,
+        "text": text,
+        "run": run,
+        "mean": run is None,
+        "of": one.first,
         "tone": tone(methods, one.first.method),
         "shape": shape(datasets, one.first.data),
         "label": None,

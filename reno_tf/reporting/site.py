@@ -5,7 +5,7 @@ import urllib.parse
 from collections import Counter
 from collections.abc import Mapping
 
-from reno_tf.reporting import axes, summary
+from reno_tf.reporting import axes, summary, tables
 from reno_tf.reporting.bars import bars, strip
 from reno_tf.reporting.curves import curves
 from reno_tf.reporting.rendering import render
@@ -48,7 +48,7 @@ def page(
         networks=_names(run.network for run in runs),
         attacks=_names(run.attack for run in runs),
         seeds=sorted({run.seed for run in runs}),
-        machines=Counter(_machine(run.results["versions"]) for run in runs).most_common(),
+        machines=Counter(_machine(run.versions) for run in runs).most_common(),
         scatter=scatter(series, methods=methods, datasets=datasets),
         panels=_panels(series, methods),
         ablations=_ablations(outcomes),
@@ -60,7 +60,7 @@ def page(
         examples=[(run, _inline(examples[run.folder])) for run in runs if run.folder in (examples or {})],
         command=command,
         link=link,
-        number=summary.number,
+        number=tables.number,
         tone=lambda method: axes.tone(methods, method),
         shape=lambda data: axes.shape(datasets, data),
     )
@@ -88,8 +88,8 @@ def outcome(content: Mapping, paper: Mapping | None = None) -> dict:
         "place": (_ORDER.index(artefact) if artefact in _ORDER else len(_ORDER), artefact),
         "bars": {data: charts for data, charts in drawn.items() if any(charts.values())},
         "labels": list(dict.fromkeys(row["label"] for row in content["rows"])) if drawn else [],
-        "table": summary.table(content, theirs),
-        "paper": None if shared or not theirs["rows"] else summary.table(theirs),
+        "table": tables.table(content, theirs),
+        "paper": None if shared or not theirs["rows"] else tables.table(theirs),
         **{key: content.get(key, "") for key in ("title", "scale", "command")},
         "missing": [{"run": one.get("run", ""), "why": one.get("why", "")} for one in content.get("missing", [])],
     }
