@@ -76,7 +76,7 @@ def outcome(content: Mapping, paper: Mapping | None = None) -> dict:
 
     paper: the paper's numbers in the same form; on other data sets than ours they make a table of their own.
     """
-    artefact, theirs = content["artefact"], dict(paper or {})
+    artefact, theirs = str(content["artefact"]), dict(paper or {})
     theirs["rows"] = [row for row in theirs.get("rows", []) if row.get("cells")]
     shared = set(content.get("datasets", [])) & set(theirs.get("datasets", []))
     drawn = {
@@ -90,7 +90,7 @@ def outcome(content: Mapping, paper: Mapping | None = None) -> dict:
         "labels": list(dict.fromkeys(row["label"] for row in content["rows"])) if drawn else [],
         "table": tables.table(content, theirs),
         "paper": None if shared or not theirs["rows"] else tables.table(theirs),
-        **{key: content.get(key, "") for key in ("title", "scale", "command")},
+        **{key: str(content.get(key, "")) for key in ("title", "scale", "command")},
         "missing": [{"run": one.get("run", ""), "why": one.get("why", "")} for one in content.get("missing", [])],
     }
 
