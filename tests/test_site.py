@@ -1,9 +1,11 @@
 """The results site, from made-up run folders: its numbers, its links, what it leaves out."""
 
 import html.parser
+import io
 import json
 import re
 import urllib.parse
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -14,6 +16,7 @@ from reno_tf.errors import UserError
 from reno_tf.experiment import finished
 from reno_tf.reporting import axes, curves, site, summary, tables
 from reno_tf.reporting.bars import bars
+from reno_tf.reporting.pictures import webp
 
 _HOSTILE = '"><script>alert(1)</script>&'
 _VOID = {"meta", "img"}
@@ -147,6 +150,8 @@ def built(tmp_path_factory):
     (folder / "reproduce" / "results" / "other.json").write_text("[1]")
     (folder / "reproduce" / "results" / "table2.json").write_text('{"artefact": "table2", "rows": 7}')
     (folder / "reproduce" / "results" / "claims.json").write_text(json.dumps([_CLAIM]))
+    (folder / "results").mkdir()
+    (folder / "results" / "claims.json").write_text("[")
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     content, page = _report(folder)
     after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
@@ -195,11 +200,12 @@ def test_what_cannot_be_read_is_named_with_the_reason(built, capsys):
         "bent/results.json": "config.json is damaged",
         "delta-digits-0/figures/examples.png": "cannot identify image",
         "reproduce/results/table2.json": "is of another version",
+        "results/claims.json": "is damaged",
     }.items():
         assert re.search(f"<code>{re.escape(name)}</code>[^<]*{re.escape(why)}", left_out), name
-    assert left_out.count("<li>") == 5
+    assert left_out.count("<li>") == 6
     _report(built[0])
-    said = f"report in {built[0] / 'index.html'}; runs: 5; files left out, which the page names: 5\n"
+    said = f"report in {built[0] / 'index.html'}; runs: 5; files left out, which the page names: 6\n"
     assert capsys.readouterr().out == said
 
 
@@ -281,6 +287,31 @@ def _made(**changes):
     return summary.Run(**facts | changes)
 
 
+def test_a_run_is_read_back(tmp_path):
+    for name, changes in {"a": {"cache": "here"}, "b": {"cache": "there", "cache_limit": 1}, "c": {"steps": 7}}.items():
+        _run(tmp_path / name, config={"attack": changes}, suite=[{"name": "pixel"}] if name == "a" else [])
+    a, b, c = (finished.read(tmp_path / name / "results.json", tmp_path) for name in "abc")
+    assert a.settings == b.settings != c.settings  # Where the adversarial set was kept changes no number.
+    assert (a.attack, b.attack) == ("suite, ε = 0.1", "pixel, ε = 0.1")
+    assert finished.inside(Path("/runs/x/\udcff"), Path("/runs")) == "x/?"
+
+
+def test_a_picture_is_kept_without_loss_where_that_is_smaller(tmp_path):
+    flat = Image.new("RGB", (64, 64), (3, 141, 59))
+    for name, picture in {"flat": flat, "photo": Image.effect_noise((64, 64), 90).convert("RGB")}.items():
+        picture.save(tmp_path / "a.png")
+        again = Image.open(io.BytesIO(webp(tmp_path / "a.png")))
+        assert again.format == "WEBP" and (again.convert("RGB").tobytes() == picture.tobytes()) == (name == "flat")
+
+
+def test_a_claims_line_is_shaded_on_the_claimed_side():
+    part = {"side": ">", "threshold": 2, "mean": 4, "per_dataset": {"d": {"mean": 1}}}
+    for side, ends in {">": (2, 4), "<": (0, 2)}.items():
+        strip = site.claim({"parts": [part | {"side": side}]})["parts"][0]["strip"]
+        assert strip["claimed"] == tuple(strip["x"](end) for end in ends)
+    assert (strip["mean"], strip["datasets"]) == (strip["x"](4), [(strip["x"](1), "d: 1.00")])
+
+
 def test_runs_that_differ_in_the_seed_alone_are_one_series():
     runs = [_made(seed=2), _made(seed=1), _made(seed=1, folder="again"), _made(settings="t"), _made(variant="+swa")]
     found = [[(run.seed, run.folder) for run in one.runs] for one in summary.series(runs)]
@@ -353,7 +384,9 @@ def test_the_papers_numbers_stand_below_ours_or_in_a_table_of_their_own():
     }
     shown = site.outcome(_outcome(), other)
     assert shown["table"]["groups"]["DELTA"][0]["paper"] is None and shown["paper"]["datasets"] == ["dogs"]
-    assert [line["cells"] for line in shown["paper"]["groups"]["DELTA"]] == [["84.4", "90.0"]]
+    assert {group: [line["cells"] for line in lines] for group, lines in shown["paper"]["groups"].items()} == {
+        "DELTA": [["84.4", "90.0"]]
+    }
 
 
 def test_what_an_outcome_or_a_claim_lacks_is_left_out():
