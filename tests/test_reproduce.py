@@ -22,7 +22,7 @@ def sweeping(tmp_path, monkeypatch):
 
 class _Sweeping:
     def __init__(self, folder, monkeypatch):
-        self.done, self.broken, self.folder, self.results = [], {}, folder / "sweep", folder / "results"
+        self.done, self.broken, self.folder, self.results = [], {}, folder / "sweep", folder / "sweep" / "results"
         monkeypatch.setattr(reproduce, "run", _pretend)
         monkeypatch.setattr(reproduce.sweep, "execute", self._execute)
         monkeypatch.setattr(reproduce.writing, "write", _write)  # Pictures take long, and have tests of their own.
@@ -30,7 +30,7 @@ class _Sweeping:
     def __call__(self, module, *, options=(), **changes):
         config = module.get_config()
         defaults = {"data": ("digits", "greek"), "seeds": 2, "choose_feature_weight": False}
-        config.reproduce.update({**defaults, "results": str(self.results), **changes})
+        config.reproduce.update({**defaults, **changes})
         reproduce.reproduce(config, command="COMMAND", workdir=str(self.folder), **dict(options))
 
     def outcome(self, name):

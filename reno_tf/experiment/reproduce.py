@@ -32,7 +32,7 @@ def reproduce(
 
     Hyper-parameters are chosen first, on the validation split; then come all runs of seed 0, of seed
     1, ... Finished runs are kept. Writes each of `config.reproduce.artefacts` from the runs that there
-    are, and claims.md, to `config.reproduce.results`.
+    are, and claims.md, to `config.reproduce.results`, or else to results in `workdir`.
 
     Args:
       dry_run: print the runs and an estimate of their time and disk; do none of them.
@@ -138,7 +138,7 @@ class _Sweep:
         return {key: results[key] for key in _KEPT}
 
     def _write(self):
-        target = Path(self.plan.recipe.results)
+        target = Path(self.plan.recipe.results or self.folder / "results")
         outcomes = {name: self._outcome(name) for name in self.plan.artefacts}
         for outcome in outcomes.values():
             writing.write(target, outcome)
