@@ -117,6 +117,8 @@ def test_what_is_finished_is_not_done_again(sweeping):
     assert sweeping.done == first
     sweeping(table7, options={"overwrite": True})
     assert sweeping.done == first + first
+    sweeping(table2, choose_feature_weight=True, seeds=1, options={"overwrite": True})
+    assert len(set(sweeping.done[32:])) == len(sweeping.done[32:])  # What was tried is not done again as a row.
 
 
 def test_a_broken_run_is_named_and_the_others_are_kept(sweeping):
@@ -151,6 +153,22 @@ def test_a_run_of_another_version_is_kept_and_named(sweeping):
         sweeping(table7)
     assert json.loads(path.read_text()) == other
     assert sweeping.outcome("table7")["rows"][3]["cells"]["digits"]["seeds"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "results.json is damaged"),
+        ("{}", "lacks clean_accuracy, attack_success_rate, .*: another version wrote it"),
+    ],
+)
+def test_a_damaged_run_is_kept_and_named(sweeping, content, message):
+    sweeping(table7)
+    path = sweeping.folder / "renofeation-resnet18-digits-0" / "results.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=f"1 runs are missing, among them renofeation-resnet18-digits-0: .*{message}"):
+        sweeping(table7)
+    assert path.read_text() == content and len(sweeping.done) == 16
 
 
 def test_a_second_sweep_in_the_folder_is_refused(sweeping):

@@ -35,7 +35,6 @@ def get_config(artefacts: tuple[str, ...], scale: str) -> ConfigDict:
         artefacts=artefacts,
         scale=scale,
         grid=_GRID,  # each data set's choice by fine-tuning's accuracy on the validation split, seed 0
-        results="",  # folder of the tables, figures and claims; "": results in the workdir
     )
     return config
 
