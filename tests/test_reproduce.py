@@ -117,8 +117,8 @@ def test_what_is_finished_is_not_done_again(sweeping):
     assert sweeping.done == first
     sweeping(table7, options={"overwrite": True})
     assert sweeping.done == first + first
-    sweeping(table2, choose_feature_weight=True, seeds=1, options={"overwrite": True})
-    assert len(set(sweeping.done[32:])) == len(sweeping.done[32:])  # What was tried is not done again as a row.
+    sweeping(figure4, choose_feature_weight=True, options={"overwrite": True})
+    assert len(set(sweeping.done[32:])) == len(sweeping.done[32:]) == 32  # What was tried is not done again as a row.
 
 
 def test_a_broken_run_is_named_and_the_others_are_kept(sweeping):
