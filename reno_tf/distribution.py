@@ -5,6 +5,7 @@ the numbers of one device, up to rounding. All of it does nothing where there is
 """
 
 import contextlib
+import functools
 import json
 import os
 import tempfile
@@ -31,6 +32,13 @@ def strategy(name: str, *, batch_size: int) -> tf.distribute.Strategy:
     return chosen
 
 
+# Once in a process: a second strategy would give its collective operations the first one's keys.
+@functools.cache
+def _mirrored():
+    return tf.distribute.MirroredStrategy(devices())
+
+
+@functools.cache
 def _multi_worker():
     told = os.environ.get("TF_CONFIG")
     try:
@@ -48,7 +56,7 @@ def _multi_worker():
 # config.distribution -> () -> strategy
 STRATEGIES = {
     "none": tf.distribute.get_strategy,
-    "mirrored": lambda: tf.distribute.MirroredStrategy(devices()),
+    "mirrored": _mirrored,
     "multi_worker": _multi_worker,
 }
 

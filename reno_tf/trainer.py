@@ -61,6 +61,7 @@ class Transfer(tf_keras.Model):
         self._stages = stage_names(student)
         if self.distribute_strategy.num_replicas_in_sync > 1:
             synchronize(student)
+            self.distribute_reduction_method = "first"  # The metrics' results are global already: do not add them up.
         if method.needs_features:
             precision = resolve_precision("auto") if is_mixed(student) else "float32"
             self._teacher = freeze(teacher, self._stages, precision=precision)
