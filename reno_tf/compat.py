@@ -74,10 +74,10 @@ def _addons_swa() -> type:
 
     class SWA(tensorflow_addons.optimizers.SWA):
         def average_op(self, var, average_var, local_apply_state):
-            # A tf.function there, which mistakes one variable that a strategy holds for the next of
-            # the same shape, and so averages into the wrong one: hand it the device's own copy.
+            # A tf.function there, which takes a strategy's variable for another one of the same shape
+            # and averages into that: hand it this device's copy, which it tells apart.
             copies = tensorflow.distribute.get_strategy().experimental_local_results(average_var)
-            (own,) = (copy for copy in copies if copy.device == var.device)
+            own = copies[0] if len(copies) == 1 else next(copy for copy in copies if copy.device == var.device)
             return super().average_op(var, own, local_apply_state)
 
     return SWA

@@ -114,7 +114,8 @@ def is_chief(chosen: tf.distribute.Strategy) -> bool:
     cluster = chosen.cluster_resolver
     if cluster is None:
         return True
-    return cluster.task_type == ("chief" if "chief" in cluster.cluster_spec().jobs else "worker") and not cluster.task_id
+    leading = "chief" if "chief" in cluster.cluster_spec().jobs else "worker"
+    return (cluster.task_type, cluster.task_id) == (leading, 0)
 
 
 def ask_chief(chosen: tf.distribute.Strategy, question: Callable[[], bool]) -> bool:

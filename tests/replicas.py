@@ -12,6 +12,7 @@ import tf_keras
 import reno_tf
 from configs.default import get_config
 from reno_tf import averaging, compat, data, distribution, models, phases
+from reno_tf.errors import UserError
 from reno_tf.experiment import settings
 from reno_tf.experiment.training import train
 from reno_tf.models import layers, taps
@@ -53,7 +54,10 @@ def run(method, devices, workdir):
         student = toy(num_classes=3, dropout=config.dropout, seed=0)
         model = reno_tf.Transfer(student, toy(seed=1), settings.build_method(config), seed=0)
     train(model, toy_data(), config, workdir)
-    history = [{key: value for key, value in row.items() if key not in ("phase", "seconds")} for row in phases.read_history(workdir)]
+    history = [
+        {key: value for key, value in row.items() if key not in ("phase", "seconds")}
+        for row in phases.read_history(workdir)
+    ]
     weights = {name: weight.numpy().tolist() for name, weight in models.named_weights(student).items()}
     return {"history": history, "weights": weights}
 
@@ -86,6 +90,10 @@ def main(out):
         told["resumed"] = run_killed_and_resumed("renofeation", next(folders))
         compat.swa_class = lambda: averaging.SWA
         told["delta_adversarial"] = [run("delta_adversarial", devices, next(folders)) for devices in (1, 2)]
+    try:
+        distribution.strategy("mirrored", batch_size=7)
+    except UserError as error:
+        told["uneven"] = str(error)
     Path(out).write_text(json.dumps(told))
 
 
