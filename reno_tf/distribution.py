@@ -50,7 +50,10 @@ def _multi_worker():
         valid = False
     if not valid:
         raise UserError(f"distribution=multi_worker needs TF_CONFIG in the environment, as {_CLUSTER}, not {told}")
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.OpError as error:
+        raise UserError(f"the cluster that TF_CONFIG tells cannot be joined: {error.message}") from None
 
 
 # config.distribution -> () -> strategy
@@ -91,7 +94,10 @@ def spread(chosen: tf.distribute.Strategy, batches: tf.data.Dataset):
         replicas = context.num_replicas_in_sync
         local = replicas // context.num_input_pipelines
         first = local * context.input_pipeline_id
-        cut = lambda rows: tf.stack(tf.split(rows, replicas)[first : first + local])  # noqa: E731
+
+        def cut(rows):
+            return tf.stack(tf.split(rows, replicas)[first : first + local])
+
         return batches.map(lambda *batch: tf.nest.map_structure(cut, batch)).unbatch()
 
     return chosen.distribute_datasets_from_function(parts)
