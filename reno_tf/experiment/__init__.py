@@ -56,6 +56,8 @@ def start(mode: str, config, *, command: str, **options) -> None:
     for name in given.keys() - taken[mode]:
         allowed = " or ".join(f"--mode={other}" for other in MODES if name in taken[other])
         raise UserError(f"--{name} goes with {allowed}, not with --mode={mode}")
+    if config.distribution != "none" and mode != "run":
+        raise UserError(f"config.distribution={config.distribution} goes with --mode=run, not with --mode={mode}")
     if "command" in taken[mode]:
         given["command"] = command
     MODES[mode](config, **given)
