@@ -8,6 +8,7 @@ from reno_tf.experiment import finished
 from reno_tf.methods import METHODS
 from reno_tf.reporting import site, summary
 from reno_tf.reporting.pictures import webp
+from reno_tf.reproduction import paper
 
 _FOREIGN = (AttributeError, KeyError, TypeError, ValueError)  # What another version's file gives, read as ours.
 
@@ -59,7 +60,9 @@ def _gather(folder, paths, read):
 def _read_outcome(path):
     """An artefact's outcome; None if the file is something else."""
     content = files.read_json(path)
-    return site.outcome(content, content.get("paper")) if isinstance(content, dict) and "artefact" in content else None
+    if not (isinstance(content, dict) and "artefact" in content):
+        return None
+    return site.outcome(content, paper.outcomes().get(content["artefact"]))
 
 
 def _read_claims(path):

@@ -53,6 +53,7 @@ def page(
         panels=_panels(series, methods),
         ablations=_ablations(outcomes),
         outcomes=outcomes,
+        notes=list(dict.fromkeys(note for one in outcomes for note in one["notes"])),
         claims=claims,
         verdicts={name: sum(claim["verdict"] == name for claim in claims) for name in VERDICTS},
         marks=VERDICTS,
@@ -91,6 +92,7 @@ def outcome(content: Mapping, paper: Mapping | None = None) -> dict:
         "table": tables.table(content, theirs),
         "paper": None if shared or not theirs["rows"] else tables.table(theirs),
         **{key: str(content.get(key, "")) for key in ("title", "scale", "command")},
+        "notes": list(content.get("notes", [])),
         "missing": [{"run": one.get("run", ""), "why": one.get("why", "")} for one in content.get("missing", [])],
     }
 
@@ -105,12 +107,11 @@ def _part(part):
     absent = {"statistic": "", "side": "", "unit": "", "verdict": "", "n_seeds": None}
     absent |= {"threshold": None, "mean": None, "interval": None, "paper": None}
     datasets = {
-        name: {"mean": row.get("mean"), "claimed": row.get("claimed_side", row.get("side"))}
+        name: {"mean": row.get("mean"), "claimed": row.get("claimed_side")}
         for name, row in part.get("per_dataset", {}).items()
     }
-    paper = part.get("paper")
-    part = absent | dict(part) | {"per_dataset": datasets}
-    part["paper"] = paper.get("mean") if isinstance(paper, Mapping) else paper
+    paper = (part.get("paper") or {}).get("mean")
+    part = absent | dict(part) | {"per_dataset": datasets, "paper": paper}
     return part | {"strip": strip(part)}
 
 
