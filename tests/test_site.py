@@ -102,7 +102,14 @@ def _outcome(**changes):
         {"label": "DO", "group": "DELTA", "method": "delta", "network": "n", "variant": "", "cells": {"greek": cell}}
     ]
     metrics = ["clean_accuracy", "attack_success_rate"]
-    return {"artefact": "figure3", "title": "T", "metrics": metrics, "datasets": ["greek"], "rows": rows} | changes
+    return {
+        "artefact": "figure3",
+        "title": "T",
+        "metrics": metrics,
+        "datasets": ["greek"],
+        "rows": rows,
+        "notes": ["NOTE"],
+    } | changes
 
 
 _CLAIM = {
@@ -211,7 +218,8 @@ def test_what_cannot_be_read_is_named_with_the_reason(built, capsys):
 
 def test_outcome_and_claim_are_shown(built):
     _, content, page = built
-    assert page.row("DO") == ["DO", "85.0 ± 7.1", "50.0 (1 undefined)", "2"]
+    assert page.row("DO", "85.0 ± 7.1") == ["DO", "85.0 ± 7.1", "50.0 (1 undefined)", "2"]
+    assert content.count("<p>NOTE</p>") == 1 and "The paper’s numbers, on its data sets" in content
     assert "<b>1</b> not held" in content and "<b>0</b> held" in content and "<b>0</b> undecided" in content
     claim = content.split('<article class="claim">')[1].split("</article>")[0]
     for text in ("−5.04", "−6.50 to −3.60", "&gt; −3 points", "<dd>−1.30</dd>", 'class="verdict not-held"', "✗"):
