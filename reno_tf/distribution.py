@@ -105,8 +105,6 @@ def spread(chosen: tf.distribute.Strategy, batches: tf.data.Dataset):
 
 def repeat(chosen: tf.distribute.Strategy, batches: tf.data.Dataset):
     """Every replica sees every batch: cut up, the last one might leave a replica without any row."""
-    if chosen.num_replicas_in_sync == 1:
-        return batches
 
     def whole(context):
         local = context.num_replicas_in_sync // context.num_input_pipelines

@@ -41,7 +41,7 @@ def fit(
       workdir: takes checkpoints/<phase>, history.jsonl and tensorboard/.
       interval: steps between two rows of the history, each with a validation and a checkpoint;
         it must divide the phase's steps.
-      validation: finite tf.data.Dataset of (images, labels), or None.
+      validation: finite tf.data.Dataset of (images, labels), or None; of known cardinality for several replicas.
     """
     strategy, parts = model.distribute_strategy, ("checkpoints", phase.name)
     # The optimizer's slots must exist before a checkpoint can fill them.
@@ -60,14 +60,20 @@ def fit(
             initial_epoch=done // interval,
             epochs=phase.steps // interval,
             steps_per_epoch=interval,
-            validation_data=None if validation is None else distribution.repeat(strategy, validation),
-            validation_steps=None if validation is None else int(validation.cardinality()),
+            **_validation(strategy, validation),
             verbose=0,
             callbacks=[
                 progress.FitProgress(phase.name, done=done, total=phase.steps),
                 _Record(model, phase.name, folder, manager),
             ],
         )
+
+
+def _validation(strategy, batches):
+    if batches is None or strategy.num_replicas_in_sync == 1:
+        return {"validation_data": batches}
+    repeated = distribution.repeat(strategy, batches)  # Keras cannot count it.
+    return {"validation_data": repeated, "validation_steps": int(batches.cardinality())}
 
 
 def read_history(workdir: Path) -> list[dict]:
