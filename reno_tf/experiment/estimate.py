@@ -70,7 +70,7 @@ def estimate(folder: Path, runs: list[Planned], *, cpus: int, gpus: float) -> di
 
 def _runs(plan) -> list[Planned]:
     """Each once; what is chosen later changes no cost."""
-    rows = [(row, data, seed) for row in plan.rows for data in plan.recipe.data for seed in range(len(plan.seeds(row)))]
+    rows = [(row, data, seed) for row in plan.rows for data in plan.recipe.data for seed in plan.seeds(row)]
     weights = [(row, data, 0) for _, row in plan.weights() for data in plan.recipe.data]
     runs = [planned for _, planned in plan.trials()] + [plan.run(*place, {}) for place in weights + rows]
     return list({planned.name: planned for planned in runs}.values())
