@@ -169,6 +169,13 @@ def test_more_than_the_machine_has_is_a_mistake(needs, named):
         OneByOne(**{"cpus": 1, "gpus": 0, **needs})
 
 
+@_NEEDS_RAY
+def test_ray_starts_again_and_says_what_it_cannot_place(swept):
+    swept(True)
+    with pytest.raises(UserError, match="needs 100000 CPUs; this machine has"):
+        sweep.execute([sweep.Task("big", int)], cpus=10**5)
+
+
 @pytest.mark.parametrize(
     ("gpus", "variables"),
     [(0, {"CUDA_VISIBLE_DEVICES": "-1"}), (0.5, {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}), (2, {})],

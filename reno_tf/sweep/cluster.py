@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 import time
 
@@ -12,6 +13,8 @@ from reno_tf.errors import UserError
 from reno_tf.sweep.worker import Outcome, check, environment, work
 
 _OBJECT_STORE = 10**8  # Bytes; an outcome has a few hundred.
+_PATIENCE = 10  # Seconds for the cluster to answer.
+_SECRET = secrets.token_hex(32)  # One for all sweeps of a process: Ray reads it once.
 
 
 class Cluster(contextlib.AbstractContextManager):
@@ -24,7 +27,7 @@ class Cluster(contextlib.AbstractContextManager):
     def __init__(self, *, cpus: int, gpus: float, address: str | None):
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Read while Ray loads, as the next two.
         if not address:  # Ray listens to the network; without a secret, whoever reaches this machine runs code on it.
-            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _SECRET}
         import ray
 
         self._ray, self._cpus, self._gpus, self._address = ray, cpus, gpus, address
@@ -36,9 +39,13 @@ class Cluster(contextlib.AbstractContextManager):
         handler = signal.getsignal(signal.SIGTERM)
         try:
             self._connect()
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise UserError(f"cannot join the Ray cluster at {self._address}: {reason}") from None
+        except (OSError, RuntimeError, ValueError) as error:
+            attempt = (
+                f"join the Ray cluster at {self._address} (auto, or host:port)"
+                if self._address
+                else "start Ray on this machine"
+            )
+            raise UserError(f"cannot {attempt}: {str(error).strip().splitlines()[0]}") from None
         signal.signal(signal.SIGTERM, handler)  # Ray has set its own.
         try:
             self._check()
@@ -64,6 +71,8 @@ class Cluster(contextlib.AbstractContextManager):
             return name, Outcome(time.monotonic() - submitted, reason, traceback=str(error), lost=True)
 
     def _connect(self):
+        if self._address not in (None, "auto"):  # Ray itself would try for minutes.
+            socket.create_connection(self._address.rsplit(":", 1), timeout=_PATIENCE).close()
         tensorflow = {name: value for name, value in os.environ.items() if name.startswith("TF_")}
         variables = {**tensorflow, **environment(cpus=self._cpus, gpus=self._gpus), "PYTHONPATH": _search_path()}
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
