@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= $(shell tools/find-python)
 BIN = $(VENV)/bin
 
-.PHONY: run test test-short parity networks lint compare clean
+.PHONY: run test test-short parity networks lint compare report clean
 
 run: $(VENV)/installed
 	$(BIN)/python main.py --method=renofeation
@@ -31,6 +31,10 @@ lint: $(VENV)/installed
 # Every method over three seeds: about an hour on two cores. Finished runs are kept.
 compare: $(VENV)/installed
 	$(BIN)/python main.py --mode=compare
+
+# Every finished run below runs/ on one page: runs/index.html.
+report: $(VENV)/installed
+	$(BIN)/python main.py --mode=report
 
 $(VENV)/installed: setup.cfg constraints.txt
 	@test -n "$(PYTHON)" || { echo "Needs Python 3.11, 3.12 or 3.13 (with venv), 3.11 preferred; found none. Name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }

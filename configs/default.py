@@ -56,7 +56,8 @@ def get_config() -> ConfigDict:
     config.steps.swa_period = placeholder(int)  # a snapshot after this many steps, twice as many, ...
 
     config.precision = "float32"  # of training; or "mixed_bfloat16": weights, losses and statistics stay float32
-    config.batch_size = 32  # images (paper: 64; the embedded training set has 40)
+    config.distribution = "none"  # of training: "mirrored" over this machine's devices, "multi_worker" by TF_CONFIG
+    config.batch_size = 32  # images, of all devices together (paper: 64; the embedded training set has 40)
     config.interval = 50  # steps between validations, checkpoints and rows of the history; divides the steps
 
     # Chosen on the validation split (README); the paper's values stand beside them.

@@ -5,6 +5,7 @@ which Keras `tf.keras` is.
 """
 
 import contextlib
+import functools
 import importlib.util
 import os
 import sys
@@ -60,6 +61,7 @@ def swa_class() -> type:
     return SWA
 
 
+@functools.cache
 def _addons_swa() -> type:
     # tensorflow_addons asks for `keras.src.engine`, which only Keras 2 has: lend it tf_keras's.
     for name in ("engine", "engine.keras_tensor"):
@@ -68,4 +70,14 @@ def _addons_swa() -> type:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Its end-of-life notice, and its range of TensorFlow versions.
         import tensorflow_addons
-    return tensorflow_addons.optimizers.SWA
+    import tensorflow
+
+    class SWA(tensorflow_addons.optimizers.SWA):
+        def average_op(self, var, average_var, local_apply_state):
+            # A tf.function there, which takes a strategy's variable for another one of the same shape
+            # and averages into that: hand it this device's copy, which it tells apart.
+            copies = tensorflow.distribute.get_strategy().experimental_local_results(average_var)
+            own = copies[0] if len(copies) == 1 else next(copy for copy in copies if copy.device == var.device)
+            return super().average_op(var, own, local_apply_state)
+
+    return SWA

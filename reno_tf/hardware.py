@@ -24,9 +24,11 @@ def resolve_precision(precision: str) -> str:
 
 
 def devices() -> list[str]:
-    """All that a batch can be spread over: the visible GPUs, or without any the (logical) CPUs."""
+    """All of this process that a batch can be spread over: the visible GPUs, or without any the (logical) CPUs."""
     logical = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    return [device.name for device in logical]
+    own = tf.DeviceSpec.from_string(tf.constant(0).device)
+    specs = [tf.DeviceSpec.from_string(device.name) for device in logical]  # In a cluster, those of all workers.
+    return [spec.to_string() for spec in specs if (spec.job or own.job, spec.task or 0) == (own.job, own.task)]
 
 
 def has_bfloat16() -> bool:

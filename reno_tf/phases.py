@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from reno_tf import files, progress
+from reno_tf import distribution, files, progress
 from reno_tf.trainer import Transfer
 
 
@@ -41,30 +41,39 @@ def fit(
       workdir: takes checkpoints/<phase>, history.jsonl and tensorboard/.
       interval: steps between two rows of the history, each with a validation and a checkpoint;
         it must divide the phase's steps.
-      validation: finite tf.data.Dataset of (images, labels), or None.
+      validation: finite tf.data.Dataset of (images, labels), or None; of known cardinality for several replicas.
     """
+    strategy, parts = model.distribute_strategy, ("checkpoints", phase.name)
     # The optimizer's slots must exist before a checkpoint can fill them.
     phase.optimizer._create_all_weights(model.student.trainable_variables)
     checkpoint = tf.train.Checkpoint(student=model.student, optimizer=phase.optimizer, step=model.step)
-    manager = tf.train.CheckpointManager(checkpoint, str(workdir / "checkpoints" / phase.name), max_to_keep=2)
-    if manager.latest_checkpoint:
-        checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-    done = int(model.step) - phase.first_step
+    if latest := tf.train.latest_checkpoint(str(workdir.joinpath(*parts))):
+        checkpoint.restore(latest).assert_consumed()
+    done = int(model.step.numpy()) - phase.first_step
     if done >= phase.steps:
         return
     model.compile(optimizer=phase.optimizer, jit_compile=jit_compile)
-    model.fit(
-        batches_from(phase.first_step + done),
-        initial_epoch=done // interval,
-        epochs=phase.steps // interval,
-        steps_per_epoch=interval,
-        validation_data=validation,
-        verbose=0,
-        callbacks=[
-            progress.FitProgress(phase.name, done=done, total=phase.steps),
-            _Record(model, phase.name, workdir, manager),
-        ],
-    )
+    with distribution.folder_to_write(strategy, workdir) as folder:
+        manager = tf.train.CheckpointManager(checkpoint, str(folder.joinpath(*parts)), max_to_keep=2)
+        model.fit(
+            distribution.spread(strategy, batches_from(phase.first_step + done)),
+            initial_epoch=done // interval,
+            epochs=phase.steps // interval,
+            steps_per_epoch=interval,
+            **_validation(strategy, validation),
+            verbose=0,
+            callbacks=[
+                progress.FitProgress(phase.name, done=done, total=phase.steps),
+                _Record(model, phase.name, folder, manager),
+            ],
+        )
+
+
+def _validation(strategy, batches):
+    if batches is None or strategy.num_replicas_in_sync == 1:
+        return {"validation_data": batches}
+    repeated = distribution.repeat(strategy, batches)  # Keras cannot count it.
+    return {"validation_data": repeated, "validation_steps": int(batches.cardinality())}
 
 
 def read_history(workdir: Path) -> list[dict]:
@@ -82,12 +91,12 @@ class _Record(tf_keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         # Rows of steps that were lost with the killed process are trained, and written, again.
-        self._rows = [row for row in read_history(self._workdir) if row["step"] <= int(self._transfer.step)]
+        self._rows = [row for row in read_history(self._workdir) if row["step"] <= int(self._transfer.step.numpy())]
         self._writer = tf.summary.create_file_writer(str(self._workdir / "tensorboard"))
         self._since = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        step, now = int(self._transfer.step), time.monotonic()
+        step, now = int(self._transfer.step.numpy()), time.monotonic()
         metrics = {name.replace("val_", "validation_"): float(value) for name, value in logs.items()}
         self._rows.append({"phase": self._phase, "step": step, "seconds": now - self._since, **metrics})
         self._since = now

@@ -16,7 +16,7 @@ def wrap(optimizer, *, period: int):
 
 def assign_averages(optimizer, variables, *, period: int) -> None:
     """Puts the averages into the trainable `variables`. Raises ValueError before the first snapshot."""
-    steps = int(optimizer.iterations)
+    steps = int(optimizer.iterations.numpy())
     if steps < period:
         raise ValueError(f"no snapshot to average yet: {steps} steps done, the first is taken after {period}")
     optimizer.assign_average_vars(variables)

@@ -3,6 +3,7 @@
 import tensorflow as tf
 import tf_keras
 
+from reno_tf import distribution
 from reno_tf.errors import UserError
 from reno_tf.hardware import resolve_precision
 from reno_tf.losses import cross_entropy
@@ -16,6 +17,7 @@ from reno_tf.models import (
     named_weights,
     stage_names,
     stage_shapes,
+    synchronize,
 )
 
 
@@ -53,8 +55,13 @@ class Transfer(tf_keras.Model):
             layer.trainable = method.trains == "all" or layer is head
         self.student, self.method = student, method
         # Steps over all phases. Not `optimizer.iterations`, which starts again with each optimizer.
-        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+        self.step = tf.Variable(
+            0, dtype=tf.int64, trainable=False, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+        )
         self._stages = stage_names(student)
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            synchronize(student)
+            self.distribute_reduction_method = "first"  # The metrics' results are global already: do not add them up.
         if method.needs_features:
             precision = resolve_precision("auto") if is_mixed(student) else "float32"
             self._teacher = freeze(teacher, self._stages, precision=precision)
@@ -84,7 +91,8 @@ class Transfer(tf_keras.Model):
             batch = Batch(labels=labels, outputs=outputs, targets=targets, stages=self._stages, **self._weights_of())
             terms = self.method.terms(batch)
             loss = tf.add_n(list(terms.values()))
-        self.optimizer.minimize(loss, self.student.trainable_variables, tape=tape)
+            own = distribution.share(loss)
+        self.optimizer.minimize(own, self.student.trainable_variables, tape=tape)
         self.step.assign_add(1)
         return self._update({"loss": loss, **terms}, labels, outputs["logits"])
 

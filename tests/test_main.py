@@ -212,17 +212,17 @@ def test_each_mistake_gets_one_line_and_leaves_nothing(tmp_path):
 @pytest.mark.long
 def test_reproduce_runs_writes_the_figure_and_does_nothing_twice(tmp_path):
     small = ("data=('digits',)", "grid.learning_rate=(0.01,)", "grid.momentum=(0.9,)", "grid.weight_decay=(0.0,)")
-    small += ("feature_weights=(0.5,)", "few_seeds=1", f"results={tmp_path / 'results'}")
+    small += ("feature_weights=(0.5,)", "few_seeds=1")
     flags = ["--mode=reproduce", "--config=configs/reproduce/figure4.py", f"--workdir={tmp_path / 'runs'}"]
     flags += [f"--config.reproduce.{change}" for change in small] + list(_FEW[2:])
     assert _main(*flags)[::2] == (0, "")
-    outcome = json.loads((tmp_path / "results" / "figure4.json").read_text())
+    outcome = json.loads((tmp_path / "runs" / "results" / "figure4.json").read_text())
     (row,) = outcome["rows"]
     run = "delta@lambda=0.5-resnet18-digits-0"
     assert row["cells"]["digits"]["runs"] == [run] and outcome["missing"] == [] and outcome["chosen"] == {"digits": 0.5}
     results = json.loads((tmp_path / "runs" / run / "results.json").read_text())
     assert row["cells"]["digits"]["attack_success_rate"] == [results["attack_success_rate"]]
-    assert {path.suffix for path in (tmp_path / "results").iterdir()} == {
+    assert {path.suffix for path in (tmp_path / "runs" / "results").iterdir()} == {
         ".json",
         ".md",
         ".tex",
@@ -233,9 +233,9 @@ def test_reproduce_runs_writes_the_figure_and_does_nothing_twice(tmp_path):
     assert (tmp_path / "runs" / run / "report.html").is_file()
 
     (tmp_path / "runs" / run / "report.html").unlink()
-    (tmp_path / "results" / "figure4.png").unlink()
+    (tmp_path / "runs" / "results" / "figure4.png").unlink()
     assert _main(*flags)[0] == 0
-    assert (tmp_path / "results" / "figure4.png").is_file()  # Made again from the runs,
+    assert (tmp_path / "runs" / "results" / "figure4.png").is_file()  # Made again from the runs,
     assert not (tmp_path / "runs" / run / "report.html").exists()  # which are not done again.
 
 

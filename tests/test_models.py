@@ -111,24 +111,29 @@ def test_random_weights_are_a_function_of_seed_and_name():
     assert (a["stage1_block1_1_conv/kernel"].numpy() != a["stage1_block1_2_conv/kernel"].numpy()).all()
 
 
-def test_shipped_teacher_is_the_manifests():
-    entry = weights.manifest()["resnet18_cifar"]["glyphs"]
-    path, digest = models.locate("resnet18_cifar", "glyphs")
+_SHIPPED = ("resnet18_cifar", "resnet34_cifar", "mobilenet_v2_cifar")
+
+
+@pytest.mark.parametrize("name", _SHIPPED)
+def test_shipped_teacher_is_the_manifests(name):
+    entry = weights.manifest()[name]["glyphs"]
+    path, digest = models.locate(name, "glyphs")
     assert digest == entry["sha256"]
-    assert path.stat().st_size <= 4_000_000
+    assert path.stat().st_size <= 6_000_000
     assert entry["accuracy"] >= 0.95
     assert entry["command"].startswith("python main.py --mode=pretrain")
 
 
 @pytest.mark.long
-def test_shipped_teacher_has_the_manifests_accuracy():
+@pytest.mark.parametrize("name", _SHIPPED)
+def test_shipped_teacher_has_the_manifests_accuracy(name):
     from reno_tf import data, evaluation
 
     glyphs = data.load("glyphs")
-    teacher = models.build("resnet18_cifar", num_classes=62)
-    weights.load(teacher, models.locate("resnet18_cifar", "glyphs")[0], head=True)
+    teacher = models.build(name, num_classes=62)
+    weights.load(teacher, models.locate(name, "glyphs")[0], head=True)
     accuracy = np.mean(evaluation.predict(teacher, glyphs.test.floats()) == glyphs.test.labels)
-    assert accuracy == pytest.approx(weights.manifest()["resnet18_cifar"]["glyphs"]["accuracy"], abs=0.002)
+    assert accuracy == pytest.approx(weights.manifest()[name]["glyphs"]["accuracy"], abs=0.002)
 
 
 def test_altered_and_missing_weights_are_refused(monkeypatch, tmp_path):

@@ -22,7 +22,7 @@ def sweeping(tmp_path, monkeypatch):
 
 class _Sweeping:
     def __init__(self, folder, monkeypatch):
-        self.done, self.broken, self.folder, self.results = [], {}, folder / "sweep", folder / "results"
+        self.done, self.broken, self.folder, self.results = [], {}, folder / "sweep", folder / "sweep" / "results"
         monkeypatch.setattr(reproduce, "run", _pretend)
         monkeypatch.setattr(reproduce.sweep, "execute", self._execute)
         monkeypatch.setattr(reproduce.writing, "write", _write)  # Pictures take long, and have tests of their own.
@@ -30,7 +30,7 @@ class _Sweeping:
     def __call__(self, module, *, options=(), **changes):
         config = module.get_config()
         defaults = {"data": ("digits", "greek"), "seeds": 2, "choose_feature_weight": False}
-        config.reproduce.update({**defaults, "results": str(self.results), **changes})
+        config.reproduce.update({**defaults, **changes})
         reproduce.reproduce(config, command="COMMAND", workdir=str(self.folder), **dict(options))
 
     def outcome(self, name):
@@ -102,7 +102,7 @@ def test_an_outcome_has_every_seed_of_every_row(sweeping):
     outcome = sweeping.outcome("table7")
     assert (outcome["scale"], outcome["command"], outcome["missing"]) == ("embedded", "COMMAND", [])
     assert [row["label"] for row in outcome["rows"]] == ["DELTA-R", "DELTA-R + dropout", "DELTA-R + SWA", "Renofeation"]
-    assert outcome["made_with"] == "tensorflow 2.0, device abacus" and "almost equal" in outcome["notes"][0]
+    assert outcome["made_with"] == "device abacus, tensorflow 2.0" and "almost equal" in outcome["notes"][0]
     cell = outcome["rows"][1]["cells"]["greek"]
     assert cell["seeds"] == [0, 1] and cell["clean_accuracy"] == pytest.approx([0.6, 0.61])
     assert cell["runs"] == [f"delta_r+dropout-resnet18-greek-{seed}" for seed in (0, 1)]
@@ -117,6 +117,8 @@ def test_what_is_finished_is_not_done_again(sweeping):
     assert sweeping.done == first
     sweeping(table7, options={"overwrite": True})
     assert sweeping.done == first + first
+    sweeping(figure4, choose_feature_weight=True, options={"overwrite": True})
+    assert len(set(sweeping.done[32:])) == len(sweeping.done[32:]) == 32  # What was tried is not done again as a row.
 
 
 def test_a_broken_run_is_named_and_the_others_are_kept(sweeping):
@@ -151,6 +153,22 @@ def test_a_run_of_another_version_is_kept_and_named(sweeping):
         sweeping(table7)
     assert json.loads(path.read_text()) == other
     assert sweeping.outcome("table7")["rows"][3]["cells"]["digits"]["seeds"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "results.json is damaged"),
+        ("{}", "lacks clean_accuracy, attack_success_rate, .*: another version wrote it"),
+    ],
+)
+def test_a_damaged_run_is_kept_and_named(sweeping, content, message):
+    sweeping(table7)
+    path = sweeping.folder / "renofeation-resnet18-digits-0" / "results.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=f"1 runs are missing, among them renofeation-resnet18-digits-0: .*{message}"):
+        sweeping(table7)
+    assert path.read_text() == content and len(sweeping.done) == 16
 
 
 def test_a_second_sweep_in_the_folder_is_refused(sweeping):

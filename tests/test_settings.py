@@ -62,6 +62,7 @@ def test_nothing_is_left_open():
         ({"model__taps": ("a",)}, "config.model.taps goes with the backbones keras_"),
         ({"model__batch_norm_momentum": 1.0}, "config.model.batch_norm_momentum must be in"),
         ({"model__tap": "between"}, "choose one of: after_dropout, before_dropout"),
+        ({"distribution": "all"}, "unknown config.distribution 'all'; choose one of: mirrored, multi_worker, none"),
         ({"split": "train"}, "unknown config.split 'train'; choose one of: test, validation"),
         ({"split": "validation", "data__validation_per_class": 0}, "needs config.data.validation_per_class"),
         ({"attack__suite": ("pixels",)}, "unknown attack in config.attack.suite 'pixels'"),

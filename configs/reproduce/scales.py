@@ -35,7 +35,6 @@ def get_config(artefacts: tuple[str, ...], scale: str) -> ConfigDict:
         artefacts=artefacts,
         scale=scale,
         grid=_GRID,  # each data set's choice by fine-tuning's accuracy on the validation split, seed 0
-        results=f"results/reproduce-{scale}",  # folder of the tables, figures and claims
     )
     return config
 

@@ -42,7 +42,8 @@ def eval_batches(split: Split, *, batch_size: int) -> tf.data.Dataset:
             yield images[first : first + batch_size], split.labels[first : first + batch_size]
 
     signature = (tf.TensorSpec(shape, tf.float32), tf.TensorSpec([None], tf.int64))
-    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
+    return dataset.apply(tf.data.experimental.assert_cardinality(batches_per_pass(split, batch_size)))
 
 
 def batches_per_pass(split: Split, batch_size: int) -> int:

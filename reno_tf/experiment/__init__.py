@@ -10,6 +10,7 @@ from reno_tf.experiment.compare import compare
 from reno_tf.experiment.import_weights import import_weights
 from reno_tf.experiment.prepare_data import list_data, prepare_data
 from reno_tf.experiment.pretrain import pretrain
+from reno_tf.experiment.report import report
 from reno_tf.experiment.reproduce import reproduce
 from reno_tf.experiment.run import run
 from reno_tf.experiment.taps import taps
@@ -20,6 +21,7 @@ MODES = {
     "pretrain": pretrain,
     "compare": compare,
     "reproduce": reproduce,
+    "report": report,
     "import_weights": import_weights,
     "taps": taps,
     "prepare_data": prepare_data,
@@ -54,6 +56,8 @@ def start(mode: str, config, *, command: str, **options) -> None:
     for name in given.keys() - taken[mode]:
         allowed = " or ".join(f"--mode={other}" for other in MODES if name in taken[other])
         raise UserError(f"--{name} goes with {allowed}, not with --mode={mode}")
+    if config.distribution != "none" and mode != "run":
+        raise UserError(f"config.distribution={config.distribution} goes with --mode=run, not with --mode={mode}")
     if "command" in taken[mode]:
         given["command"] = command
     MODES[mode](config, **given)

@@ -3,7 +3,7 @@
 import functools
 from pathlib import Path
 
-from reno_tf import data, export, files, models, phases, reporting
+from reno_tf import data, distribution, export, files, models, phases, reporting
 from reno_tf.experiment import attacking, measuring, settings, surrogate
 from reno_tf.experiment.training import first_images, train
 from reno_tf.methods import METHODS, Method
@@ -16,25 +16,35 @@ def run(
     """Trains one student and measures it; the README says what `workdir` then holds.
 
     A finished run is not redone, an interrupted one resumes from its newest checkpoint and ends
-    with the same numbers. Returns the content of results.json.
+    with the same numbers. Returns the content of results.json, or nothing to a worker that only trains.
     """
     config, rival = settings.resolve(config, method), settings.resolve_surrogate(config)
     workdir = Path(workdir or f"runs/{method}-{config.data.name}-{config.seed}")
+    strategy = distribution.strategy(config.distribution, batch_size=config.batch_size)
     settings.seed_everything(config.seed)
 
     dataset = data.load(config.data.name, seed=config.seed, **settings.draw(config))
     teacher, teacher_facts = build_teacher(config)
-    student = build_student(config, num_classes=len(dataset.class_names))
-    model = Transfer(student, teacher, settings.build_method(config), seed=config.seed)
+    build = functools.partial(build_student, config, num_classes=len(dataset.class_names))
+    with strategy.scope():
+        model = Transfer(build(), teacher, settings.build_method(config), seed=config.seed)
     attacking.check(config, teacher, dataset)
 
-    files.claim(workdir, config.to_dict(), overwrite=overwrite)
-    if results := files.read_json(workdir / "results.json"):
-        print(f"{workdir} is finished already; --overwrite starts it anew")
-        return results
+    def claim():
+        files.claim(workdir, config.to_dict(), overwrite=overwrite)
+        results = files.read_json(workdir / "results.json")
+        if not results:
+            files.write_json(workdir / "data.json", dataset.chosen())
+        return bool(results)
 
-    files.write_json(workdir / "data.json", dataset.chosen())
+    if distribution.ask_chief(strategy, claim):
+        print(f"{workdir} is finished already; --overwrite starts it anew")
+        return files.read_json(workdir / "results.json")
+
     train(model, dataset, config, workdir)
+    student = model.student if config.distribution == "none" else _copy(model.student, build)
+    if not distribution.is_chief(strategy):
+        return {}
     models.as_float32(student)  # What is measured and exported.
     history = phases.read_history(workdir)
     known = attacking.know(
@@ -76,6 +86,13 @@ def run(
     files.write_json(workdir / "results.json", results)  # Last: its presence says that all was written.
     print(f"{reporting.headline(results)}; report in {workdir / 'report.html'}")
     return results
+
+
+def _copy(trained, build):
+    """With variables of this process alone: to read a strategy's own, all workers are needed."""
+    student = build()
+    student.set_weights(trained.get_weights())
+    return student
 
 
 def _undefended(method: type[Method]) -> bool:

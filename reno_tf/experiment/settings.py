@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from reno_tf import hardware, progress
 from reno_tf.attacks import ATTACKS
 from reno_tf.data import DATASETS
+from reno_tf.distribution import STRATEGIES
 from reno_tf.errors import UserError, choose
 from reno_tf.methods import METHODS
 from reno_tf.models import BACKBONES, mixed_precision
@@ -90,6 +91,7 @@ def _check(config):
     if config.split == "validation" and not config.data.validation_per_class:
         raise UserError("config.split=validation needs config.data.validation_per_class of at least 1, not 0")
     choose("config.attack.precision", config.attack.precision, hardware.PRECISIONS)
+    choose("config.distribution", config.distribution, STRATEGIES)
     choose("config.precision", config.precision, mixed_precision.PRECISIONS)
     choose("config.model.tap", config.model.tap, ("before_dropout", "after_dropout"))
     steps, optimizer = config.steps, config.optimizer

@@ -14,7 +14,8 @@ from reno_tf.experiment.training import train
 from reno_tf.trainer import Transfer
 
 _SEED_OFFSET = 10**6  # The attacker does not know the defender's seed.
-_IRRELEVANT = ("attack", "curve", "split")  # How a student is measured does not change it.
+# How a student is measured does not change it; and the attacker's is trained by one process on one device.
+_IRRELEVANT = ("attack", "curve", "split", "distribution")
 
 
 def train_once(config, folder, build: Callable, dataset, teacher: tuple) -> tuple:

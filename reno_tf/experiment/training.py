@@ -3,14 +3,16 @@
 import functools
 from pathlib import Path
 
-from reno_tf import attacks, data, optimizers, phases, swa
+from reno_tf import attacks, data, distribution, optimizers, phases, swa
 from reno_tf.experiment import settings
 from reno_tf.trainer import Transfer
 
 
 def train(model: Transfer, dataset, config, workdir: Path) -> None:
-    """The method's phase under cosine decay; then, if it averages, a second one at a constant rate."""
+    """The method's phase under cosine decay; then, if it averages, a second one at a constant rate.
 
+    By the strategy in whose scope the model was made.
+    """
     batches_from = _batches_from(dataset, config)
     fit = functools.partial(
         phases.fit,
@@ -18,14 +20,16 @@ def train(model: Transfer, dataset, config, workdir: Path) -> None:
         batches_from=batches_from,
         workdir=workdir,
         validation=data.eval_batches(dataset.validation, batch_size=100) if len(dataset.validation) else None,
-        jit_compile=attacks.resolve_jit("auto"),
+        # XLA cannot compile a step that waits for other replicas in its middle.
+        jit_compile=model.distribute_strategy.num_replicas_in_sync == 1 and attacks.resolve_jit("auto"),
     )
     steps, optimizer = config.steps, config.optimizer
-    schedule = optimizers.cosine(optimizer.learning_rate, steps.train)
-    first = phases.Phase(name="train", optimizer=optimizers.SGD(schedule, optimizer.momentum), steps=steps.train)
-    fit(first, interval=settings.interval_of(config, "train"))
-    if config.swa:
-        _average(model, fit, batches_from, config, one_pass=data.batches_per_pass(dataset.train, config.batch_size))
+    with model.distribute_strategy.scope():
+        schedule = optimizers.cosine(optimizer.learning_rate, steps.train)
+        first = phases.Phase(name="train", optimizer=optimizers.SGD(schedule, optimizer.momentum), steps=steps.train)
+        fit(first, interval=settings.interval_of(config, "train"))
+        if config.swa:
+            _average(model, fit, batches_from, config, one_pass=data.batches_per_pass(dataset.train, config.batch_size))
 
 
 def first_images(dataset, config, *, count: int = 32):
@@ -51,9 +55,11 @@ def _average(model, fit, batches_from, config, *, one_pass: int):
     fit(second, interval=settings.interval_of(config, "swa"))
     swa.assign_averages(averaging, model.student.trainable_variables, period=steps.swa_period)
 
-    def forward(images):
-        model.step.assign_add(1)  # The next dropout mask.
-        model.student(images, training=True)
+    strategy = model.distribute_strategy
 
-    batches = batches_from(steps.train + steps.swa).take(one_pass)
-    swa.reestimate_batch_norm(model.student, batches.map(lambda images, labels: images), forward)
+    def forward(batch):
+        model.step.assign_add(1)  # The next dropout mask.
+        strategy.run(lambda images: model.student(images, training=True), args=batch)
+
+    batches = batches_from(steps.train + steps.swa).take(one_pass).map(lambda images, labels: (images,))
+    swa.reestimate_batch_norm(model.student, distribution.spread(strategy, batches), forward)

@@ -4,6 +4,7 @@ import tf_keras
 
 from reno_tf.errors import choose
 from reno_tf.models import weights as _weights
+from reno_tf.models.batch_norm import synchronize
 from reno_tf.models.frozen import freeze
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 from reno_tf.models.layers import normalization
@@ -78,4 +79,5 @@ __all__ = [
     "sha256",
     "stage_names",
     "stage_shapes",
+    "synchronize",
 ]

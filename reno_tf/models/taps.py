@@ -5,6 +5,8 @@ import binascii
 import tensorflow as tf
 import tf_keras
 
+from reno_tf.distribution import own_rows
+
 
 class SpatialDropout2D(tf_keras.layers.SpatialDropout2D):
     """Keras's SpatialDropout2D whose mask can be a pure function of (seed, step, layer name).
@@ -22,7 +24,7 @@ class SpatialDropout2D(tf_keras.layers.SpatialDropout2D):
         seed = tf.random.experimental.stateless_fold_in(self.key(), binascii.crc32(self.name.encode()) >> 1)
         shape = tf.shape(inputs)
         # One draw per feature map: it is kept or dropped as a whole (Tompson et al., 2015).
-        draw = tf.random.stateless_uniform([shape[0], 1, 1, shape[3]], seed, alg="philox")
+        draw = own_rows(lambda rows: tf.random.stateless_uniform([rows, 1, 1, shape[3]], seed, alg="philox"), shape[0])
         return inputs * tf.cast(draw >= self.rate, inputs.dtype) / (1 - self.rate)
 
 

@@ -3,12 +3,12 @@
 import base64
 from pathlib import Path
 
-import jinja2
 import tensorflow as tf
 
 from reno_tf import files
 from reno_tf.reporting import plots
 from reno_tf.reporting.examples import Examples
+from reno_tf.reporting.rendering import percent, render
 
 # (key in results.json, what a reader calls it)
 RATES = (
@@ -47,8 +47,8 @@ def write(
     facts = {"results": results, "config": config, "curve": curve, "rates": RATES, "command": command}
     inline = {name: "data:image/png;base64," + base64.b64encode(content).decode() for name, content in figures.items()}
     linked = {name: f"figures/{name}" for name in figures}
-    files.write_text(workdir / "report.md", _render("report.md.j2", figures=linked, **facts))
-    files.write_text(workdir / "report.html", _render("report.html.j2", figures=inline, **facts))
+    files.write_text(workdir / "report.md", render("report.md.j2", figures=linked, **facts))
+    files.write_text(workdir / "report.html", render("report.html.j2", figures=inline, **facts))
     attacked = {f"attack/{name}": images for name, images in examples.pictures().items()}
     trained = {"data/training": seen[0]} if history else {}
     _write_images(workdir, trained | attacked, step=history[-1]["step"] if history else 0)
@@ -60,25 +60,6 @@ def headline(results) -> str:
         f"{results['method']}: clean {percent(results['clean_accuracy'])}, "
         f"ASR {percent(results['attack_success_rate'])}, noise {percent(results['noise_success_rate'])}"
     )
-
-
-def percent(value: float | None, interval: list | None = None) -> str:
-    """0.1234 -> "12.3 %"; a rate over nothing is "undefined"."""
-    if value is None:
-        return "undefined"
-    return f"{100 * value:.1f} %" + (f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else "")
-
-
-def _render(template: str, **facts) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reno_tf.reporting"),
-        autoescape=template.endswith(".html.j2"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = percent
-    return environment.get_template(template).render(**facts) + "\n"
 
 
 def _write_images(workdir: Path, pictures: dict, step: int) -> None:

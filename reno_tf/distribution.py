@@ -1,0 +1,158 @@
+"""One training run over several devices: by which strategy, whose part of the batch, and who writes.
+
+Batches, losses and random draws are those of the whole ("global") batch: a run over n replicas gives
+the numbers of one device, up to rounding. All of it does nothing where there is one replica.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import tensorflow as tf
+
+from reno_tf.errors import UserError
+from reno_tf.hardware import devices
+
+_CLUSTER = '{"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}'
+
+
+def strategy(name: str, *, batch_size: int) -> tf.distribute.Strategy:
+    """The strategy that a key of `STRATEGIES` names; "multi_worker" must come before any other use of TensorFlow.
+
+    Raises UserError: TF_CONFIG names no cluster, or `batch_size` does not divide by the replicas.
+    """
+    chosen = STRATEGIES[name]()
+    replicas = chosen.num_replicas_in_sync
+    if batch_size % replicas:
+        raise UserError(f"the batch size ({batch_size}) must be a multiple of the number of replicas ({replicas})")
+    return chosen
+
+
+# Once in a process: a second strategy would give its collective operations the first one's keys.
+@functools.cache
+def _mirrored():
+    return tf.distribute.MirroredStrategy(devices())
+
+
+@functools.cache
+def _multi_worker():
+    told = os.environ.get("TF_CONFIG")
+    try:
+        config = json.loads(told or "{}")
+        task = config["task"]
+        hosts = config["cluster"][task["type"]]
+        valid = task["type"] in ("chief", "worker") and int(task["index"]) in range(len(hosts))
+    except (ValueError, TypeError, KeyError):
+        valid = False
+    if not valid:
+        raise UserError(f"distribution=multi_worker needs TF_CONFIG in the environment, as {_CLUSTER}, not {told}")
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.OpError as error:
+        raise UserError(f"the cluster that TF_CONFIG tells cannot be joined: {error.message}") from None
+
+
+# config.distribution -> () -> strategy
+STRATEGIES = {
+    "none": tf.distribute.get_strategy,
+    "mirrored": _mirrored,
+    "multi_worker": _multi_worker,
+}
+
+
+def replica_context() -> tf.distribute.ReplicaContext | None:
+    """Of the replica that is being computed, if there are others beside it."""
+    context = tf.distribute.get_replica_context()
+    return context if context is not None and context.num_replicas_in_sync > 1 else None
+
+
+def share(loss):
+    """A replica's part of the global loss. Its own one is a mean over its rows, and gradients will be added up."""
+    context = replica_context()
+    return loss if context is None else loss / context.num_replicas_in_sync
+
+
+def own_rows(draw: Callable, rows):
+    """What `draw(rows of the global batch)` gives to the `rows` rows of this replica."""
+    context = replica_context()
+    if context is None:
+        return draw(rows)
+    first = context.replica_id_in_sync_group * rows
+    return draw(context.num_replicas_in_sync * rows)[first : first + rows]
+
+
+def spread(chosen: tf.distribute.Strategy, batches: tf.data.Dataset):
+    """Global batches, each cut into the replicas' equal parts, in order; every worker has the same `batches`."""
+    if chosen.num_replicas_in_sync == 1:
+        return batches
+
+    def parts(context):
+        replicas = context.num_replicas_in_sync
+        local = replicas // context.num_input_pipelines
+        first = local * context.input_pipeline_id
+
+        def cut(rows):
+            return tf.stack(tf.split(rows, replicas)[first : first + local])
+
+        return batches.map(lambda *batch: tf.nest.map_structure(cut, batch)).unbatch()
+
+    return chosen.distribute_datasets_from_function(parts)
+
+
+def repeat(chosen: tf.distribute.Strategy, batches: tf.data.Dataset):
+    """Every replica sees every batch: cut up, the last one might leave a replica without any row."""
+
+    def whole(context):
+        local = context.num_replicas_in_sync // context.num_input_pipelines
+        return batches.flat_map(lambda *batch: tf.data.Dataset.from_tensors(batch).repeat(local))
+
+    return chosen.distribute_datasets_from_function(whole)
+
+
+def is_chief(chosen: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes the run's folder."""
+    cluster = chosen.cluster_resolver
+    if cluster is None:
+        return True
+    leading = "chief" if "chief" in cluster.cluster_spec().jobs else "worker"
+    return (cluster.task_type, cluster.task_id) == (leading, 0)
+
+
+def ask_chief(chosen: tf.distribute.Strategy, question: Callable[[], bool]) -> bool:
+    """The chief's answer; all workers wait for it.
+
+    Raises what the question raises, and a UserError on the other workers then.
+    """
+    if chosen.cluster_resolver is None:
+        return question()
+    try:
+        answer = int(question()) if is_chief(chosen) else 0
+    except Exception:
+        _sum(chosen, -1)
+        raise
+    answer = _sum(chosen, answer)
+    if answer < 0:
+        raise UserError("the chief could not start this run; its own message says why")
+    return bool(answer)
+
+
+def _sum(chosen, value):
+    """Over the workers."""
+    own = chosen.experimental_distribute_values_from_function(
+        lambda context: tf.constant(value if context.replica_id_in_sync_group == 0 else 0)
+    )
+    return int(chosen.reduce(tf.distribute.ReduceOp.SUM, own, axis=None))
+
+
+@contextlib.contextmanager
+def folder_to_write(chosen: tf.distribute.Strategy, workdir: Path) -> Iterator[Path]:
+    """The run's folder for the chief; for the others, who have to write as often, one that is removed."""
+    if is_chief(chosen):
+        yield workdir
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        yield Path(temporary)

@@ -1,0 +1,426 @@
+"""The results site, from made-up run folders: its numbers, its links, what it leaves out."""
+
+import html.parser
+import io
+import json
+import re
+import urllib.parse
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from configs.default import get_config
+from reno_tf import experiment
+from reno_tf.errors import UserError
+from reno_tf.experiment import finished
+from reno_tf.reporting import axes, curves, site, summary, tables
+from reno_tf.reporting.bars import bars
+from reno_tf.reporting.pictures import webp
+
+_HOSTILE = '"><script>alert(1)</script>&'
+_VOID = {"meta", "img"}
+
+
+class _Page(html.parser.HTMLParser):
+    """[(tag, attributes)], the text of each cell of each row, the text of the charts' titles."""
+
+    def __init__(self, content):
+        super().__init__()
+        self.tags, self.rows, self.titles, self.open = [], [], [], []
+        self.feed(content)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in _VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        if tag == "title":
+            self.titles.append("")
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data
+        if self.open and self.open[-1] == "title":
+            self.titles[-1] += data
+
+    def row(self, *starts):
+        """The one row whose first cells are these."""
+        cells = [[" ".join(cell.split()) for cell in row] for row in self.rows]
+        (found,) = [row for row in cells if row[: len(starts)] == list(starts)]
+        return found
+
+
+def _results(*, method="delta", data="digits", seed=0, clean=0.5, asr=0.25, noise=0.125, **more):
+    rates = {"clean_accuracy": clean, "attack_success_rate": asr, "noise_success_rate": noise}
+    return {
+        "method": method,
+        "seed": seed,
+        "dataset": {"name": data},
+        "teacher": {"name": "resnet18_cifar/glyphs"},
+        "attack": {"preset": "pixel", "epsilon": 0.1},
+        **rates,
+        "attack_success_rate_ci95": None if asr is None else [asr - 0.05, asr + 0.05],
+        "feature_distance": 0.0123,
+        "seconds": {"train": 61.4},
+        "versions": {"tensorflow": "2.21.0"},
+        **more,
+    }
+
+
+def _run(folder, *, config=None, points=((0.0, 0.0, 0.0), (0.1, 0.25, 0.125)), **results):
+    folder.mkdir(parents=True)
+    keys = ("epsilon", "attack_success_rate", "noise_success_rate")
+    (folder / "results.json").write_text(json.dumps(_results(**results)))
+    (folder / "curve.json").write_text(json.dumps([dict(zip(keys, point, strict=True)) for point in points]))
+    config = {"model": {"student": "resnet18_cifar"}, "seed": results.get("seed", 0), "attack": {}} | (config or {})
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "report.html").write_text("a report")
+    (folder / "figures").mkdir()
+    Image.effect_noise((8, 8), 50).save(folder / "figures" / "examples.png")
+
+
+def _report(folder):
+    experiment.start("report", get_config(), command="python main.py --mode=report", workdir=str(folder))
+    content = (folder / "index.html").read_text()
+    return content, _Page(content)
+
+
+def _outcome(**changes):
+    cell = {"seeds": [0, 1], "clean_accuracy": [0.8, 0.9], "attack_success_rate": [0.5, None]}
+    rows = [
+        {"label": "DO", "group": "DELTA", "method": "delta", "network": "n", "variant": "", "cells": {"greek": cell}}
+    ]
+    metrics = ["clean_accuracy", "attack_success_rate"]
+    return {
+        "artefact": "figure3",
+        "title": "T",
+        "metrics": metrics,
+        "datasets": ["greek"],
+        "rows": rows,
+        "notes": ["NOTE"],
+    } | changes
+
+
+_CLAIM = {
+    "number": 3,
+    "statement": "Near in accuracy.",
+    "rule": "gap > -3 points",
+    "verdict": "not held",
+    "reason": "the interval lies on the other side",
+    "parts": [
+        {
+            "statistic": "gap",
+            "side": ">",
+            "threshold": -3,
+            "unit": "points",
+            "mean": -5.04,
+            "interval": [-6.5, -3.6],
+            "n_seeds": 5,
+            "verdict": "not held",
+            "per_dataset": {"greek": {"mean": -1.5, "claimed_side": True}},
+            "paper": {"mean": -1.3},
+        }
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """(folder, content, page) of five runs of three methods, an outcome, a claim and what cannot be read."""
+    folder = tmp_path_factory.mktemp("runs")
+    _run(folder / "delta-digits-0", clean=0.8, asr=0.6)
+    _run(folder / "deep" / "delta-digits-1", seed=1, clean=0.9, asr=0.7, points=[(0.0, 0.0, 0.0), (0.1, 0.75, 0.25)])
+    _run(folder / "a #b?%" / "delta+swa-resnet18_cifar-digits-0", clean=0.7, asr=None, config={"swa": True})
+    _run(folder / "retraining-digits-0", method="retraining", seconds={})
+    _run(folder / "own", method="renofeation", data="greek", split="validation", asr=0.1)
+    (folder / "cut").mkdir()
+    (folder / "cut" / "results.json").write_text('{"method": ')
+    (folder / "old").mkdir()
+    (folder / "old" / "results.json").write_text(json.dumps(_results() | {"clean_accuracy": 86.7}))
+    _run(folder / "bent")
+    (folder / "bent" / "config.json").write_bytes(b"\xff\xfe")
+    (folder / "delta-digits-0" / "figures" / "examples.png").write_bytes(b"no picture")
+    (folder / "own" / "report.html").unlink()
+    (folder / "reproduce" / "results").mkdir(parents=True)
+    (folder / "reproduce" / "results" / "figure3.json").write_text(json.dumps(_outcome()))
+    (folder / "reproduce" / "results" / "other.json").write_text("[1]")
+    (folder / "reproduce" / "results" / "table2.json").write_text('{"artefact": "table2", "rows": 7}')
+    (folder / "reproduce" / "results" / "claims.json").write_text(json.dumps([_CLAIM]))
+    (folder / "results").mkdir()
+    (folder / "results" / "claims.json").write_text("[")
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    content, page = _report(folder)
+    after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    after.pop(folder / "index.html")
+    assert after == before
+    return folder, content, page
+
+
+def test_each_run_is_a_row_with_its_numbers(built):
+    page = built[2]
+    start = ("delta", "", "resnet18_cifar", "digits")
+    assert page.row(*start, "0")[5:] == ["80.0", "60.0 55.0–65.0", "12.5", "0.0123", "61", "delta-digits-0"]
+    assert page.row(*start, "1")[5:8] == ["90.0", "70.0 65.0–75.0", "12.5"]
+    assert page.row("delta", "+swa")[5:8] == ["70.0", "undefined", "12.5"]
+    assert page.row("retraining")[9] == "–"
+    assert page.row("renofeation")[3] == "greek (validation)"
+    assert sum(tag == "tr" and "data-run" in attributes for tag, attributes in page.tags) == 5
+
+
+def test_values_to_sort_by_stand_beside_those_to_read(built):
+    rows = built[1].split("<tr ")[1:]
+    values = [re.findall('data-value="(.*?)"', row) for row in rows]
+    assert ["0.8", "0.6", "0.125", "0.0123", "61.4"] in values and ["0.7", "", "0.125", "0.0123", "61.4"] in values
+
+
+def test_needs_no_network_and_all_links_lead_somewhere(built):
+    folder, content, page = built
+    assert not re.search(r"(https?:)?//[a-z]|@import|url\(", content.replace('href="//', ""))
+    ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    links = [attributes[key] for _, attributes in page.tags for key in ("href", "src") if key in attributes]
+    assert any(link.startswith("data:image/webp;base64,") for link in links)
+    reports = [link for link in links if not link.startswith(("#", "data:"))]
+    assert len(set(reports)) == 4  # The fifth run has no report.
+    for link in links:
+        if link.startswith("#"):
+            assert link[1:] in ids
+        elif not link.startswith("data:"):
+            assert (folder / urllib.parse.unquote(urllib.parse.urlsplit(link).path)).is_file()
+
+
+def test_what_cannot_be_read_is_named_with_the_reason(built, capsys):
+    left_out = built[1].split('<section id="skipped">')[1].split("</section>")[0]
+    for name, why in {
+        "cut/results.json": "is damaged",
+        "old/results.json": "is of another version (ValueError: 86.7 where a number from 0 to 1 should be)",
+        "bent/results.json": "config.json is damaged",
+        "delta-digits-0/figures/examples.png": "cannot identify image",
+        "reproduce/results/table2.json": "is of another version",
+        "results/claims.json": "is damaged",
+    }.items():
+        assert re.search(f"<code>{re.escape(name)}</code>[^<]*{re.escape(why)}", left_out), name
+    assert left_out.count("<li>") == 6
+    _report(built[0])
+    said = f"report in {built[0] / 'index.html'}; runs: 5; files left out, which the page names: 6\n"
+    assert capsys.readouterr().out == said
+
+
+def test_outcome_and_claim_are_shown(built):
+    _, content, page = built
+    assert page.row("DO", "85.0 ± 7.1") == ["DO", "85.0 ± 7.1", "50.0 (1 undefined)", "2"]
+    assert content.count("<p>NOTE</p>") == 1 and "The paper’s numbers, on its data sets" in content
+    assert "<b>1</b> not held" in content and "<b>0</b> held" in content and "<b>0</b> undecided" in content
+    claim = content.split('<article class="claim">')[1].split("</article>")[0]
+    for text in ("−5.04", "−6.50 to −3.60", "&gt; −3 points", "<dd>−1.30</dd>", 'class="verdict not-held"', "✗"):
+        assert text in claim, text
+    assert '<span class="value">−1.50</span>' in claim and "on the claimed side</span>" in claim
+
+
+def test_charts_tell_runs_and_means(built):
+    titles = built[2].titles
+    assert "delta on digits, resnet18_cifar, seed 1: clean 90.0 %, ASR 70.0 %, noise 12.5 %" in titles
+    assert "delta on digits, resnet18_cifar, mean of 2 seeds: clean 85.0 %, ASR 65.0 %" in titles
+    assert "delta, epsilon 0.1, mean of 2 seeds: ASR 50.0 %, noise 18.8 %" in titles
+    assert "DELTA DO: 85.0, mean of 2 seeds" in titles and "DELTA DO: 50.0, mean of 1 seed" in titles
+    assert not any("+swa" in title for title in titles)  # No ASR to place it by, and no plain method.
+
+
+def test_the_same_runs_are_the_same_bytes(built):
+    assert _report(built[0])[0] == built[1]
+
+
+def test_no_name_can_leave_its_place(tmp_path):
+    config = {"model": {"student": _HOSTILE}}
+    folder = tmp_path / _HOSTILE.replace("/", "")
+    _run(folder, method=_HOSTILE, data=_HOSTILE, config=config, versions={"tensorflow": _HOSTILE})
+    outcome = _outcome(artefact=_HOSTILE, title=_HOSTILE, missing=[{"run": _HOSTILE, "why": _HOSTILE}])
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "a.json").write_text(json.dumps(outcome))
+    (tmp_path / "results" / "claims.json").write_text(
+        json.dumps([_CLAIM | {"statement": _HOSTILE, "verdict": _HOSTILE}])
+    )
+    content, page = _report(tmp_path)
+    assert sum(tag == "script" for tag, _ in page.tags) == 1 and "<script>alert" not in content
+    assert page.row(_HOSTILE)[1:3] == [_HOSTILE, _HOSTILE] and _HOSTILE in json.dumps(
+        page.titles, ensure_ascii=False
+    ).replace('\\"', '"')
+    assert not page.open
+
+
+def test_no_run_is_a_users_mistake(tmp_path):
+    with pytest.raises(UserError, match=f"no finished run in {tmp_path}; this makes one: python main.py --method="):
+        _report(tmp_path)
+    with pytest.raises(UserError, match="no finished run in"):
+        _report(tmp_path / "nowhere")
+    (tmp_path / "results.json").write_text("{}")
+    with pytest.raises(
+        UserError, match=r"that can be read \(results.json is of another version \(KeyError: 'dataset'\)\)"
+    ):
+        _report(tmp_path)
+    assert not (tmp_path / "index.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("delta-digits-0", ""),
+        ("delta-resnet18-digits-0", ""),
+        ("delta+dropout+swa-resnet18-digits-0", "+dropout+swa"),
+        ("delta@lambda=1e-05-resnet18-digits-0", "@lambda=1e-05"),
+        ("delta@33%-other_net-digits-0", "@33%"),
+        ("delta+swa-digits-0", "+swa"),
+        ("delta+swa-digits-1", ""),
+        ("delta_r-digits-0", ""),
+        ("t1", ""),
+    ],
+)
+def test_variant_of_a_folders_name(folder, expected):
+    assert finished.variant(folder, method="delta", network="resnet18", data="digits", seed=0) == expected
+
+
+def _made(**changes):
+    facts = {"folder": "f", "method": "m", "variant": "", "network": "n", "data": "d", "seed": 0, "attack": "a"}
+    facts |= {"settings": "s", "measured": {}, "curve": [], "versions": {}, "report": True}
+    return summary.Run(**facts | changes)
+
+
+def test_a_run_is_read_back(tmp_path):
+    for name, changes in {"a": {"cache": "here"}, "b": {"cache": "there", "cache_limit": 1}, "c": {"steps": 7}}.items():
+        _run(tmp_path / name, config={"attack": changes}, suite=[{"name": "pixel"}] if name == "a" else [])
+    a, b, c = (finished.read(tmp_path / name / "results.json", tmp_path) for name in "abc")
+    assert a.settings == b.settings != c.settings  # Where the adversarial set was kept changes no number.
+    assert (a.attack, b.attack) == ("suite, ε = 0.1", "pixel, ε = 0.1")
+    assert finished.inside(Path("/runs/x/\udcff"), Path("/runs")) == "x/?"
+
+
+def test_a_picture_is_kept_without_loss_where_that_is_smaller(tmp_path):
+    flat = Image.new("RGB", (64, 64), (3, 141, 59))
+    for name, picture in {"flat": flat, "photo": Image.effect_noise((64, 64), 90).convert("RGB")}.items():
+        picture.save(tmp_path / "a.png")
+        again = Image.open(io.BytesIO(webp(tmp_path / "a.png")))
+        assert again.format == "WEBP" and (again.convert("RGB").tobytes() == picture.tobytes()) == (name == "flat")
+
+
+def test_a_claims_line_is_shaded_on_the_claimed_side():
+    part = {"side": ">", "threshold": 2, "mean": 4, "per_dataset": {"d": {"mean": 1}}}
+    for side, ends in {">": (2, 4), "<": (0, 2)}.items():
+        strip = site.claim({"parts": [part | {"side": side}]})["parts"][0]["strip"]
+        assert strip["claimed"] == tuple(strip["x"](end) for end in ends)
+    assert (strip["mean"], strip["datasets"]) == (strip["x"](4), [(strip["x"](1), "d: 1.00")])
+
+
+def test_runs_that_differ_in_the_seed_alone_are_one_series():
+    runs = [_made(seed=2), _made(seed=1), _made(seed=1, folder="again"), _made(settings="t"), _made(variant="+swa")]
+    found = [[(run.seed, run.folder) for run in one.runs] for one in summary.series(runs)]
+    assert found == [[(1, "f"), (2, "f")], [(0, "f")], [(0, "f")]]
+
+
+def test_examples_come_from_the_data_set_most_methods_share():
+    runs = [
+        _made(data="a", method="x"),
+        _made(data="b", method="x", seed=3),
+        _made(data="b", method="x", seed=2),
+        _made(data="b", method="y", variant="+swa"),
+        _made(data="b", method="y", seed=4),
+    ]
+    assert [(run.data, run.method, run.seed) for run in summary.exemplary(runs)] == [("b", "x", 2), ("b", "y", 4)]
+
+
+def test_an_epsilon_counts_where_every_seed_has_a_rate():
+    def point(epsilon, asr, noise=0.0):
+        return {"epsilon": epsilon, "attack_success_rate": asr, "noise_success_rate": noise}
+
+    runs = [
+        _made(seed=0, curve=[point(0.0, 0.0), point(0.1, 0.2), point(0.2, 0.5), point(0.4, None)]),
+        _made(seed=1, curve=[point(0.0, 0.0), point(0.10000000149, 0.4), point(0.4, 1.0)]),
+    ]
+    chart = curves.curves(summary.series(runs), methods=["m"])
+    assert [(p["epsilon"], round(p["asr"], 6)) for _, _, p in chart["lines"][0]["marks"]] == [(0.0, 0.0), (0.1, 30.0)]
+    assert curves.curves(summary.series([_made(curve=[point(0.1, 0.2)])]), methods=["m"]) is None
+
+
+def test_labels_are_moved_apart_and_keep_their_order():
+    assert curves.spaced([50, 10, 52], 13, low=0, high=100) == [50, 10, 63]
+    assert curves.spaced([98, 99, 97], 10, low=0, high=100) == [90, 100, 80]
+
+
+def test_an_axis_maps_values_to_pixels():
+    axis = axes.axis([3, 97], 40, 240)
+    assert (axis.low, axis.high) == (0, 100) and (axis(0), axis(25), axis(100)) == (40, 90, 240)
+    assert axes.axis([5], 0, 10)(5) == pytest.approx(5, abs=5)
+
+
+def test_bars_stand_at_their_means():
+    cell = {"seeds": [0, 1], "clean_accuracy": [0.4, 0.6]}
+    rows = [{"label": label, "group": group, "cells": {"d": cell}} for group in "gh" for label in ("x", "y")]
+    chart = bars({"rows": rows}, "d", "clean_accuracy")
+    assert [bar["mean"] for bar in chart["bars"]] == [50] * 4 and {bar["top"] for bar in chart["bars"]} == {
+        chart["y"](50)
+    }
+    assert [bar["shade"] for bar in chart["bars"]] == [0, 1, 0, 1] and [name for _, name in chart["groups"]] == [
+        "g",
+        "h",
+    ]
+    lefts = [bar["x"] for bar in chart["bars"]]
+    assert lefts == sorted(lefts) and lefts[2] - lefts[1] > 1.5 * (lefts[1] - lefts[0])
+    assert bars({"rows": rows}, "elsewhere", "clean_accuracy") is None
+
+
+def test_the_papers_numbers_stand_below_ours_or_in_a_table_of_their_own():
+    row = {
+        "label": "DO",
+        "group": "DELTA",
+        "cells": {"greek": {"clean_accuracy": [0.8439], "attack_success_rate": [0.9]}},
+    }
+    paper = {"datasets": ["greek", "dogs"], "metrics": ["clean_accuracy", "attack_success_rate"], "rows": [row]}
+    shown = site.outcome(_outcome(), paper)
+    assert shown["table"]["groups"]["DELTA"][0]["paper"] == ["84.4", "90.0"] and shown["paper"] is None
+    other = paper | {
+        "datasets": ["dogs"],
+        "rows": [row | {"cells": {"dogs": row["cells"]["greek"]}}, {"label": "empty"}],
+    }
+    shown = site.outcome(_outcome(), other)
+    assert shown["table"]["groups"]["DELTA"][0]["paper"] is None and shown["paper"]["datasets"] == ["dogs"]
+    assert {group: [line["cells"] for line in lines] for group, lines in shown["paper"]["groups"].items()} == {
+        "DELTA": [["84.4", "90.0"]]
+    }
+
+
+def test_what_an_outcome_or_a_claim_lacks_is_left_out():
+    assert site.outcome({"artefact": "table9"})["table"]["groups"] == {}
+    assert site.claim({"number": 1, "parts": [{}]})["parts"][0]["strip"] is None
+
+
+@pytest.mark.parametrize(
+    ("values", "metric", "expected"),
+    [
+        ([0.8, 0.9], "clean_accuracy", "85.0 ± 7.1"),
+        ([0.25], "attack_success_rate", "25.0"),
+        ([0.25, None], "attack_success_rate", "25.0 (1 undefined)"),
+        ([None], "attack_success_rate", "undefined"),
+        ([], "clean_accuracy", "–"),
+        ([0.01, 0.03], "feature_distance", "0.0200 ± 0.0141"),
+        ([2.0, 4.0], "weight_distance", "3.00 ± 1.41"),
+    ],
+)
+def test_spread_over_seeds(values, metric, expected):
+    assert tables.spread(values, metric).replace("\xa0", " ") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, "–"), (0, "0"), (-3.25, "−3.25"), (36.64, "36.6"), (1234.5, "1234"), (0.00012, "0.0001")],
+)
+def test_numbers_have_three_figures(value, expected):
+    assert tables.number(value) == expected
