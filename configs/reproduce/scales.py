@@ -4,8 +4,9 @@
     python main.py --mode=reproduce --config=configs/reproduce/table2.py                 # :embedded is the default
     python main.py --mode=reproduce --config=configs/reproduce/table2.py:paper --ray_address=auto
 
-:embedded needs nothing from outside: five small data sets, three small networks. `all.py` takes about
-five hours on two cores with bfloat16; runs that several tables share are done once.
+:embedded needs nothing from outside: five small data sets, three small networks. At about half a
+minute a run, two at once on two cores with bfloat16, `all.py` (over 500 runs) is estimated to take five
+hours; it has not been run to its end. Runs that several tables share are done once.
 :paper has the real networks, data sets and hyper-parameters; the weights and data are prepared as
 configs/paper.py says.
 """
