@@ -70,7 +70,8 @@ def test_the_grid_is_the_papers_and_its_choice_goes_to_the_methods_that_take_it(
     plan = _plan("table2")
     tried = [values for values, planned in plan.trials() if planned.data == "greek"]
     assert len(tried) == 8 and {"learning_rate": 0.005, "momentum": 0.0, "weight_decay": 1e-4} in tried
-    assert not _plan("table7").trials()  # Random starts are not tuned.
+    assert len(plan.weights()) == 4
+    assert not _plan("table7").trials() and not _plan("table7").weights()  # Random starts are not tuned.
     rows = {row.method: row for row in plan.rows}
     chosen = {"learning_rate": 0.007, "weight_decay": 0.0}
     for method, learning_rate in (("finetune", 0.007), ("delta", 0.007), ("retraining", 0.01)):

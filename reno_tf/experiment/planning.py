@@ -6,6 +6,7 @@ import itertools
 from ml_collections import ConfigDict
 
 from reno_tf.errors import UserError, choose
+from reno_tf.methods import METHODS
 from reno_tf.reproduction.artefacts import ARTEFACTS, Artefact, Row, Scale
 
 _TRIED = "finetune"  # The method whose grid chooses for all that take the choice.
@@ -64,7 +65,8 @@ class Plan:
 
     def weights(self) -> list[tuple[float, Row]]:
         """(lambda, the row of Figure 4 that tries it), if DELTA's lambda is to be chosen."""
-        wanted = self.recipe.choose_feature_weight and any(row.method.startswith("delta") for row in self.rows)
+        taking = [row for row in self.rows if row.method in self.recipe.tuned and METHODS[row.method].needs_features]
+        wanted = self.recipe.choose_feature_weight and taking
         rows = ARTEFACTS["figure4"](self._scale()).rows if wanted else ()
         return [(dict(row.changes)["feature_weight"], row) for row in rows]
 
