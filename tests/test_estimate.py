@@ -104,6 +104,7 @@ def test_what_cannot_be_measured_is_said_and_left_out(tmp_path, measured, monkey
 
 
 def test_the_trials_are_part_of_the_plan(tmp_path, measured):
-    plan = _plan(table2, data=("digits",), seeds=1, few_seeds=1, tuned=("finetune",), choose_feature_weight=True)
+    tuned = ("finetune", "delta")
+    plan = _plan(table2, data=("digits",), seeds=1, few_seeds=1, tuned=tuned, choose_feature_weight=True)
     names = [planned.name for planned in estimate._runs(plan)]
     assert len(names) == len(set(names)) == 5 + 8 + 4  # Rows of table 2, the grid, the weights of DELTA.
