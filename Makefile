@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= $(shell tools/find-python)
 BIN = $(VENV)/bin
 
-.PHONY: run test test-short parity networks lint compare report clean
+.PHONY: run test test-short parity networks lint report clean
 
 run: $(VENV)/installed
 	$(BIN)/python main.py --method=renofeation
@@ -27,10 +27,6 @@ networks: $(VENV)/installed
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-
-# Every method over three seeds: about an hour on two cores. Finished runs are kept.
-compare: $(VENV)/installed
-	$(BIN)/python main.py --mode=compare
 
 # Every finished run below runs/ on one page: runs/index.html.
 report: $(VENV)/installed

@@ -121,14 +121,6 @@ def get_config() -> ConfigDict:
     config.audit.input_range = "auto"  # what the model wants: "0..1", "0..255", "-1..1", "caffe" or "mean/std"
     config.audit.label_order = "auto"  # which output is which label; "given": in the order of the class names
 
-    config.compare = ConfigDict()  # --mode=compare
-    config.compare.methods = (
-        *("retraining", "linear", "finetune", "l2sp"),
-        *("delta", "delta_r", "renofeation", "delta_adversarial"),
-    )
-    config.compare.seeds = (0, 1, 2)
-    config.compare.results = "results/compare"  # folder of the table and the picture
-
     config.pretrain = ConfigDict()  # --mode=pretrain
     config.pretrain.data = "glyphs"
     config.pretrain.validation_per_class = 10

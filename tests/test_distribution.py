@@ -51,8 +51,8 @@ def test_a_batch_that_cannot_be_cut_is_told(told):
 def test_only_a_run_is_distributed():
     config = get_config()
     config.distribution = "mirrored"
-    with pytest.raises(UserError, match="config.distribution=mirrored goes with --mode=run, not with --mode=compare"):
-        experiment.start("compare", config, command="")
+    with pytest.raises(UserError, match="config.distribution=mirrored goes with --mode=run, not with --mode=report"):
+        experiment.start("report", config, command="")
 
 
 def test_without_a_distribution_nothing_is_spread():

@@ -31,7 +31,7 @@ _ALLOWED = {
     "evaluation": {"attacks", "data", "errors", "models"},
     "export": set(),
     "foreign": {"errors"},
-    "reporting": {"files"},
+    "reporting": {"files", "reproduction"},
     "reproduction": {"files"},
 }
 

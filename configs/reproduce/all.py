@@ -1,4 +1,4 @@
-"""Every table and figure, and the page that judges the paper's claims.
+"""Every table and figure, all methods in one, and the page that judges the paper's claims.
 
 python main.py --mode=reproduce --config=configs/reproduce/all.py
 """

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from configs import default, paper
 
-ARTEFACTS = ("table2", "table4", "table5", "table6", "table7", "figure1", "figure3", "figure4")
+ARTEFACTS = ("methods", "table2", "table4", "table5", "table6", "table7", "figure1", "figure3", "figure4")
 _SCRIPTS = ("greek", "armenian", "georgian", "operators")
 _NOTES = (  # what a reader of the numbers should know
     "The four scripts are printed in the fonts and colours of the teacher's own glyphs: targets almost equal to the "

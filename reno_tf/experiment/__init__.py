@@ -6,7 +6,6 @@ from absl import logging
 
 from reno_tf.errors import UserError, choose
 from reno_tf.experiment.audit import audit
-from reno_tf.experiment.compare import compare
 from reno_tf.experiment.import_weights import import_weights
 from reno_tf.experiment.prepare_data import list_data, prepare_data
 from reno_tf.experiment.pretrain import pretrain
@@ -19,7 +18,6 @@ MODES = {
     "run": run,
     "audit": audit,
     "pretrain": pretrain,
-    "compare": compare,
     "reproduce": reproduce,
     "report": report,
     "import_weights": import_weights,

@@ -51,7 +51,7 @@ def resolve(config: ConfigDict, method_name: str, *, preset: str = "pixel") -> C
     config.attack.preset = config.attack.preset or preset
     _fill_attack(config.attack)
     with config.unlocked():
-        del config.recipes, config.pretrain, config.compare
+        del config.recipes, config.pretrain
         config.method = method_name
     _check(config)
     return config

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from reno_tf.reporting.axes import axis
 from reno_tf.reporting.summary import mean
-from reno_tf.reporting.tables import METRICS, number
+from reno_tf.reporting.tables import number
+from reno_tf.reproduction.summary import scale
 
 
 def bars(outcome: Mapping, data: str, metric: str) -> dict | None:
     """A bar (the mean) and a dot for each seed for every row of an outcome, in its groups; None if all is empty."""
-    unit = METRICS[metric][1]
+    unit = scale(metric)
     labels = list(dict.fromkeys(row["label"] for row in outcome["rows"]))
     values = [
         [unit * value for value in row.get("cells", {}).get(data, {}).get(metric, []) if value is not None]

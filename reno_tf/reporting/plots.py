@@ -1,4 +1,4 @@
-"""The pictures of a run and of a comparison, as PNG bytes."""
+"""The pictures of a run, as PNG bytes."""
 
 import io
 import textwrap
@@ -111,24 +111,6 @@ def convergence_curve(values: list[float]) -> bytes:
     axes.plot(range(len(values)), values, "-", color="tab:blue", lw=1.5)
     axes.set(xlabel="step of the attack", ylabel="objective (it is lowered)")
     axes.grid(alpha=0.3)
-    return _png(figure)
-
-
-def clean_against_asr(rows: list[dict]) -> bytes:
-    """One point per run and one cross per method's mean: the best corner is the lower right.
-
-    rows: [{"method", "clean_accuracy": [per seed], "attack_success_rate": [per seed]}].
-    """
-    figure, axes = plt.subplots(figsize=(7, 4.6), layout="constrained")
-    for row, color in zip(rows, plt.get_cmap("tab10").colors, strict=False):
-        pairs = zip(row["clean_accuracy"], row["attack_success_rate"], strict=True)
-        defined = np.array([(100 * clean, 100 * asr) for clean, asr in pairs if asr is not None]).reshape(-1, 2)
-        axes.scatter(*defined.T, color=color, alpha=0.45, s=22)
-        if len(defined):
-            axes.scatter(*defined.mean(0), color=color, marker="X", s=110, edgecolor="k", label=row["method"])
-    axes.set(xlabel="accuracy on clean images (%)", ylabel="attack success rate (%)", ylim=(-2, 102))
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
     return _png(figure)
 
 

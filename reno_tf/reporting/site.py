@@ -11,9 +11,10 @@ from reno_tf.reporting.curves import curves
 from reno_tf.reporting.rendering import render
 from reno_tf.reporting.scatter import scatter
 from reno_tf.reporting.summary import Run
+from reno_tf.reproduction.tables import title
 
 VERDICTS = {"held": "✓", "not held": "✗", "undecided": "?"}
-_ORDER = ("table2", "table4", "table5", "table6", "table7", "figure1", "figure3", "figure4")
+_ORDER = ("methods", "table2", "table4", "table5", "table6", "table7", "figure1", "figure3", "figure4")
 _ABLATIONS = ("figure3", "table7")  # The first that is there is drawn.
 _DRAWN = ("clean_accuracy", "attack_success_rate")
 _VERSIONS = {"device": "", "python": "Python ", "tensorflow": "TensorFlow ", "tf-keras": "tf-keras "}
@@ -91,7 +92,8 @@ def outcome(content: Mapping, paper: Mapping | None = None) -> dict:
         "labels": list(dict.fromkeys(row["label"] for row in content["rows"])) if drawn else [],
         "table": tables.table(content, theirs),
         "paper": None if shared or not theirs["rows"] else tables.table(theirs),
-        **{key: str(content.get(key, "")) for key in ("title", "scale", "command")},
+        "heading": title({"artefact": artefact, "title": content.get("title", "")}),
+        **{key: str(content.get(key, "")) for key in ("scale", "command")},
         "notes": list(content.get("notes", [])),
         "missing": [{"run": one.get("run", ""), "why": one.get("why", "")} for one in content.get("missing", [])],
     }

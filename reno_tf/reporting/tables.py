@@ -1,17 +1,10 @@
 """An artefact's outcome as the cells of a table, and numbers as text."""
 
 import math
-import statistics
 from collections.abc import Mapping
 
-# key in results.json -> (what a reader calls it, how many of its unit are 1)
-METRICS = {
-    "clean_accuracy": ("clean (%)", 100),
-    "attack_success_rate": ("ASR (%)", 100),
-    "noise_success_rate": ("noise (%)", 100),
-    "feature_distance": ("feature distance", 1),
-    "weight_distance": ("weight distance", 1),
-}
+from reno_tf.reproduction import summary
+from reno_tf.reproduction.artefacts import ASR, CLEAN
 
 
 def table(outcome: Mapping, paper: Mapping | None = None) -> dict:
@@ -24,7 +17,7 @@ def table(outcome: Mapping, paper: Mapping | None = None) -> dict:
       {"datasets", "metrics": labels, "groups": {name: [{"label", "n", "cells", "paper"}]}}; cells: mean ±
       standard deviation for each data set and metric; paper: the same of the paper's row, None if it has none there.
     """
-    datasets, metrics = outcome.get("datasets", []), outcome.get("metrics", list(METRICS)[:2])
+    datasets, metrics = outcome.get("datasets", []), outcome.get("metrics", [CLEAN, ASR])
     printed = {_key(row): _cells(row, datasets, metrics) for row in (paper or {}).get("rows", [])}
     groups = {}
     for row in outcome.get("rows", []):
@@ -38,7 +31,7 @@ def table(outcome: Mapping, paper: Mapping | None = None) -> dict:
                 "paper": theirs if set(theirs) - {"–"} else None,
             }
         )
-    return {"datasets": datasets, "metrics": [METRICS.get(name, (name, 1))[0] for name in metrics], "groups": groups}
+    return {"datasets": datasets, "metrics": list(map(summary.label, metrics)), "groups": groups}
 
 
 def _key(row):
@@ -55,16 +48,15 @@ def _cells(row, datasets, metrics):
 
 def spread(values: list[float | None], metric: str) -> str:
     """Mean ± standard deviation over seeds, and how many are undefined if some are: "86.5 ± 2.1"."""
-    unit = METRICS.get(metric, (metric, 1))[1]
-    defined = [unit * value for value in values if value is not None]
-    if not defined:
+    scale = summary.scale(metric)
+    found = summary.summarise([scale * value for value in values if value is not None])
+    if not found:
         return "undefined" if values else "–"
-    center = statistics.fmean(defined)
-    places = 1 if unit == 100 else decimals(center)
-    text = number(center, places)
-    if len(defined) > 1:
-        text += f"\u00a0±\u00a0{number(statistics.stdev(defined), places)}"
-    return text + (f" ({len(values) - len(defined)} undefined)" if len(defined) < len(values) else "")
+    places = 1 if scale == 100 else decimals(found.mean)
+    text = number(found.mean, places)
+    if found.std is not None:
+        text += f"\u00a0±\u00a0{number(found.std, places)}"
+    return text + (f" ({len(values) - found.seeds} undefined)" if found.seeds < len(values) else "")
 
 
 def number(value: float | None, places: int | None = None) -> str:

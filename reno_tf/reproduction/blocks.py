@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from reno_tf.reproduction import paper, summary
-from reno_tf.reproduction.summary import METRICS, Line, Summary
+from reno_tf.reproduction.summary import Line, Summary
 
 _MISSING = "–"
 
@@ -86,8 +86,7 @@ def _block(heading, datasets, table, seeds=None):
     for index, (line, cells) in enumerate(table):
         names = (*[line.row["group"]] * grouped, line.row["label"])
         shown = ["" if names[: depth + 1] == above[: depth + 1] else text for depth, text in enumerate(names)]
-        metric, unit = METRICS[line.metric]
-        rows.append([*shown, f"{metric} ({unit})" if unit else metric, *cells, *([seeds[index]] if seeds else ())])
+        rows.append([*shown, summary.label(line.metric), *cells, *([seeds[index]] if seeds else ())])
         above = names
     return Block(heading, header, rows)
 
@@ -106,7 +105,7 @@ def _beside(line, other, outcome):
 def _decimals(line):
     """One for percent; else as many as give the largest mean three digits."""
     largest = max((abs(cell.mean) for cell in line.cells.values()), default=0)
-    if METRICS[line.metric][1] == "%" or not largest:
+    if summary.scale(line.metric) == 100 or not largest:
         return 1
     return max(0, 2 - math.floor(math.log10(largest)))
 

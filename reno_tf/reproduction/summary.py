@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reno_tf.reproduction.artefacts import ASR, CLEAN, FEATURES
+from reno_tf.reproduction.artefacts import ASR, CLEAN, FEATURES, NOISE
 
 # metric -> (what a table calls it, unit)
 METRICS = {
     CLEAN: ("clean", "%"),
     ASR: ("ASR", "%"),
-    "noise_success_rate": ("noise", "%"),
+    NOISE: ("noise", "%"),
     "validation_accuracy": ("validation", "%"),
     FEATURES: ("feature distance", ""),
     "weight_distance": ("weight distance", ""),
@@ -45,6 +45,17 @@ def lines(outcome: dict) -> list[Line]:
     return [_line(row, metric, outcome["datasets"]) for row in outcome["rows"] for metric in outcome["metrics"]]
 
 
+def label(metric: str) -> str:
+    """What a table calls a metric, with its unit; a metric that is not known by its own name."""
+    name, unit = METRICS.get(metric, (metric, ""))
+    return f"{name} ({unit})" if unit else name
+
+
+def scale(metric: str) -> int:
+    """How many of a metric's unit are 1."""
+    return 100 if METRICS.get(metric, (metric, ""))[1] == "%" else 1
+
+
 def summarise(values: Sequence[float]) -> Summary | None:
     """None for no value."""
     if not len(values):
@@ -55,9 +66,8 @@ def summarise(values: Sequence[float]) -> Summary | None:
 def per_seed(row: dict, metric: str, data: str) -> dict[int, float]:
     """{seed: value}, rates in percent; without the seeds whose value is missing or undefined."""
     cell = row["cells"].get(data, {})
-    scale = 100 if METRICS[metric][1] == "%" else 1
     pairs = zip(cell["seeds"], cell[metric], strict=True) if metric in cell else ()
-    return {seed: scale * value for seed, value in pairs if value is not None}
+    return {seed: scale(metric) * value for seed, value in pairs if value is not None}
 
 
 def undefined(outcome: dict) -> list[str]:

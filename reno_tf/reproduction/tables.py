@@ -63,9 +63,10 @@ def comma_separated(outcome: dict) -> str:
 
 
 def title(outcome: dict) -> str:
-    """Its number in the paper and what it shows."""
+    """Its number in the paper, if it has one, and what it shows."""
     kind = outcome["artefact"].rstrip("0123456789")
-    return f"{kind.capitalize()} {outcome['artefact'].removeprefix(kind)}: {outcome['title']}"
+    number = outcome["artefact"].removeprefix(kind)
+    return f"{kind.capitalize()} {number}: {outcome['title']}" if number else outcome["title"]
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
