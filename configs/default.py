@@ -60,7 +60,7 @@ def get_config() -> ConfigDict:
     config.batch_size = 32  # images, of all devices together (paper: 64; the embedded training set has 40)
     config.interval = 50  # steps between validations, checkpoints and rows of the history; divides the steps
 
-    # Chosen on the validation split (README); the paper's values stand beside them.
+    # Chosen on the validation split (docs/choices.md); the paper's values stand beside them.
     config.recipes = ConfigDict()
     config.recipes.teacher = ConfigDict(  # methods that start from the teacher's weights
         {

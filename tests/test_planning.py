@@ -35,6 +35,7 @@ def test_a_row_that_a_claim_rests_on_has_all_its_seeds():
     seeds = {row.run("DATA", 0): len(plan.seeds(row)) for row in plan.rows}
     assert seeds["retraining-resnet18-DATA-0"] == 5  # Although figure 3 would do with few.
     assert seeds["delta@0.33-resnet18-DATA-0"] == seeds["delta_r+swa-resnet18-DATA-0"] == 5
+    assert seeds["delta@0.66-resnet18-DATA-0"] == seeds["retraining@0.33-resnet18-DATA-0"] == 2
     assert seeds["delta-mobilenetv2-DATA-0"] == seeds["delta_adversarial-resnet18-DATA-0"] == 2
 
 

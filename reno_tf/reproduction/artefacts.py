@@ -89,15 +89,17 @@ def table4(scale: Scale) -> Artefact:
 
 
 def table5(scale: Scale) -> Artefact:
-    row = _on(scale)
+    row, least = _on(scale), min(scale.shares.values(), default=0)
     rows = [
-        row(label, method, group=name, variant=f"@{share:g}", changes=(("data.fraction", share),), few=few)
-        for name, share in scale.shares.items()
-        for label, method, few in (
-            ("DELTA", "delta", False),
-            ("Renofeation", "renofeation", False),
-            ("Re-training", "retraining", True),
+        row(
+            *(label, method),
+            group=name,
+            variant=f"@{share:g}",
+            changes=(("data.fraction", share),),
+            few=share > least or method == "retraining",
         )
+        for name, share in scale.shares.items()
+        for label, method in (("DELTA", "delta"), ("Renofeation", "renofeation"), ("Re-training", "retraining"))
     ]
     return Artefact(title="Less training data", rows=tuple(rows))
 
