@@ -20,11 +20,15 @@ def page(judged: list[dict], outcome: dict) -> str:
       judged: of `reno_tf.reproduction.judging.judge`.
       outcome: one of those that it judged.
     """
-    rows = [[f"{one['number']}", one["statement"], f"**{one['verdict']}**", _fails(one)] for one in judged]
-    summary = markdown_table(["", "the paper's claim", "here", "data sets with a mean on the other side"], rows)
     picture = "![How far each part lies beyond its threshold](claims.png)"
-    parts = [summary, picture, _METHOD, *outcome.get("notes", ()), *map(_section, judged), made(outcome)]
+    parts = [overview(judged), picture, _METHOD, *outcome.get("notes", ()), *map(_section, judged), made(outcome)]
     return "\n\n".join(["# The paper's claims", *parts]) + "\n"
+
+
+def overview(judged: list[dict]) -> str:
+    """A table of all verdicts."""
+    rows = [[f"{one['number']}", one["statement"], f"**{one['verdict']}**", _fails(one)] for one in judged]
+    return markdown_table(["", "the paper's claim", "here", "data sets with a mean on the other side"], rows)
 
 
 def _fails(claim):

@@ -15,7 +15,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
 
-_COLORS = plt.get_cmap("tab10").colors
+_COLORS = [color for color in plt.get_cmap("tab10").colors if len(set(color)) > 1]  # not grey
 _MARKERS = "osD^vP*Xh<>"
 _VERDICTS = {HELD: ("tab:green", "o"), NOT_HELD: ("tab:red", "X"), UNDECIDED: ("0.45", "D")}
 _NAMES = {
@@ -142,7 +142,7 @@ def _marker(outcome, data):
 def _legend(figure, outcome):
     labels = dict.fromkeys(row["label"] for row in outcome["rows"])
     handles = [_mark(_color(outcome, label), "o", label) for label in labels]
-    handles += [_mark("0.4", _marker(outcome, data), data) for data in outcome["datasets"]]
+    handles += [_mark("k", _marker(outcome, data), data, face="none") for data in outcome["datasets"]]
     figure.legend(handles=handles, fontsize=8, loc="outside right center")
 
 
