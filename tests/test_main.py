@@ -185,6 +185,8 @@ _MISTAKES = {
     "--config.optimiser.momentum=0": "the keys are anchor_weight, attack.batch_size",
     "--config.optimizer.lr=1": "optimizer.learning_rate",
     "--config.attack.steps=many": "config.attack.steps=many",
+    "--config.attack.epsilon=-0.1": "config.attack.epsilon must be at least 0, not -0.1",
+    "--config.model.weights=none.safetensors": "no weights file none.safetensors",
     "--overwrit": "overwrit",
     "overwrite": "unexpected argument 'overwrite'",
     "--workdir=/proc/run": "/proc/run cannot be written",
