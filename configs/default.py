@@ -43,6 +43,11 @@ def get_config() -> ConfigDict:
     config.anchor_weight = placeholder(float)  # alpha of L2-SP
     config.head_decay = 0.01  # beta, on the linear head (paper, section 5.1)
 
+    config.adversarial = ConfigDict()  # the images that delta_adversarial trains on
+    config.adversarial.epsilon = 0.1  # L-infinity budget in [0, 1] pixels (the paper does not say)
+    config.adversarial.step_size = 0.04  # likewise
+    config.adversarial.steps = 3  # of PGD (paper, table 6)
+
     config.optimizer = ConfigDict()  # None: the recipe's
     config.optimizer.learning_rate = placeholder(float)  # cosine decay to 0
     config.optimizer.momentum = placeholder(float)  # torch's form

@@ -78,6 +78,8 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
         raise UserError(
             f"workdir {workdir} holds another run ({difference}); choose another --workdir, or --overwrite it"
         )
+    elif known is not None and (workdir / "results.json").is_file():
+        return  # Finished: nothing is to be written, on a full disk least of all.
     try:
         write_json(workdir / "config.json", config)
     except OSError as error:

@@ -57,6 +57,11 @@ def test_unwritable_and_damaged_are_named(tmp_path, monkeypatch):
         patch.setattr(files, "write_bytes", refuse)
         with pytest.raises(UserError, match="cannot be written: Permission denied"):
             files.claim(tmp_path / "run", {"seed": 0}, overwrite=False)
+    files.claim(tmp_path / "done", {"seed": 0}, overwrite=False)
+    (tmp_path / "done" / "results.json").write_text("{}")
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_bytes", refuse)
+        files.claim(tmp_path / "done", {"seed": 0}, overwrite=False)  # A finished run needs no writing.
     (tmp_path / "config.json").write_text("{half")
     with pytest.raises(UserError, match="config.json is damaged"):
         files.claim(tmp_path, {"seed": 0}, overwrite=False)

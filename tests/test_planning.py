@@ -6,8 +6,9 @@ import pytest
 
 from configs.reproduce import scales
 from reno_tf.errors import UserError
-from reno_tf.experiment import settings
+from reno_tf.experiment import planning, settings
 from reno_tf.experiment.planning import Plan
+from reno_tf.reproduction.artefacts import Artefact, Row
 
 
 def _plan(name, scale="embedded", **changes):
@@ -33,10 +34,18 @@ def test_tables_share_their_runs():
 def test_a_row_that_a_claim_rests_on_has_all_its_seeds():
     plan = _plan("all", seeds=5, few_seeds=2)
     seeds = {row.run("DATA", 0): len(plan.seeds(row)) for row in plan.rows}
-    assert seeds["retraining-resnet18-DATA-0"] == 5  # Although figure 3 would do with few.
+    assert seeds["retraining-resnet18-DATA-0"] == 5
     assert seeds["delta@0.33-resnet18-DATA-0"] == seeds["delta_r+swa-resnet18-DATA-0"] == 5
     assert seeds["delta@0.66-resnet18-DATA-0"] == seeds["retraining@0.33-resnet18-DATA-0"] == 2
     assert seeds["delta-mobilenetv2-DATA-0"] == seeds["delta_adversarial-resnet18-DATA-0"] == 2
+
+
+def test_of_two_rows_of_one_run_the_one_with_all_its_seeds_counts(monkeypatch):
+    plan = _plan("table2")
+    for rests in ((True, False), (False, True)):
+        rows = tuple(Row(label="DELTA", method="delta", network="resnet18", few=few) for few in rests)
+        monkeypatch.setitem(planning.ARTEFACTS, "table2", lambda _, rows=rows: Artefact(title="", rows=rows))
+        assert [row.few for row in plan.rows] == [False]
 
 
 @pytest.mark.parametrize("scale", ["embedded", "paper"])
@@ -48,7 +57,10 @@ def test_every_run_resolves(scale):
             config = settings.resolve(planned.config, planned.method)
             assert (config.seed, config.data.name, config.split) == (3, data, "test")
     for _, planned in plan.trials():
-        assert settings.resolve(planned.config, planned.method).split == "validation"
+        config = settings.resolve(planned.config, planned.method)
+        assert (config.split, config.data.validation_per_class) == ("validation", {"embedded": 20, "paper": 5}[scale])
+    # The paper trains on all training images.
+    assert scale == "embedded" or plan.run(plan.rows[0], "birds", 0, {}).config.data.validation_per_class == 0
 
 
 def test_a_rows_changes_reach_the_run():
@@ -80,12 +92,43 @@ def test_the_grid_is_the_papers_and_its_choice_goes_to_the_methods_that_take_it(
         assert settings.resolve(planned.config, method).optimizer.learning_rate == learning_rate
 
 
+def test_weights_are_averaged_at_half_the_learning_rate():
+    plan = _plan("all")
+    rows = {row.run("greek", 0): row for row in plan.rows}
+    chosen = {"learning_rate": 0.008}
+    for name, rate in {
+        "delta+swa": 0.004,
+        "delta_adversarial+dropout+swa": 0.004,
+        "delta_r+swa": 0.005,  # half of 0.01: random starts are not tuned
+        "renofeation": 0.005,
+    }.items():
+        row = rows[f"{name}-resnet18-greek-0"]
+        planned = plan.run(row, "greek", 0, chosen)
+        assert settings.resolve(planned.config, row.method).optimizer.swa_learning_rate == rate, name
+
+
+def test_adversarial_training_is_at_the_attacks_budget():
+    plan = _plan("table6")
+    for data in ("digits", "greek"):
+        planned = plan.run(plan.rows[-1], data, 0, {})
+        config = settings.resolve(planned.config, "delta_adversarial")
+        assert settings.build_method(config).epsilon == config.attack.epsilon == {"digits": 0.1, "greek": 0.025}[data]
+        assert "adversarial" not in settings.resolve(planned.config, "delta")  # Which has no use for it.
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"artefacts": ("table9",)}, "unknown artefact in config.reproduce.artefacts 'table9'"),
-        ({"grid": {"learning_rat": (0.1,)}}, "unknown hyper-parameter in config.reproduce.grid 'learning_rat'"),
-        ({"data": ()}, "config.reproduce's artefacts, data, networks and seeds must not be empty"),
+        ({"artefacts": ("table9",)}, "unknown name in config.reproduce.artefacts 'table9'"),
+        ({"grid": {"learning_rat": (0.1,)}}, "unknown name in config.reproduce.grid 'learning_rat'"),
+        ({"data": ()}, "config.reproduce.data must not be empty"),
+        ({"feature_weights": ()}, "config.reproduce.feature_weights must not be empty"),
+        ({"data": ("digit",)}, "unknown name in config.reproduce.data 'digit'; choose one of: actions, armenian"),
+        ({"tuned": ("l2-sp",)}, "unknown name in config.reproduce.tuned 'l2-sp'"),
+        ({"networks": (("resnet", "resnet18_cifar"),)}, "unknown name in config.reproduce.networks 'resnet'"),
+        ({"networks": (("resnet18", "resnet"),)}, "unknown backbone in config.reproduce.networks 'resnet'"),
+        ({"settings": {"greeks": {}}}, "unknown name in config.reproduce.settings 'greeks'"),
+        ({"settings": {"greek": {"atack": {}}}}, "config.reproduce.settings of greek: .*atack"),
     ],
 )
 def test_mistakes_show_at_once(changes, message):

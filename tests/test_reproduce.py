@@ -1,5 +1,6 @@
 """--mode=reproduce with runs that only pretend: what is done, chosen, kept, resumed and named as missing."""
 
+import errno
 import importlib
 import json
 
@@ -90,6 +91,24 @@ def test_deltas_weight_is_chosen_after_the_grid(sweeping):
     assert (
         config["feature_weight"] == sweeping.outcome("table2")["hyper_parameters"]["digits"]["feature_weight"] == 0.05
     )
+    # Runs on the test split show a choice nothing but their accuracy on the validation split.
+    for name, seen in (
+        ("grid", {"validation_accuracy", "attack_success_rate"}),
+        ("feature_weight", {"validation_accuracy"}),
+    ):
+        told = json.loads((sweeping.folder / "trials" / f"digits-{name}" / "trials.json").read_text())
+        assert all(trial.keys() == {"values", "run"} | seen for trial in told["trials"]), name
+
+
+def test_a_full_disk_hides_no_missing_run(sweeping, monkeypatch):
+    def full(folder, outcome):
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+
+    monkeypatch.setattr(reproduce.writing, "write", full)
+    sweeping.broken["delta_r-resnet18-greek-0"] = "its disk is full"
+    told = "results cannot be written: No space left on device; 1 runs are missing, among them delta_r-resnet18-greek-0"
+    with pytest.raises(UserError, match=told):
+        sweeping(table7)
 
 
 def test_figure_4_says_which_weight_delta_has(sweeping):

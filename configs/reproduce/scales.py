@@ -60,13 +60,20 @@ def _embedded():
                 "digits": {"data": {"shots": 6}},
                 # epsilon: the smallest of 0.025, 0.05, 0.1 at which the attack fools fine-tuning (seed 0, learning
                 # rate 0.005) on half of the validation images, over the four on average; its steps are a tenth of it
-                **dict.fromkeys(_SCRIPTS, {"attack": {"epsilon": 0.025, "step_size": 0.0025}}),
+                **dict.fromkeys(
+                    _SCRIPTS,
+                    {
+                        "attack": {"epsilon": 0.025, "step_size": 0.0025},
+                        "adversarial": {"epsilon": 0.025, "step_size": 0.01},  # trained at what is attacked
+                    },
+                ),
             },
             "notes": _NOTES,
             "shares": {"33 %": 0.33, "66 %": 0.66},  # of the training images of each class (Table 5)
             "feature_weights": (0.05, 0.5, 5.0, 50.0),  # the lambdas of Figure 4
             "choose_feature_weight": True,  # DELTA's lambda: Figure 4's best on the validation split, seed 0
             "tuned": ("linear", "finetune", "l2sp", "delta", "delta_adversarial"),  # take the grid's choice
+            "held_out": 20,  # training images a class, while the grid's trials choose
             "seeds": 5,  # of the rows that a claim rests on
             "few_seeds": 2,  # of the others
             "cpus": 1,  # of one run; as many runs at once as the machine has for
@@ -78,7 +85,6 @@ def _embedded():
 
 def _paper():
     config = paper.get_config("resnet18,flowers")
-    config.data.validation_per_class = 5
     config.reproduce = ConfigDict(
         {
             "networks": (
@@ -94,6 +100,7 @@ def _paper():
             "feature_weights": (0.01, 0.1, 1.0, 10.0),
             "choose_feature_weight": False,  # the paper's are known (configs/paper.py)
             "tuned": ("linear", "finetune", "l2sp"),
+            "held_out": 5,
             "seeds": 5,
             "few_seeds": 1,
             "cpus": 8,

@@ -5,11 +5,14 @@ import itertools
 
 from ml_collections import ConfigDict
 
+from reno_tf.data import DATASETS
 from reno_tf.errors import UserError, choose
 from reno_tf.methods import METHODS
-from reno_tf.reproduction.artefacts import ARTEFACTS, Artefact, Row, Scale
+from reno_tf.models import BACKBONES
+from reno_tf.reproduction.artefacts import ARTEFACTS, NETWORKS, Artefact, Row, Scale
 
 _TRIED = "finetune"  # The method whose grid chooses for all that take the choice.
+_NEEDED = ("artefacts", "data", "networks", "seeds", "shares", "feature_weights")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,18 +29,30 @@ class Planned:
 class Plan:
     """What a config of configs/reproduce asks for.
 
-    Raises UserError for a name that does not exist.
+    Raises UserError for a name that does not exist, and for a key of the config that does not.
     """
 
     config: ConfigDict
 
     def __post_init__(self):
-        for name in self.recipe.artefacts:
-            choose("artefact in config.reproduce.artefacts", name, ARTEFACTS)
-        for key in self.recipe.grid:
-            choose("hyper-parameter in config.reproduce.grid", key, self.config.recipes.teacher)
-        if not (self.recipe.artefacts and self.recipe.data and self.recipe.networks and self.recipe.seeds):
-            raise UserError("config.reproduce's artefacts, data, networks and seeds must not be empty")
+        for key in _NEEDED:
+            if not self.recipe[key]:
+                raise UserError(f"config.reproduce.{key} must not be empty")
+        known = {
+            "artefacts": (self.recipe.artefacts, ARTEFACTS),
+            "data": (self.recipe.data, DATASETS),
+            "settings": (self.recipe.settings, DATASETS),
+            "tuned": (self.recipe.tuned, METHODS),
+            "grid": (self.recipe.grid, self.config.recipes.teacher),
+            "networks": (dict(self.recipe.networks), NETWORKS),
+        }
+        for key, (names, allowed) in known.items():
+            for name in names:
+                choose(f"name in config.reproduce.{key}", name, allowed)
+        for _, backbone in self.recipe.networks:
+            choose("backbone in config.reproduce.networks", backbone, BACKBONES)
+        for data in self.recipe.data:
+            self.configure(data, {})
 
     @property
     def recipe(self) -> ConfigDict:
@@ -51,8 +66,10 @@ class Plan:
     def rows(self) -> list[Row]:
         """The rows of all artefacts, each run once; a row that a claim rests on has all its seeds."""
         rows = [row for artefact in self.artefacts.values() for row in artefact.rows]
-        rows.sort(key=lambda row: row.few)
-        return list({row.run("", 0): row for row in rows}.values())
+        kept = {}
+        for row in sorted(rows, key=lambda row: row.few):
+            kept.setdefault(row.run("", 0), row)
+        return list(kept.values())
 
     def trials(self) -> list[tuple[dict, Planned]]:
         """(values of the grid, the run that tries them), on the validation split."""
@@ -78,12 +95,17 @@ class Plan:
         config = self.configure(data, chosen if row.method in self.recipe.tuned else {}, seed=seed)
         config.model.backbone = dict(self.recipe.networks)[row.network]
         config.update_from_flattened_dict(dict(row.changes))
+        if config.swa:  # At half the learning rate that was chosen, as the paper has it.
+            config.recipes.teacher.swa_learning_rate = config.recipes.teacher.learning_rate / 2
         return Planned(name=row.run(data, seed), method=row.method, config=config, data=data)
 
     def configure(self, data: str, chosen: dict, *, seed: int = 0) -> ConfigDict:
         """The config of a data set's runs, with what was chosen for it, {recipe key: value}."""
-        config = self.config.copy_and_resolve_references()
-        config.update(self.recipe.settings.get(data, {}))
+        config = self.config.copy_and_resolve_references().lock()
+        try:
+            config.update(self.recipe.settings.get(data, {}))
+        except (KeyError, TypeError, ValueError) as mistake:
+            raise UserError(f"config.reproduce.settings of {data}: {' '.join(str(mistake).split())[:300]}") from None
         with config.unlocked():
             del config.reproduce
         config.seed, config.data.name = seed, data
@@ -94,6 +116,7 @@ class Plan:
         config = self.configure(data, values)
         config.model.backbone = self.recipe.networks[0][1]
         config.split = "validation"
+        config.data.validation_per_class = self.recipe.held_out
         label = ",".join(f"{key}={value:g}" for key, value in values.items())
         return Planned(name=f"trials/{data}/{_TRIED}@{label}", method=_TRIED, config=config, data=data)
 

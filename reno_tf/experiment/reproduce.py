@@ -1,8 +1,11 @@
 """--mode=reproduce: the paper's tables and figures from runs that are done once, resumed and kept."""
 
+import contextlib
 import dataclasses
 import functools
 from pathlib import Path
+
+import tensorflow as tf
 
 from reno_tf import files, sweep
 from reno_tf.errors import UserError
@@ -42,11 +45,19 @@ def reproduce(
     if dry_run:
         estimate.print_plan(sweeping.folder, plan)
         return
+    with contextlib.suppress(RuntimeError):  # Initialised already: by someone's own program.
+        tf.config.set_visible_devices([], "GPU")  # The runs are processes of their own, and want the GPUs whole.
+    said = []
     with sweep.lock(sweeping.folder):
-        sweeping.do()
+        try:
+            sweeping.do()
+        except OSError as error:
+            said.append(f"{error.filename or sweeping.folder} cannot be written: {error.strerror}")
     if sweeping.missing:
         name, why = min(sweeping.missing.items())
-        raise UserError(f"{len(sweeping.missing)} runs are missing, among them {name}: {why}")
+        said.append(f"{len(sweeping.missing)} runs are missing, among them {name}: {why}")
+    if said:
+        raise UserError("; ".join(said))
 
 
 @dataclasses.dataclass
@@ -84,13 +95,19 @@ class _Sweep:
         """A data set whose trials are not all there takes part in nothing that follows."""
         self._execute([planned for _, planned in tried])
         for data in list(self.chosen) if tried else []:
-            own = [(values, planned.name) for values, planned in tried if planned.data == data]
-            if any(run in self.missing for _, run in own):
+            own = [(values, planned) for values, planned in tried if planned.data == data]
+            if any(planned.name in self.missing for _, planned in own):
                 del self.chosen[data]
                 continue
-            rows = [{"values": values, "run": run, **outcomes.read(self.folder / run)} for values, run in own]
+            rows = [{"values": values, "run": planned.name, **self._seen(planned)} for values, planned in own]
             self.chosen[data] |= trials.choose(rows)["values"]
             trials.record(self.folder / "trials" / f"{data}-{name}", rows, trials.choose(rows))
+
+    def _seen(self, planned) -> dict:
+        """What a choice may look at: nothing of the test split."""
+        results, on_validation = outcomes.read(self.folder / planned.name), planned.config.split == "validation"
+        keys = ("validation_accuracy", *["attack_success_rate"] * on_validation)
+        return {key: results[key] for key in keys}
 
     def _execute(self, runs: list[Planned]):
         """Adds to `missing` what could not be done."""

@@ -13,7 +13,7 @@ from reno_tf.attacks import ATTACKS
 from reno_tf.data import DATASETS
 from reno_tf.distribution import STRATEGIES
 from reno_tf.errors import UserError, choose
-from reno_tf.methods import METHODS
+from reno_tf.methods import METHODS, Method
 from reno_tf.models import BACKBONES, mixed_precision
 
 # Where a recipe's value goes: recipe key -> key of the config.
@@ -52,6 +52,8 @@ def resolve(config: ConfigDict, method_name: str, *, preset: str = "pixel") -> C
     _fill_attack(config.attack)
     with config.unlocked():
         del config.recipes, config.pretrain
+        if not _is_adversarial(method):
+            del config.adversarial
         config.method = method_name
     _check(config)
     return config
@@ -142,6 +144,10 @@ def interval_of(config, key: str) -> int:
     return interval
 
 
+def _is_adversarial(method: type[Method]) -> bool:
+    return method.perturb is not Method.perturb
+
+
 def build_options(config) -> dict:
     """How teacher and student are built alike; arguments of `reno_tf.models.build`."""
     model = config.model
@@ -172,6 +178,7 @@ def build_method(config):
         "head_decay": config.head_decay,
         "feature_weight": config.feature_weight,
         "anchor_weight": config.anchor_weight,
+        **(config.adversarial if _is_adversarial(method) else {}),
     }
     taken = {field.name for field in dataclasses.fields(method) if field.init}
     return method(**{key: value for key, value in offered.items() if key in taken})

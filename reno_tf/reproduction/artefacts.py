@@ -7,8 +7,8 @@ from typing import Any
 CLEAN, ASR, FEATURES = "clean_accuracy", "attack_success_rate", "feature_distance"
 NOISE = "noise_success_rate"
 _DROPOUT, _SWA = ("dropout", 0.1), ("swa", True)
-_NAMES = {"resnet18": "ResNet-18", "resnet34": "ResNet-34", "resnet50": "ResNet-50", "resnet101": "ResNet-101"}
-_NAMES["mobilenetv2"] = "MobileNetV2"
+NETWORKS = {"resnet18": "ResNet-18", "resnet34": "ResNet-34", "resnet50": "ResNet-50", "resnet101": "ResNet-101"}
+NETWORKS["mobilenetv2"] = "MobileNetV2"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ def methods(scale: Scale) -> Artefact:
 
 def table4(scale: Scale) -> Artefact:
     rows = [
-        Row(label=label, method=method, network=network, group=_NAMES[network], few=network != scale.networks[0])
+        Row(label=label, method=method, network=network, group=NETWORKS[network], few=network != scale.networks[0])
         for network in scale.networks
         for label, method in (("DELTA", "delta"), ("Renofeation", "renofeation"), ("Re-training", "retraining"))
     ]
