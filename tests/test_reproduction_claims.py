@@ -8,7 +8,7 @@ from outcomes import outcome, row
 from reno_tf.reproduction import paper
 from reno_tf.reproduction.claims import CLAIMS
 from reno_tf.reproduction.claims_page import page
-from reno_tf.reproduction.judging import judge, t_interval
+from reno_tf.reproduction.judging import _interval, judge, t_interval
 
 # Fixed before the runs: whoever moves a threshold changes this list too.
 _RULES = [
@@ -49,14 +49,22 @@ def test_t_interval_by_hand():
     assert t_interval([1.0]) is None
 
 
+def test_an_interval_ends_where_the_statistic_does():
+    rho = CLAIMS[6].parts[0]
+    low, high = t_interval([-1.0, -1.0, -0.4, -0.9, -1.0])
+    assert low < -1 and _interval(rho, [-1.0, -1.0, -0.4, -0.9, -1.0]) == [-1, high]
+
+
 def test_held_on_average_shows_the_data_set_where_it_is_not():
     claim = _second()
     attack, clean = claim["parts"]
     assert claim["verdict"] == "held" and claim["fails_on"] == ["a"]
     assert attack["mean"] == pytest.approx(26) and attack["n_seeds"] == 5
     assert attack["interval"] == pytest.approx([22.073514, 29.926486], abs=1e-5)
-    assert attack["per_dataset"]["a"] == {"mean": pytest.approx(16), "n_seeds": 5, "claimed_side": False}
-    assert attack["per_dataset"]["b"] == {"mean": pytest.approx(36), "n_seeds": 5, "claimed_side": True}
+    for data, mean, claimed in (("a", 16, False), ("b", 36, True)):
+        one = attack["per_dataset"][data]
+        assert (one["mean"], one["n_seeds"], one["claimed_side"]) == (pytest.approx(mean), 5, claimed)
+        assert one["interval"] == pytest.approx([mean - 3.926486, mean + 3.926486], abs=1e-5)
     assert clean["mean"] == pytest.approx(5) and clean["interval"] == pytest.approx([5, 5])
 
 
@@ -95,7 +103,12 @@ def test_undefined_attack_success_decides_nothing():
     claim = _second([*_ON_A[:4], None])
     assert claim["verdict"] == "undecided" and claim["parts"][0]["mean"] is None
     assert "undefined for seed 4" in claim["reason"]
-    assert claim["parts"][0]["per_dataset"]["a"] == {"mean": None, "n_seeds": 5, "claimed_side": None}
+    assert claim["parts"][0]["per_dataset"]["a"] == {
+        "mean": None,
+        "interval": None,
+        "n_seeds": 5,
+        "claimed_side": None,
+    }
 
 
 def test_no_run_at_all_is_undecided():
@@ -209,7 +222,7 @@ def test_what_does_not_hold_stands_as_plainly_as_what_does():
     assert "**Not held.** clean accuracy of DELTA − re-training: the interval lies on the other side." in sections[0]
     assert "**Held.** **On the other side on: a.**" in sections[1]
     assert "| ASR of DELTA − re-training > 20 points | 26.0 | 22.1 to 29.9 | 5 | **held** | 68.7 |" in sections[1]
-    assert "| ASR of DELTA − re-training | **16.0, other side** | 36.0 |" in sections[1]
+    assert "| ASR of DELTA − re-training | **16.0 (12.1 to 19.9), other side** | 36.0 (32.1 to 39.9) |" in sections[1]
     assert json.loads(json.dumps(judged, allow_nan=False)) == judged
 
 

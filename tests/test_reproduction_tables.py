@@ -94,7 +94,7 @@ def test_on_other_data_the_papers_table_stands_below():
     first, second = blocks.blocks(outcome("table4", [{**_delta("ab"), "group": "ResNet-18"}]))
     assert first.rows[0] == ["ResNet-18", "DELTA", "clean (%)", "50.0", "50.0", "50.0"]
     assert first.rows[1][:3] == ["", "", "ASR (%)"]
-    assert second.heading == "The paper (other data):" and len(second.rows) == 24
+    assert second.heading == "The paper (other data; the averages are taken here):" and len(second.rows) == 24
     assert second.header == ["", "", "metric", "dogs", "birds", "actions", "indoor", "flowers", "average"]
     assert second.rows[6][:2] == ["ResNet-50", "DELTA"] and second.rows[8][:2] == ["", "Renofeation"]
     assert second.rows[9][2:] == ["ASR (%)", "5.08", "3.96", "3.33", "7.12", "2.39", "4.38"]

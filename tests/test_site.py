@@ -271,6 +271,31 @@ def test_no_run_is_a_users_mistake(tmp_path):
     assert not (tmp_path / "index.html").exists()
 
 
+def test_runs_that_chose_a_hyper_parameter_are_counted_not_shown(tmp_path):
+    _run(tmp_path / "sweep" / "delta-digits-0")
+    for rate in ("0.1", "0.2"):
+        trial = tmp_path / "sweep" / "trials" / "digits" / f"finetune@learning_rate={rate}"
+        _run(trial, method="finetune", split="validation")
+    _run(tmp_path / "trials" / "mine" / "linear-digits-0", method="linear")  # Only a folder of that name.
+    (tmp_path / "sweep" / "trials" / "digits-grid").mkdir()
+    (tmp_path / "sweep" / "trials" / "digits-grid" / "trials.json").write_text("{}")
+    content, page = _report(tmp_path)
+    assert "2 runs by which hyper-parameters were chosen are not shown" in content
+    assert page.row("linear") and page.row("delta") and "finetune" not in content.split("</nav>")[1]
+
+
+def test_claims_of_two_scales_are_told_apart(tmp_path):
+    _run(tmp_path / "delta-digits-0")
+    for scale, verdict in (("embedded", "held"), ("paper", "not held")):
+        (tmp_path / scale / "results").mkdir(parents=True)
+        claim = _CLAIM | {"scale": scale, "verdict": verdict}
+        (tmp_path / scale / "results" / "claims.json").write_text(json.dumps([claim]))
+    content, _ = _report(tmp_path)
+    embedded, own = content.split("At the scale “")[1:]
+    assert embedded.startswith("embedded”") and "<b>1</b> held" in embedded and "<b>0</b> not held" in embedded
+    assert own.startswith("paper”") and "<b>0</b> held" in own and "<b>1</b> not held" in own
+
+
 @pytest.mark.parametrize(
     ("folder", "expected"),
     [

@@ -19,7 +19,9 @@ def report(config, *, command: str, workdir: str | None = None) -> None:
     Files that cannot be read are named on the page. Raises UserError if no finished run can be.
     """
     folder = Path(workdir or "runs")
-    runs, skipped = _gather(folder, folder.rglob("results.json"), lambda path: finished.read(path, folder))
+    paths = list(folder.rglob("results.json"))
+    shown = [path for path in paths if not _is_trial(path)]
+    runs, skipped = _gather(folder, shown, lambda path: finished.read(path, folder))
     if not runs:
         why = f" that can be read ({skipped[0]['file']} {skipped[0]['why']})" if skipped else ""
         raise UserError(f"no finished run in {folder}{why}; this makes one: python main.py --method=renofeation")
@@ -36,11 +38,18 @@ def report(config, *, command: str, workdir: str | None = None) -> None:
         outcomes=[outcome for outcome in outcomes if outcome],
         claims=[claim for file in claims for claim in file],
         skipped=skipped,
+        trials=len(paths) - len(shown),
         examples={finished.inside(workdir, folder): picture for workdir, picture in examples},
     )
     files.write_text(folder / "index.html", content)
     left_out = f"; files left out, which the page names: {len(skipped)}" if skipped else ""
     print(f"report in {folder / 'index.html'}; runs: {len(runs)}{left_out}")
+
+
+def _is_trial(path) -> bool:
+    """Whether a sweep made this run to choose a hyper-parameter, and keeps it with the others of its kind."""
+    data = path.parents[1]
+    return data.parent.name == "trials" and (data.parent / f"{data.name}-grid" / "trials.json").is_file()
 
 
 def _gather(folder, paths, read):

@@ -28,6 +28,7 @@ def page(
     outcomes: list[dict] = (),
     claims: list[dict] = (),
     skipped: list[dict] = (),
+    trials: int = 0,
     examples: Mapping[str, bytes] | None = None,
 ) -> str:
     """The page as HTML.
@@ -35,6 +36,7 @@ def page(
     Args:
       methods: every known method, in the order to show them. command: what makes the page.
       outcomes, claims: of `outcome` and `claim`. skipped: {"file", "why"} of what could not be read.
+      trials: how many runs are not shown because a hyper-parameter was chosen by them.
       examples: a run's folder -> WebP of its adversarial examples.
     """
     methods = [*methods, *_names({run.method for run in runs} - set(methods))]
@@ -55,10 +57,12 @@ def page(
         ablations=_ablations(outcomes),
         outcomes=outcomes,
         notes=list(dict.fromkeys(note for one in outcomes for note in one["notes"])),
-        claims=claims,
-        verdicts={name: sum(claim["verdict"] == name for claim in claims) for name in VERDICTS},
+        claims={
+            scale: [one for one in claims if one["scale"] == scale] for scale in _names(c["scale"] for c in claims)
+        },
         marks=VERDICTS,
         skipped=skipped,
+        trials=trials,
         examples=[(run, _inline(examples[run.folder])) for run in runs if run.folder in (examples or {})],
         command=command,
         link=link,
@@ -101,7 +105,15 @@ def outcome(content: Mapping, paper: Mapping | None = None) -> dict:
 
 def claim(content: Mapping) -> dict:
     """A judged claim (of claims.json) as the page shows it."""
-    absent = {"number": "", "statement": "", "rule": "", "verdict": "undecided", "reason": "", "fails_on": []}
+    absent = {
+        "scale": "",
+        "number": "",
+        "statement": "",
+        "rule": "",
+        "verdict": "undecided",
+        "reason": "",
+        "fails_on": [],
+    }
     return absent | dict(content) | {"parts": [_part(part) for part in content.get("parts", [])]}
 
 

@@ -27,7 +27,7 @@ def blocks(outcome: dict) -> list[Block]:
             _block("", outcome["datasets"], [_beside(line, theirs.get(key(line)), outcome) for line in ours], seeds)
         ]
     other = [(line, [_number(cell, 2) for cell in (*line.cells.values(), line.average)]) for line in theirs.values()]
-    second = [_block("The paper (other data):", paper.DATASETS, other)] if other else []
+    second = [_block("The paper (other data; the averages are taken here):", paper.DATASETS, other)] if other else []
     return [_block("", outcome["datasets"], [_beside(line, None, outcome) for line in ours], seeds), *second]
 
 

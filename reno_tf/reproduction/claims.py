@@ -31,6 +31,7 @@ class Part:
     compute: takes for each of `needs` its values on the data sets, float [D]; gives the statistic,
       or nan where it is not defined. One data set's own statistic is computed with D = 1.
     side: ">" or "<". unit: "points" (percentage points) or "".
+    bounds: what the statistic can be at all; an interval ends there.
     """
 
     statistic: str
@@ -39,6 +40,7 @@ class Part:
     side: str
     threshold: float
     unit: str = ""
+    bounds: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def rule(self) -> str:
@@ -127,6 +129,7 @@ def _rank_correlation(distance) -> Part:
         compute=spearman,
         side="<",
         threshold=0,
+        bounds=(-1.0, 1.0),
     )
 
 

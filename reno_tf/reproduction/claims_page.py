@@ -7,7 +7,9 @@ from reno_tf.reproduction.tables import made, markdown_table
 _MISSING = "–"
 _METHOD = f"""\
 For each seed a statistic is taken over the data sets; the interval is the 95 % t-interval over seeds, of which those
-count whose every run is there. A part is **held** if the interval lies wholly on the claimed side of its threshold,
+count whose every run is there. A seed draws the training images, the random weights, the batches and the masks; the
+teacher, the test images and the attack on them are the same for all, so no interval says how these numbers would vary
+with another teacher. A part is **held** if the interval lies wholly on the claimed side of its threshold,
 **not held** if wholly on the other, and **undecided** if the threshold lies within it, with fewer than {SEEDS_NEEDED}
 seeds, or where a value is undefined. A claim is held if all its parts are, and not held if any is not. Nothing is
 corrected for the number of claims. The thresholds were fixed before the runs that they judge were made."""
@@ -65,7 +67,7 @@ def _said(claim):
 
 
 def _each(claim, heading, choose):
-    """The means on single data sets; in bold those on the other side."""
+    """The means on single data sets, with their intervals; in bold those on the other side."""
     found = [(part, per_dataset) for part in claim["parts"] if (per_dataset := choose(part))]
     datasets = list(dict.fromkeys(data for _, per_dataset in found for data in per_dataset))
     rows = [[part["statistic"], *(_one(part, row.get(data)) for data in datasets)] for part, row in found]
@@ -76,6 +78,8 @@ def _one(part, one):
     if one is None or one["mean"] is None:
         return _MISSING
     number = _number(part, one["mean"])
+    if one["interval"]:
+        number += f" ({' to '.join(_number(part, end) for end in one['interval'])})"
     return number if one["claimed_side"] else f"**{number}, other side**"
 
 

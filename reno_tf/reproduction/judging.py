@@ -29,7 +29,7 @@ def judge(outcomes: Mapping[str, dict]) -> list[dict]:
       [{number, statement, rule, verdict, reason, fails_on, parts}]; fails_on: the data sets on which
       the mean of some part is not on the claimed side, whatever the verdict. parts: [{statistic,
       side, threshold, unit, mean, interval, n_seeds, verdict, reason, per_dataset, paper}];
-      per_dataset: {data set: {mean, n_seeds, claimed_side}}; paper: {mean, per_dataset} of the
+      per_dataset: {data set: {mean, interval, n_seeds, claimed_side}}; paper: {mean, per_dataset} of the
       paper's own numbers. What cannot be computed is None.
     """
     pool = _pool(outcomes.values())
@@ -42,6 +42,11 @@ def t_interval(values) -> list[float] | None:
         return None
     half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
     return [float(np.mean(values) - half), float(np.mean(values) + half)]
+
+
+def _interval(part, values):
+    ends = t_interval(values)
+    return ends and np.clip(ends, *part.bounds).tolist()
 
 
 def _pool(outcomes):
@@ -79,7 +84,7 @@ def _judge_part(part: Part, pool) -> dict:
     samples = _samples(part, pool, datasets)
     values = list(samples.values())
     defined = values and not np.isnan(values).any()
-    interval = t_interval(values) if defined else None
+    interval = _interval(part, values) if defined else None
     verdict, why = _verdict(part, samples, interval)
     return {
         "statistic": part.statistic,
@@ -144,8 +149,9 @@ def _on_one(part, pool, data):
     values = list(_samples(part, pool, [data]).values())
     mean = float(np.mean(values)) if values else math.nan
     if math.isnan(mean):
-        return {"mean": None, "n_seeds": len(values), "claimed_side": None}
-    return {"mean": mean, "n_seeds": len(values), "claimed_side": _claimed(part, mean)}
+        return {"mean": None, "interval": None, "n_seeds": len(values), "claimed_side": None}
+    interval, claimed = _interval(part, values), _claimed(part, mean)
+    return {"mean": mean, "interval": interval, "n_seeds": len(values), "claimed_side": claimed}
 
 
 def _short(part, pool, datasets):

@@ -26,12 +26,12 @@ def write(folder: Path, outcome: dict) -> None:
 
 
 def write_claims(folder: Path, outcomes: dict[str, dict]) -> list[dict]:
-    """Writes claims.md, .json, .png and .svg to `folder`; returns what `judging.judge` says.
+    """Writes claims.md, .json, .png and .svg to `folder`; returns what `judging.judge` says, each with its scale.
 
     Args:
       outcomes: artefact -> outcome.
     """
-    judged = judging.judge(outcomes)
+    judged = [{"scale": next(iter(outcomes.values()))["scale"], **claim} for claim in judging.judge(outcomes)]
     pictures = figures.forest(judged)
     files.write_json(folder / "claims.json", judged)
     files.write_text(folder / "claims.md", page(judged, next(iter(outcomes.values()))))
