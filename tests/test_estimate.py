@@ -1,5 +1,6 @@
 """The dry run's arithmetic, on runs that only pretend to take time."""
 
+import importlib
 import json
 import os
 from pathlib import Path
@@ -8,8 +9,11 @@ import pytest
 
 from configs.reproduce import table2, table7
 from reno_tf import files
+from reno_tf.errors import UserError
 from reno_tf.experiment import estimate, settings
 from reno_tf.experiment.planning import Plan
+
+reproduce = importlib.import_module("reno_tf.experiment.reproduce")  # The package has the function under this name.
 
 
 def _pretend(config, *, method, workdir, command):
@@ -101,6 +105,34 @@ def test_what_cannot_be_measured_is_said_and_left_out(tmp_path, measured, monkey
     printed = capsys.readouterr().out
     assert "to do delta_r-resnet18-digits-0\n" in printed
     assert "8 x resnet18_cifar, beside the teacher: no such data\n" in printed
+    assert "8 of 8 runs to do, together about 0:00:00" in printed and "; 8 of them are not counted\n" in printed
+
+
+def test_a_machine_without_what_the_sweep_wants_still_lists_the_runs(tmp_path, measured, monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise UserError("this machine has 0 GPUs, not 1")
+
+    monkeypatch.setattr(estimate.sweep, "execute", refuse)
+    config = table7.get_config("paper")
+    reproduce.reproduce(config, command="", workdir=str(tmp_path / "sweep"), dry_run=True)
+    printed = capsys.readouterr().out
+    assert "to do renofeation-resnet18-birds-4\n" in printed
+    assert "100 x resnet18, beside the teacher: this machine has 0 GPUs, not 1\n" in printed
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_runs_that_were_resumed_or_are_of_another_version_tell_nothing(tmp_path, measured):
+    plan = _plan(table7, seeds=1, few_seeds=1)
+    for row, harm in zip(plan.rows, ("resumed", "old", "damaged"), strict=False):
+        finished = plan.run(row, "digits", 0, {})
+        workdir = tmp_path / finished.name
+        _pretend(finished.config, method=finished.method, workdir=workdir, command="")
+        if harm == "resumed":
+            os.utime(workdir / "data.json", (1120, 1120))  # Written again when it went on.
+        else:
+            (workdir / "results.json").write_text({"old": "{}", "damaged": "{"}[harm])
+    _estimate(tmp_path, plan)
+    assert len(measured) == 2
 
 
 def test_the_trials_are_part_of_the_plan(tmp_path, measured):

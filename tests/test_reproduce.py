@@ -154,13 +154,15 @@ def test_a_broken_run_is_named_and_the_others_are_kept(sweeping):
 
 
 def test_without_its_trials_a_data_set_takes_part_in_nothing(sweeping):
-    sweeping.broken = {"trials/digits/finetune@learning_rate=0.01,momentum=0,weight_decay=0": "killed"}
-    with pytest.raises(UserError, match="1 runs are missing, among them trials/digits"):
+    trial = "trials/digits/finetune@learning_rate=0.01,momentum=0,weight_decay=0"
+    sweeping.broken = {trial: "killed"}
+    with pytest.raises(UserError, match="11 runs are missing, among them trials/digits.*: killed"):  # 5 rows, 2 seeds
         sweeping(table2)
     outcome = sweeping.outcome("table2")
     assert not _starting(sweeping.done, "finetune-resnet18-digits") and "digits" not in outcome["hyper_parameters"]
     assert outcome["rows"][1]["cells"]["greek"]["seeds"] == [0, 1]
-    assert {"run": "finetune-resnet18-digits-0", "why": "not done"} in outcome["missing"]
+    why = f"without {trial} nothing is chosen for digits"
+    assert {"run": "finetune-resnet18-digits-0", "why": why} in outcome["missing"]
 
 
 def test_a_run_of_another_version_is_kept_and_named(sweeping):

@@ -1,5 +1,6 @@
 """What a sweep would do, how long that takes and how much disk it needs, told without doing it."""
 
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -7,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from reno_tf import files, phases, sweep
+from reno_tf.errors import UserError
 from reno_tf.experiment import settings
 from reno_tf.experiment.planning import Plan, Planned
 from reno_tf.experiment.run import run
@@ -34,9 +36,12 @@ def print_plan(folder: Path, plan: Plan) -> None:
     told = estimate(folder, runs, cpus=plan.recipe.cpus, gpus=plan.recipe.gpus)
     for kind, row in told["kinds"].items():
         print(f"{row['runs']} x {kind}: {row.get('unknown') or _needs(row['seconds'], row['bytes'])}")
+    due = sum(row["runs"] for row in told["kinds"].values())
+    unknown = sum(row["runs"] for row in told["kinds"].values() if "unknown" in row)
     print(
-        f"together about {_needs(told['seconds'], told['bytes'])}, with {told['at_once']} at once on this machine, "
-        "beside the adversarial images and the seconds that each process takes to start"
+        f"{due} of {len(runs)} runs to do, together about {_needs(told['seconds'], told['bytes'])}, with "
+        f"{told['at_once']} at once on this machine, beside the adversarial images and the seconds that each process "
+        f"takes to start{f'; {unknown} of them are not counted' if unknown else ''}"
     )
 
 
@@ -92,16 +97,27 @@ def _kind(planned) -> str:
 
 
 def _known(folder, alike) -> Cost | None:
-    """From the newest finished run; it found its adversarial images, as most do."""
+    """From the newest finished run; it found its adversarial images, as most do.
+
+    None if there is none; runs of another version do not count, nor do resumed ones, whose files do not tell.
+    """
     done = [folder / planned.name for planned in alike if _is_done(folder, planned)]
-    if not done:
-        return None
-    told = _tell(max(done, key=lambda workdir: (workdir / "results.json").stat().st_mtime))
-    return Cost(start=told["other"], step=told["train"] / told["steps"], craft=0.0, bytes=told["bytes"])
+    for workdir in sorted(done, key=lambda workdir: (workdir / "results.json").stat().st_mtime, reverse=True):
+        with contextlib.suppress(UserError, OSError, LookupError):
+            if (told := _tell(workdir))["other"] > 0:
+                return Cost(start=told["other"], step=told["train"] / told["steps"], craft=0.0, bytes=told["bytes"])
+    return None
 
 
 def _measure(kinds, *, cpus, gpus) -> dict[str, Cost | str]:
     """kind -> its cost, or why it could not be measured."""
+    try:
+        return _measure_here(kinds, cpus=cpus, gpus=gpus)
+    except UserError as mistake:  # Fewer CPUs or GPUs here than the sweep's machines have.
+        return dict.fromkeys(kinds, str(mistake))
+
+
+def _measure_here(kinds, *, cpus, gpus):
     with tempfile.TemporaryDirectory() as folder:
         workdirs = {kind: [Path(folder) / f"{place}-{length}" for length in (1, 2)] for place, kind in enumerate(kinds)}
         failed = sweep.execute(

@@ -90,6 +90,10 @@ class Plan:
     def seeds(self, row: Row) -> range:
         return range(self.recipe.few_seeds if row.few else self.recipe.seeds)
 
+    def names(self, data: str) -> list[str]:
+        """Of all runs of the rows on a data set."""
+        return [row.run(data, seed) for row in self.rows for seed in self.seeds(row)]
+
     def run(self, row: Row, data: str, seed: int, chosen: dict) -> Planned:
         """`chosen`: recipe key -> value for this data set, for the methods that take the choice."""
         config = self.configure(data, chosen if row.method in self.recipe.tuned else {}, seed=seed)

@@ -54,7 +54,7 @@ def reproduce(
         except OSError as error:
             said.append(f"{error.filename or sweeping.folder} cannot be written: {error.strerror}")
     if sweeping.missing:
-        name, why = min(sweeping.missing.items())
+        name, why = next(iter(sweeping.missing.items()))  # Of one mistake that has others after it, the first.
         said.append(f"{len(sweeping.missing)} runs are missing, among them {name}: {why}")
     if said:
         raise UserError("; ".join(said))
@@ -96,8 +96,10 @@ class _Sweep:
         self._execute([planned for _, planned in tried])
         for data in list(self.chosen) if tried else []:
             own = [(values, planned) for values, planned in tried if planned.data == data]
-            if any(planned.name in self.missing for _, planned in own):
+            if broken := [planned.name for _, planned in own if planned.name in self.missing]:
                 del self.chosen[data]
+                for run in self.plan.names(data):
+                    self.missing.setdefault(run, f"without {broken[0]} nothing is chosen for {data}")
                 continue
             rows = [{"values": values, "run": planned.name, **self._seen(planned)} for values, planned in own]
             self.chosen[data] |= trials.choose(rows)["values"]
