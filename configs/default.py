@@ -107,7 +107,7 @@ def get_config() -> ConfigDict:
     config.attack.steps = placeholder(int)
     config.attack.target_scale = 1000.0  # m (paper, section 5.1)
     config.attack.neuron = 0  # which penultimate feature is driven to m
-    config.attack.neurons = (0, 1, 2, 3)  # for "neurons": the worst case for each image over these
+    config.attack.neurons = (0, 1, 2, 3)  # for "neurons": the worst case for each image over these; (): all
     config.attack.restarts = 1  # random starts; each image keeps the one that its objective likes best
     config.attack.own_images = 200  # that the attacker has, for "universal"; of the validation split if there is one
     config.attack.surrogate = "renofeation"  # method of the attacker's own student, for "surrogate"
@@ -123,7 +123,7 @@ def get_config() -> ConfigDict:
 
     config.audit = ConfigDict()  # --mode=audit
     config.audit.input_range = "auto"  # what the model wants: "0..1", "0..255", "-1..1", "caffe" or "mean/std"
-    config.audit.label_order = "auto"  # which output is which label; "given": in the order of the class names
+    config.audit.label_order = "auto"  # which output is which label; "given": in theirs; or "2,0,1": of each label
 
     config.pretrain = ConfigDict()  # --mode=pretrain
     config.pretrain.data = "glyphs"

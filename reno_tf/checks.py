@@ -9,7 +9,7 @@ _NEARLY_ALL = 0.95
 
 
 def check(
-    *, results: dict, curve: list[dict], convergence: list[float], num_classes: int, undefended: bool
+    *, results: dict, curve: list[dict], convergence: list[float], num_classes: int, undefended: bool | None
 ) -> list[dict]:
     """Runs every rule.
 
@@ -17,7 +17,8 @@ def check(
       results: attack_success_rate and noise_success_rate with their intervals.
       curve: rows {"epsilon", "attack_success_rate", "attack_success_rate_ci95", "num_attacked"}, by epsilon.
       convergence: the objective before each step and after the last.
-      num_classes: of the labels. undefended: whether the student inherits the teacher's weights without any defence.
+      num_classes: of the labels. undefended: whether the student inherits the teacher's weights without any
+        defence; None: nobody here knows.
 
     Returns:
       [{"name", "verdict": "ok" | "doubtful" | "not applicable", "sentence"}].
@@ -93,6 +94,13 @@ def _reaches_all(curve, num_classes, undefended):
     An attack that drives every image to one class leaves that class's own images right.
     """
     name = "large epsilon"
+    if undefended is None:
+        return _row(
+            name,
+            None,
+            "Whether this model is defended, or was made from this backbone at all, cannot be seen from outside: "
+            "where the success is low, either may be why.",
+        )
     if not undefended or not curve:
         return _row(name, None, "The student is meant to resist, so no epsilon has to reach 100 %.")
     last = curve[-1]

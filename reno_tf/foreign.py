@@ -31,12 +31,14 @@ class Foreign:
 
     call: images [B, H, W, 3] in its own range -> scores [B, classes].
     height, width: of its input in pixels, None where it takes any. num_classes: of its output.
+    integers: whether it takes whole numbers, as an image file has them.
     """
 
     call: Callable
     height: int | None
     width: int | None
     num_classes: int
+    integers: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Convention:
 
     input_range: a key of `RANGES`. order: int [classes], the output that stands for each label.
     probabilities: whether its scores are probabilities. accuracies: input range -> accuracy on the
-    images that were asked, with the labels as they come and with them matched as well as possible.
+    images that were asked, with the labels as they come, and accuracy on half of them with the labels
+    matched as well as possible on the other half.
     """
 
     input_range: str
@@ -100,46 +103,73 @@ def detect(
     Args:
       images: float32 [N, H, W, 3] in [0, 1], none of which is attacked later. labels: int [N].
       input_range: a key of `RANGES`; "auto" takes the one with the most right answers.
-      order: "given": output i is label i. "auto": so too, unless matching outputs and labels
-        anew more than doubles the accuracy.
+      order: "given": output i is label i; or the output of each label, as "2,0,1". "auto": as given, unless
+        matching outputs and labels anew more than doubles the accuracy (on images it was not matched on).
 
     Raises:
-      UserError: under no input range does the model do better than chance.
+      UserError: under no input range does the model do better than chance; or an order that is none.
     """
     if input_range != "auto":
         choose("input range", input_range, RANGES)
-    choose("label order", order, ("auto", "given"))
-    tried = {}
-    for name in RANGES if input_range == "auto" else [input_range]:
+    given, tried = _order(order, model.num_classes), {}
+    for name in [input_range] if input_range != "auto" else ["0..255"] if model.integers else RANGES:
         scores = np.concatenate(
             [model.call(tf.constant(RANGES[name](images[i : i + 100]), tf.float32)) for i in range(0, len(images), 100)]
         )
-        tried[name] = (scores, *_accuracies(scores.argmax(1), labels, model.num_classes))
-    best = max(tried, key=lambda name: tried[name][1 if order == "given" else 2])
-    scores, as_given, matched, matching = tried[best]
+        tried[name] = (scores, *_accuracies(scores.argmax(1), labels, given))
+    best = max(tried, key=lambda name: max(tried[name][1 : 3 if order == "auto" else 2]))
+    scores, as_given, matched = tried[best]
     renamed = order == "auto" and matched > 2 * as_given
-    _check_better_than_chance(matched if renamed else as_given, labels, model.num_classes)
+    asked = len(labels) // 2 if renamed else len(labels)
+    _check_better_than_chance(matched if renamed else as_given, asked, model.num_classes)
     return Convention(
         best,
-        matching if renamed else np.arange(model.num_classes),
+        _match(scores.argmax(1), labels, model.num_classes) if renamed else given,
         bool(np.all(scores >= 0) and np.allclose(scores.sum(1), 1, atol=1e-3)),
         {name: (float(row[1]), float(row[2])) for name, row in tried.items()},
     )
 
 
-def _accuracies(predicted, labels, num_classes):
-    """Accuracy as given, accuracy at the best matching, and the output matched to each label."""
+def has_gradient(student: Student, images: np.ndarray) -> bool:
+    """Whether any score of the student changes with the images [B, H, W, 3] in [0, 1]."""
+    images = tf.constant(images)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        best = tf.reduce_sum(tf.reduce_max(student(images)["logits"], axis=1))
+    gradient = tape.gradient(best, images)
+    return gradient is not None and bool(tf.reduce_any(gradient != 0))
+
+
+def _order(order, num_classes) -> np.ndarray:
+    if order in ("auto", "given"):
+        return np.arange(num_classes)
+    outputs = order.split(",")
+    if sorted(outputs) != sorted(map(str, range(num_classes))):
+        raise UserError(
+            f'unknown label order {order!r}; choose one of: auto, given, or the output of each label, as "2,0,1": '
+            f"each from 0 to {num_classes - 1} once"
+        )
+    return np.array(outputs, int)
+
+
+def _accuracies(predicted, labels, given):
+    """Accuracy as given; accuracy on every second image with what was matched on the others."""
+    matching = _match(predicted[1::2], labels[1::2], len(given))
+    return np.mean(given[labels] == predicted), np.mean(matching[labels[::2]] == predicted[::2])
+
+
+def _match(predicted, labels, num_classes) -> np.ndarray:
+    """The output that is matched to each label, so that most predictions are right."""
     counts = np.zeros((num_classes, num_classes), int)
     np.add.at(counts, (labels, predicted), 1)
-    rows, matching = linear_sum_assignment(counts, maximize=True)
-    return np.trace(counts) / len(labels), counts[rows, matching].sum() / len(labels), matching
+    return linear_sum_assignment(counts, maximize=True)[1]
 
 
-def _check_better_than_chance(accuracy, labels, num_classes):
-    right = round(accuracy * len(labels))
-    if binomtest(right, len(labels), 1 / num_classes, alternative="greater").pvalue > 0.001:
+def _check_better_than_chance(accuracy, asked, num_classes):
+    right = round(accuracy * asked)
+    if binomtest(right, asked, 1 / num_classes, alternative="greater").pvalue > 0.001:
         raise UserError(
-            f"the model gets {right} of {len(labels)} clean images right, no more than chance, under every input range "
+            f"the model gets {right} of {asked} clean images right, no more than chance, under every input range "
             f"tried: are these its classes? (config.audit.input_range: {', '.join(RANGES)})"
         )
 
@@ -181,9 +211,10 @@ def _open_saved_model(path):
         loaded = tf.saved_model.load(path)
     except (OSError, ValueError, tf.errors.OpError) as error:
         raise UserError(f"{path} is no SavedModel: {str(error).splitlines()[0]}") from None
-    if "serving_default" not in loaded.signatures:
-        raise UserError(f"{path} has no signature serving_default, only: {', '.join(loaded.signatures) or 'none'}")
-    signature = loaded.signatures["serving_default"]
+    names = list(loaded.signatures)
+    if "serving_default" not in names and len(names) != 1:
+        raise UserError(f"{path} has no signature serving_default, but: {', '.join(names) or 'none'}")
+    signature = loaded.signatures["serving_default" if "serving_default" in names else names[0]]
     inputs = signature.structured_input_signature[1]
     if len(inputs) != 1:
         raise UserError(f"{path} takes {', '.join(inputs) or 'nothing'}, not one batch of images")
@@ -192,9 +223,11 @@ def _open_saved_model(path):
     # Inlined into an attack's loop, a loaded graph makes TensorFlow's optimizer complain.
     @tf.function(autograph=False, experimental_attributes={"_noinline": True})
     def call(images, kept=loaded):  # `kept`: a signature does not keep its variables alive.
-        return _only_scores(signature(**{name: tf.cast(images, spec.dtype)}), path)
+        taken = tf.round(images) if spec.dtype.is_integer else images
+        return _only_scores(signature(**{name: tf.cast(taken, spec.dtype)}), path)
 
-    return _foreign(call, spec.shape, _only_scores(signature.structured_outputs, path).shape, path)
+    opened = _foreign(call, spec.shape, _only_scores(signature.structured_outputs, path).shape, path)
+    return dataclasses.replace(opened, integers=spec.dtype.is_integer)
 
 
 def _only_scores(outputs, path):
@@ -208,6 +241,8 @@ def _only_scores(outputs, path):
 
 
 def _foreign(call, input_shape, output_shape, path) -> Foreign:
+    if len(input_shape) == 4 and input_shape[0] is not None:
+        raise UserError(f"{path} takes batches of {input_shape[0]} alone; export it for batches of any size")
     if len(input_shape) != 4 or input_shape[-1] != 3:
         raise UserError(f"{path} takes inputs of shape {tuple(input_shape)}, not colour images [B, H, W, 3]")
     if not output_shape[-1] or output_shape[-1] < 2:

@@ -203,6 +203,16 @@ def test_a_full_disk_is_done_without(tmp_path, images, monkeypatch, warnings):
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
 
 
+def test_a_disk_that_fills_up_in_the_middle_is_done_without(tmp_path, images, monkeypatch, warnings):
+    def full(file, path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store, "finish", full)
+    np.testing.assert_array_equal(_once(tmp_path, images)[0], images + np.float32(0.25))
+    assert len(warnings) == 1 and "No space left on device; adversarial sets are not kept" in warnings[0]
+    assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
+
+
 def test_a_folder_that_cannot_be_written_is_done_without(images, warnings):
     for _ in range(2):
         assert _once("/proc/adversarial", images)[1] == 2

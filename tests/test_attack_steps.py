@@ -148,7 +148,7 @@ def test_a_teacher_without_gradient_is_refused(images):
         attacks.penultimate_pgd(flat, ball="l2", epsilon=1.0, momentum=1.0),
         attacks.ATTACKS["universal_lift"](flat_stage, own_images=images),
     ):
-        with pytest.raises(UserError, match="cannot work: the teacher's gradient is zero everywhere"):
+        with pytest.raises(UserError, match="cannot work: the attacked model's gradient is zero everywhere"):
             attack(images)
 
 

@@ -74,6 +74,7 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
     assert audited["attack_success_rate"] == worst
     trained = json.loads((tmp_path / "run" / "renofeation" / "results.json").read_text())
     assert renofeation["clean_accuracy"] == trained["clean_accuracy"]
+    assert trained["dataset"] == results["dataset"] and trained["dataset"]["num_train"] == 567  # All but 3 a class.
     assert "Beside Renofeation" in html and "Beside Renofeation" in markdown
 
     # Finished, it is not redone; another model's folder is refused.

@@ -78,10 +78,12 @@ def test_success_must_rise_with_epsilon():
 
 def test_an_undefended_student_must_give_in_but_for_one_class():
     # Ten classes: 90 % can go, 95 % of which are 85.5 %.
-    for high, verdict in ((0.86, "ok"), (0.85, "doubtful")):
+    for high, expected in ((0.86, "ok"), (0.85, "doubtful")):
         curve = [*_CURVE[:2], _point(0.5, 0.8, 0.7, high)]
-        assert _verdicts(curve=curve)["large epsilon"][0] == verdict
+        assert _verdicts(curve=curve)["large epsilon"][0] == expected
         assert _verdicts(curve=curve, undefended=False)["large epsilon"][0] == "not applicable"
+        verdict, sentence = _verdicts(curve=curve, undefended=None)["large epsilon"]
+        assert verdict == "not applicable" and "made from this backbone at all, cannot be seen" in sentence
     assert (
         _verdicts(curve=[*_CURVE[:2], _point(0.5, 0.8, 0.7, 0.86)], num_classes=100)["large epsilon"][0] == "doubtful"
     )

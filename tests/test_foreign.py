@@ -106,6 +106,63 @@ def test_chance_is_no_detection(tmp_path):
         foreign.detect(foreign.open_model(str(tmp_path / "m.keras")), images, labels)
 
 
+def test_a_matching_that_chance_alone_would_find_is_no_detection():
+    """Of 100 classes guessed at random, a matching to the same images would be right on every fifth."""
+    rng = np.random.default_rng(0)
+    guessing = foreign.Foreign(lambda images: tf.constant(rng.random((len(images), 100))), 8, 8, 100)
+    images, labels = np.zeros((500, 8, 8, 3), np.float32), rng.integers(0, 100, 500)
+    with pytest.raises(UserError, match="no more than chance, under every input range tried"):
+        foreign.detect(guessing, images, labels)
+
+
+def test_a_given_order_is_taken(tmp_path):
+    images, labels = _colours()
+    _model(tf_keras, kernel=40 * np.eye(3)[:, [2, 0, 1]]).save(tmp_path / "m.keras")
+    opened = foreign.open_model(str(tmp_path / "m.keras"))
+    found = foreign.detect(opened, images, labels, input_range="0..1", order="1,2,0")
+    assert found.order.tolist() == [1, 2, 0] and found.accuracies["0..1"][0] == 1.0
+    for order in ("1,2", "1,1,0", "1,2,3", "sorted"):
+        with pytest.raises(UserError, match=f"unknown label order '{order}'.* each from 0 to 2 once"):
+            foreign.detect(opened, images, labels, order=order)
+
+
+def _served(path, name, shape, dtype=tf.float32, kernel=_EYE):
+    """A SavedModel with one signature, that reads the mean colour."""
+
+    class Reader(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec(shape, dtype, name="images")])
+        def serve(self, images):
+            return {"logits": tf.reduce_mean(tf.cast(images, tf.float32), [1, 2]) @ kernel}
+
+    reader = Reader()
+    tf.saved_model.save(reader, str(path), signatures={name: reader.serve})
+    return str(path)
+
+
+def test_the_only_signature_is_taken(tmp_path):
+    images, labels = _colours()
+    opened = foreign.open_model(_served(tmp_path / "m", "classify", [None, 8, 8, 3]))
+    assert foreign.detect(opened, images, labels, input_range="0..1").accuracies["0..1"][0] == 1.0
+
+
+def test_a_model_of_whole_numbers_has_no_gradient(tmp_path):
+    images, labels = _colours()
+    opened = foreign.open_model(_served(tmp_path / "m", "serving_default", [None, 8, 8, 3], tf.uint8))
+    found = foreign.detect(opened, images, labels)
+    assert found.input_range == "0..255"
+    np.testing.assert_allclose(
+        opened.call(tf.constant(255 * images)), np.round(255 * images).mean((1, 2)) @ _EYE, rtol=1e-5
+    )
+    assert not foreign.has_gradient(foreign.Student(opened, found), images[:1])
+    other = foreign.open_model(_served(tmp_path / "float", "serving_default", [None, 8, 8, 3]))
+    assert foreign.has_gradient(foreign.Student(other, found), images[:1])
+
+
+def test_a_batch_of_one_size_alone_is_refused(tmp_path):
+    with pytest.raises(UserError, match="takes batches of 1 alone; export it for batches of any size"):
+        foreign.open_model(_served(tmp_path / "m", "serving_default", [1, 8, 8, 3]))
+
+
 @pytest.mark.parametrize("library", [tf_keras, keras], ids=["keras2", "keras3"])
 @pytest.mark.parametrize(("saved", "opened"), [("m.h5", "m.h5"), ("m.h5", "renamed.keras"), ("m.keras", "m.keras")])
 def test_code_in_a_file_is_not_run(tmp_path, library, saved, opened):

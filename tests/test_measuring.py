@@ -4,10 +4,11 @@ import functools
 
 import numpy as np
 import pytest
+from conftest import tiny
 from toys import CLASSES, linear_teacher
 
 from configs.default import get_config
-from reno_tf import attacks, evaluation, models
+from reno_tf import attacks, evaluation, models, reporting
 from reno_tf.data import Dataset, Split
 from reno_tf.errors import UserError
 from reno_tf.experiment import attacking, controls, measuring, settings, surrogate
@@ -121,6 +122,33 @@ def test_any_attack_can_be_the_only_one(dataset, student, preset):
     assert measured.curve[0]["epsilon"] == 0 and measured.curve[0]["attack_success_rate"] == 0
     assert len(measured.results["suite"]) == (3 if preset == "stages" else 0)  # two stages and their worst case
     assert all(row["outside"] is None for row in measured.results["suite"])
+    attack, asr = measured.results["attack"], measured.results["attack_success_rate"]
+    assert attack["source"] == ("student" if preset == "white_box" else "teacher")
+    assert (attack["outside"] is not None) == (preset in ("l2", "white_box"))
+    alone = attacking.entries(config, _know(config, dataset, student))[0].attack(dataset.test.floats())
+    hit = np.asarray(student(alone)["logits"]).argmax(1) != dataset.test.labels
+    assert asr == pytest.approx(hit.mean()) if preset != "stages" else asr >= hit.mean()
+
+
+def test_a_report_says_which_model_was_attacked(tmp_path, dataset, student):
+    teacher, config = {"name": "toy/weights", "sha256": "0" * 64}, _config(preset="white_box", cache="")
+    measured = measuring.measure(config, _know(config, dataset, student), dataset, undefended=True)
+    facts = {"method": "finetune", "seed": 0, "split": "test", "teacher": teacher, "dataset": dataset.facts()}
+    facts["audit"] = {"exposure": [{"name": "white_box", "outside": "", "rates": {"0.1": 0.5}}], "comparison": []}
+    facts["audit"] |= {"input_range": "0..1", "asked": {}, "label_order": [0, 1, 2], "image_size": [4, 4]}
+    results = facts | measured.results
+    pieces = {key: getattr(measured, key) for key in ("curve", "convergence", "examples")}
+    for source, told in {
+        "student": "the attack on the student itself, which the attacker does not have turns",
+        "teacher": "the attack through toy/weights, the public teacher turns",
+        "surrogate": "the attack through a student of the attacker's own, made from toy/weights turns",
+    }.items():
+        results["attack"]["source"] = source
+        reporting.write(
+            *(tmp_path,), results=results, config=config.to_dict(), history=[], seen=None, command="", **pieces
+        )
+        assert told in (tmp_path / "report.md").read_text(), source
+    assert "(outside the threat model: it has the student)" in (tmp_path / "report.md").read_text()
 
 
 def _build(config, num_classes):
@@ -147,6 +175,30 @@ def test_the_surrogate_is_trained_once_and_on_the_attackers_images_alone(tmp_pat
     assert entry.through == digest and entry.outside is None
     with pytest.raises(RuntimeError, match="trained again"):
         train(Dataset("toy", dataset.class_names, dataset.train, dataset.test, dataset.train), known.models["teacher"])
+
+
+def test_the_surrogate_of_a_folder_that_cannot_be_written_is_not_kept(dataset, student, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(surrogate.logging, "warning", lambda text, *values: warnings.append(text % values))
+    train = functools.partial(surrogate.train_once, settings.resolve_surrogate(config_of("surrogate")), "/proc", _build)
+    model, digest = _know(_config(preset="surrogate", cache=""), dataset, student, train).models["surrogate"]
+    assert digest == models.sha256(models.save(model))
+    assert len(warnings) == 1 and warnings[0].startswith("/proc: ") and "is not kept" in warnings[0]
+
+
+def test_the_surrogate_of_a_mixed_run_is_attacked_in_float32(tmp_path, dataset, images):
+    rival = settings.resolve_surrogate(config_of("surrogate"))
+    rival.precision = "mixed_bfloat16"
+
+    def build(config, num_classes):
+        return tiny(num_classes=num_classes, precision=config.precision)
+
+    teacher = tiny()
+    known = (teacher, models.sha256(models.save(teacher)))
+    model, _ = surrogate.train_once(rival, tmp_path, build, dataset, known)
+    assert not models.is_mixed(model)
+    adversarial = attacks.ATTACKS["surrogate"](model, steps=1)(images)  # Which freezes it, and checks that it can.
+    assert (adversarial != images).numpy().any()
 
 
 def config_of(preset):

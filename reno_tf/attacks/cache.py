@@ -51,23 +51,21 @@ def craft_once(
     path = Path(folder) / f"{_key(attack, shape, teacher, content or content_hash(images))}.npy"
     if (crafted := store.open_set(path, shape)) is not None:
         return crafted
-    with contextlib.ExitStack() as stack:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(store.lock(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with store.lock(path):
             if (crafted := store.open_set(path, shape)) is not None:
                 return crafted  # Another process was first.
             if path.exists():
                 logging.warning("%s is damaged; crafting it again", path)
-            file = stack.enter_context(store.part(path, shape, limit))
-        except OSError as error:
-            _warn_once(str(folder), error.strerror)
-        else:
-            for batch in crafting.batches(attack, images, **options):
-                file.write(batch.tobytes())
-            store.finish(file, path)
+            with store.part(path, shape, limit) as file:
+                for batch in crafting.batches(attack, images, **options):
+                    file.write(batch.tobytes())
+                store.finish(file, path)
             if (crafted := store.open_set(path, shape)) is not None:
                 return crafted
+    except OSError as error:  # Also in the middle: where a file system compresses, reserved room may not be there.
+        _warn_once(str(folder), error.strerror)
     return crafting.craft(attack, images, **options)
 
 

@@ -43,4 +43,4 @@ def refuse_zero_gradient(loss, images) -> None:
         return tf.reduce_any(tape.gradient(total, images, unconnected_gradients=tf.UnconnectedGradients.ZERO) != 0)
 
     if not any_gradient(images):
-        raise UserError("the attack cannot work: the teacher's gradient is zero everywhere")
+        raise UserError("the attack cannot work: the attacked model's gradient is zero everywhere")

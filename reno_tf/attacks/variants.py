@@ -53,9 +53,11 @@ def euclidean(
 def neurons(
     teacher, *, targets=(0, 1, 2, 3), epsilon=0.1, step_size=0.01, steps=40, target_scale=1000.0, **options
 ) -> dict[str, PGD]:
-    """One attack per penultimate neuron in `targets` (Rezaei and Liu, 2019, try them one by one).
+    """One attack per penultimate neuron in `targets`, or per neuron if it is empty (Rezaei and Liu, 2019,
+    try them one by one).
 
     The attacker keeps, for each image, the one that works; that needs the student at test time alone.
     """
     options |= {"epsilon": epsilon, "step_size": step_size, "steps": steps, "target_scale": target_scale}
+    targets = targets or range(teacher.output["penultimate"].shape[-1])
     return {f"neuron {neuron}": penultimate_pgd(teacher, neuron=neuron, **options) for neuron in targets}

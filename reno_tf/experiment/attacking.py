@@ -17,12 +17,14 @@ _FROM_CONFIG = ("epsilon", "step_size", "steps", "target_scale", "neuron")
 class Entry:
     """One attack of the entry `group` of the registry.
 
-    through: SHA-256 of the weights it uses; outside: why the attacker cannot do it, or None.
+    source: the model that is attacked, a key of `Known.models`; through: SHA-256 of the weights it uses.
+    outside: why it does not count as what the attacker can do, or None.
     """
 
     group: str
     name: str
     attack: Attack
+    source: str
     through: str
     outside: str | None
 
@@ -66,12 +68,11 @@ def know(config, dataset, split, *, teacher, student, train_surrogate) -> Known:
 
 
 def entries(config, known: Known) -> list[Entry]:
-    """Every attack to run; of an only one, nothing is outside."""
-    alone = len(attack_names(config)) == 1
-    return [entry for name in attack_names(config) for entry in build(config, name, known, alone=alone)]
+    """Every attack to run."""
+    return [entry for name in attack_names(config) for entry in build(config, name, known)]
 
 
-def build(config, name: str, known: Known, *, alone: bool = False, **changes) -> list[Entry]:
+def build(config, name: str, known: Known, **changes) -> list[Entry]:
     """The attacks that a name of the registry stands for; `changes` win over the config's parameters."""
     wanted = inspect.signature(ATTACKS[name]).parameters
     source = next(iter(wanted))  # Which model is attacked: the first parameter says it.
@@ -88,5 +89,6 @@ def build(config, name: str, known: Known, *, alone: bool = False, **changes) ->
         arguments["restarts"] = config.attack.restarts
     built = ATTACKS[name](model, **arguments | changes)
     labelled = built.items() if isinstance(built, dict) else [("", built)]
-    outside = None if alone else OUTSIDE.get(name)
-    return [Entry(name, f"{name} {label}".strip(), attack, through, outside) for label, attack in labelled]
+    return [
+        Entry(name, f"{name} {label}".strip(), attack, source, through, OUTSIDE.get(name)) for label, attack in labelled
+    ]

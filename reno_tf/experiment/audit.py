@@ -1,14 +1,16 @@
 """--mode=audit: how exposed a model is, that was made elsewhere, to someone who has the public backbone."""
 
 import functools
+import json
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 
 from reno_tf import data, evaluation, files, foreign, reporting
 from reno_tf.errors import UserError
 from reno_tf.experiment import attacking, controls, measuring, settings, surrogate
-from reno_tf.experiment.run import build_student, build_teacher, run
+from reno_tf.experiment.run import build_student, build_teacher, identity, run
 
 _ASKED = 500  # training images, at most, that the model is asked about to find what it wants to be fed
 _COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate")
@@ -34,13 +36,18 @@ def audit(
     if student is None:
         raise UserError("--mode=audit needs --student=PATH: a SavedModel folder, or a file .keras or .h5")
     settings.seed_everything(config.seed)
-    opened, given = foreign.open_model(student), config
-    config = settings.resolve(config, "renofeation", preset="suite")
-    rival = settings.resolve_surrogate(given, preset="suite")
+    opened = foreign.open_model(student)
+    given = _whole(config, opened)
+    config = settings.resolve(given, "renofeation", preset="suite")
     workdir = Path(workdir or f"runs/audit-{Path(student).stem}-{config.data.name}")
     dataset = _load(config, opened)
     convention = _ask(config, opened, dataset)
     model = foreign.Student(opened, convention)
+    if not foreign.has_gradient(model, dataset.train.floats()[:1]):
+        logging.warning("%s has no gradient, so it cannot be attacked itself: white_box is left out", student)
+        config.attack.suite = tuple(name for name in config.attack.suite if name != "white_box")
+        settings.check_suite(config.attack)
+    rival = settings.resolve_surrogate(given, preset="suite")
     teacher, teacher_facts = build_teacher(config)
     attacking.check(config, teacher, dataset)
     claimed = config.to_dict() | {"student": {"path": student, "sha256": files.digest_path(Path(student))}}
@@ -55,11 +62,11 @@ def audit(
         config,
         dataset,
         split,
-        teacher=(teacher, teacher_facts["sha256"]),
-        student=(model, claimed["student"]["sha256"]),
+        teacher=(teacher, identity(config, teacher_facts)),
+        student=(model, files.digest(claimed["student"]["sha256"].encode(), json.dumps(_told(convention)).encode())),
         train_surrogate=functools.partial(surrogate.train_once, rival, config.attack.cache or workdir, build_student),
     )
-    measured = measuring.measure(config, known, dataset, undefended=False)
+    measured = measuring.measure(config, known, dataset, undefended=None)
     comparison = _compare(given, workdir, measured.results, command) if compare else []
     results = {
         "method": f"audit of {Path(student).name}",
@@ -70,6 +77,7 @@ def audit(
         **measured.results,
         "audit": claimed["student"]
         | _told(convention)
+        | {"image_size": list(split.images.shape[1:3])}
         | {"exposure": _exposure(config, known, split), "comparison": comparison},
         "versions": measuring.versions(),
     }
@@ -97,10 +105,15 @@ def _told(convention) -> dict:
     }
 
 
+def _whole(config, opened):
+    """The config with all published training images, at the size that the model takes."""
+    config = config.copy_and_resolve_references()
+    config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
+    return config
+
+
 def _load(config, opened):
-    """All published training images, at the size that the model takes."""
-    options = settings.draw(config) | {"shots": 0, "fraction": 1.0, "size": opened.height or config.data.size}
-    dataset = data.load(config.data.name, seed=config.seed, **options)
+    dataset = data.load(config.data.name, seed=config.seed, **settings.draw(config))
     shape = dataset.test.images.shape[1:3]
     if any(wanted not in (None, side) for wanted, side in zip((opened.height, opened.width), shape, strict=True)):
         raise UserError(

@@ -34,11 +34,11 @@ class Outcome:
     seconds: float
 
 
-def measure(config, known: attacking.Known, dataset, *, undefended: bool) -> Measured:
+def measure(config, known: attacking.Known, dataset, *, undefended: bool | None) -> Measured:
     """Crafts every attack, runs the student on clean, adversarial and noise images, and counts.
 
     Of several attacks the headline is the worst case for each image; examples and controls are of the first.
-    `undefended`: whether the student keeps the teacher's weights and sees no adversarial image.
+    `undefended`: whether the student keeps the teacher's weights and sees no adversarial image; None: unknown.
     """
     started, split = time.monotonic(), attacked_split(config, dataset)
     student, teacher = known.models["student"][0], known.models["teacher"][0]
@@ -46,14 +46,20 @@ def measure(config, known: attacking.Known, dataset, *, undefended: bool) -> Mea
     craft = functools.partial(controls.craft, config, content=split.digest())
     outcomes = [_attack(student, entry, craft, known.images) for entry in attacking.entries(config, known)]
     main, crafting = outcomes[0], sum(outcome.seconds for outcome in outcomes)
+    counted = [outcome for outcome in outcomes if not outcome.entry.outside] or outcomes  # An only one counts.
     clean = _predict(student, known.images, "clean")
     noise = _predict(student, attacks.Noisy(main.entry.attack, known.images), "noise")
     count = functools.partial(_count, split.labels, clean, noise)
     results = {
-        **count([outcome for outcome in outcomes if not outcome.entry.outside]),
+        **count(counted),
         "validation_accuracy": _accuracy(student, dataset.validation),
         **_distances(student, teacher, dataset),
-        "attack": {"preset": config.attack.preset, **main.entry.attack.parameters},
+        "attack": {
+            "preset": config.attack.preset,
+            "source": main.entry.source,
+            "outside": main.entry.outside,
+            **main.entry.attack.parameters,
+        },
         "suite": _suite(outcomes, count),
         "seconds": {"craft": round(crafting, 3), "evaluate": round(time.monotonic() - started - crafting, 3)},
     }

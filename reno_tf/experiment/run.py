@@ -1,6 +1,7 @@
 """--mode=run: data -> teacher and student -> training -> attack -> evaluation -> report -> export."""
 
 import functools
+import json
 from pathlib import Path
 
 from reno_tf import data, distribution, export, files, models, phases, reporting
@@ -51,7 +52,7 @@ def run(
         config,
         dataset,
         measuring.attacked_split(config, dataset),
-        teacher=(teacher, teacher_facts["sha256"]),
+        teacher=(teacher, identity(config, teacher_facts)),
         student=(student, models.sha256(models.save(student))),
         train_surrogate=functools.partial(surrogate.train_once, rival, config.attack.cache or workdir, build_student),
     )
@@ -105,6 +106,13 @@ def build_teacher(config):
     _, digest = models.locate(backbone, weights)
     teacher = models.build(backbone, weights=weights, **settings.build_options(config))
     return teacher, {"name": f"{backbone}/{weights}", "sha256": digest}
+
+
+def identity(config, teacher_facts: dict) -> str:
+    """What adversarial sets know the teacher by: its weights, and what else its features depend on."""
+    built = [list(config.model.taps), config.model.image_size]
+    digest = teacher_facts["sha256"]
+    return files.digest(digest.encode(), json.dumps(built).encode()) if any(built) else digest
 
 
 def build_student(config, *, num_classes: int):

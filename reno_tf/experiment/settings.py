@@ -9,7 +9,7 @@ import tf_keras
 from ml_collections import ConfigDict
 
 from reno_tf import hardware, progress
-from reno_tf.attacks import ATTACKS
+from reno_tf.attacks import ATTACKS, OUTSIDE
 from reno_tf.data import DATASETS
 from reno_tf.distribution import STRATEGIES
 from reno_tf.errors import UserError, choose
@@ -74,14 +74,19 @@ def resolve_surrogate(config: ConfigDict, *, preset: str = "pixel") -> ConfigDic
 
 def _fill_attack(attack):
     name = choose("attack preset", attack.preset, (*ATTACKS, "suite"))
-    for member in attack.suite:
-        choose("attack in config.attack.suite", member, ATTACKS)
-    if not (attack.suite and attack.neurons):
-        raise UserError("config.attack.suite and config.attack.neurons must not be empty")
+    check_suite(attack)
     preset = inspect.signature(ATTACKS["pixel" if name == "suite" else name]).parameters
     for key in _FROM_PRESET:
         if attack[key] is None:
             attack[key] = preset[key].default
+
+
+def check_suite(attack) -> None:
+    """Raises UserError for an unknown attack, and for a suite of which none counts."""
+    for member in attack.suite:
+        choose("attack in config.attack.suite", member, ATTACKS)
+    if not set(attack.suite) - OUTSIDE.keys():
+        raise UserError(f"config.attack.suite needs an attack that counts: any but {', '.join(OUTSIDE)}")
 
 
 def _check(config):

@@ -1,11 +1,13 @@
 """The attacker's own student: trained from the public teacher on the attacker's own images."""
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import filelock
 import numpy as np
+from absl import logging
 
 from reno_tf import files, models
 from reno_tf.data import Dataset
@@ -23,7 +25,8 @@ def train_once(config, folder, build: Callable, dataset, teacher: tuple) -> tupl
 
     Args:
       config: resolved for the attacker's method.
-      folder: keeps it, in a folder of its own, for every later run.
+      folder: keeps it, in a folder of its own, for every later run. Where it cannot be written, nothing
+        is kept, with a warning.
       build: (config, num_classes=...) -> an untrained student.
       teacher: (model, SHA-256).
 
@@ -32,14 +35,23 @@ def train_once(config, folder, build: Callable, dataset, teacher: tuple) -> tupl
     """
     config = config.copy_and_resolve_references()
     config.seed += _SEED_OFFSET
-    student = build(config, num_classes=len(dataset.class_names))
-    model = Transfer(student, teacher[0], settings.build_method(config), seed=config.seed)
     empty = dataset.validation.take(np.arange(0))
     own = Dataset(dataset.name, dataset.class_names, dataset.validation, empty, empty)
+
+    def trained_in(workdir):
+        student = build(config, num_classes=len(dataset.class_names))
+        train(Transfer(student, teacher[0], settings.build_method(config), seed=config.seed), own, config, workdir)
+        return models.as_float32(student)  # As it is attacked.
+
     workdir = Path(folder) / f"surrogate-{_key(config, own, teacher[1])[:16]}"
-    workdir.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(workdir / ".lock"):
-        train(model, own, config, workdir)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(workdir / ".lock"):
+            student = trained_in(workdir)
+    except OSError as error:
+        logging.warning("%s: %s; the attacker's student is not kept", folder, error.strerror)
+        with tempfile.TemporaryDirectory() as scratch:
+            student = trained_in(Path(scratch))
     return student, models.sha256(models.save(student))
 
 
