@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from reno_tf import distribution, files, progress
+from reno_tf.errors import UserError
 from reno_tf.trainer import Transfer
 
 
@@ -42,7 +43,12 @@ def fit(
       interval: steps between two rows of the history, each with a validation and a checkpoint;
         it must divide the phase's steps.
       validation: finite tf.data.Dataset of (images, labels), or None; of known cardinality for several replicas.
+
+    Raises:
+      UserError: the interval does not divide the steps.
     """
+    if phase.steps % interval:
+        raise UserError(f"the interval ({interval}) must divide the steps of the phase {phase.name} ({phase.steps})")
     strategy, parts = model.distribute_strategy, ("checkpoints", phase.name)
     # The optimizer's slots must exist before a checkpoint can fill them.
     phase.optimizer._create_all_weights(model.student.trainable_variables)

@@ -111,5 +111,7 @@ def test_the_flags_of_an_audit_stand_for_keys_of_the_config(config, student, tmp
         _audit(config, student, tmp_path / "run", backbone="vgg")
     assert config.model.backbone == "vgg"
     with pytest.raises(UserError, match="unknown attack preset 'sweet'"):
-        _audit(config, student, tmp_path / "run", attack="sweet", backbone="resnet18_cifar", teacher="glyphs")
+        flags = {"attack": "sweet", "backbone": "resnet18_cifar", "teacher": "glyphs", "cache_limit": 0.0}
+        _audit(config, student, tmp_path / "run", **flags)
     np.testing.assert_array_equal((config.model.weights, config.attack.preset), ("glyphs", "sweet"))
+    assert config.attack.cache_limit == 0

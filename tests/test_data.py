@@ -131,3 +131,8 @@ def test_two_processes_may_build_the_same_data_set_at_once(tmp_path):
     for process in both:
         out, err = process.communicate(timeout=200)
         assert process.returncode == 0 and out.strip() == "597", err
+
+
+def test_a_split_holds_whole_numbers():
+    with pytest.raises(UserError, match="images must be uint8, 0 to 255, not float32"):
+        data.Split(np.zeros((2, 4, 4, 3), np.float32), np.zeros(2, np.int64))

@@ -17,6 +17,8 @@ class Split:
     images: uint8 [N, H, W, 3], an array, or `Photos` that are decoded when indexed.
     labels: int64 [N]. files: their names, or None where images never were files.
     indices: int64 [N], where each stands in the published split; in order if not given.
+
+    Raises UserError for images of another type.
     """
 
     images: np.ndarray | Photos
@@ -25,6 +27,8 @@ class Split:
     indices: np.ndarray | None = None
 
     def __post_init__(self):
+        if self.images.dtype != np.uint8:
+            raise UserError(f"a split's images must be uint8, 0 to 255, not {self.images.dtype}")
         if self.indices is None:
             object.__setattr__(self, "indices", np.arange(len(self.labels)))
 

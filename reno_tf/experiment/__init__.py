@@ -48,7 +48,7 @@ def start(mode: str, config, *, command: str, **options) -> None:
     logging.set_verbosity(logging.WARNING)
     choose("mode", mode, MODES)
     taken = {name: set(inspect.signature(function).parameters) for name, function in MODES.items()}
-    given = {name: value for name, value in options.items() if value not in (None, False)}
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
     for name in sorted(given.keys() & _SHORT.keys()):
         config.update_from_flattened_dict({_SHORT[name]: given.pop(name)})
     for name in given.keys() - taken[mode]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from reno_tf import data, evaluation, files, methods, models, optimizers, phases
+from reno_tf.errors import UserError
 from reno_tf.experiment import settings
 from reno_tf.models.weights import PRETRAINED, manifest
 from reno_tf.trainer import Transfer
@@ -17,7 +18,12 @@ def pretrain(config, *, command: str, workdir: str | None = None, overwrite: boo
     the held-out test split, which is looked at once, at the end.
     """
     recipe, backbone = config.pretrain, config.model.backbone
-    workdir = Path(workdir or f"runs/pretrain-{recipe.data}-{config.seed}")
+    if recipe.steps < 1 or recipe.interval < 1 or recipe.steps % recipe.interval:
+        raise UserError(
+            f"config.pretrain.interval ({recipe.interval}) must be at least 1 and divide config.pretrain.steps "
+            f"({recipe.steps})"
+        )
+    workdir = Path(workdir or f"runs/pretrain-{backbone}-{recipe.data}-{config.seed}")
     settings.seed_everything(config.seed)
     dataset = data.load(
         recipe.data, seed=config.seed, validation_per_class=recipe.validation_per_class, data_dir=config.data.tfds_dir
