@@ -24,6 +24,8 @@ from reno_tf.models import (
 class Transfer(tf_keras.Model):
     """Trains `student` by `method`, looking at a frozen `teacher`.
 
+    The student is this object's from then on: which of its layers train is set here, its dropout masks
+    follow (seed, step), and over several replicas its BatchNorm takes the whole batch's statistics.
     The teacher is held out of Keras's sight: it is neither trained, nor saved with the student,
     nor listed among the variables. Compile with an optimizer; fit on batches (images [B, H, W, 3]
     in [0, 1], labels int [B]). Every loss term is a metric of its own.

@@ -26,7 +26,7 @@ _ALLOWED = {
     "sweep": {"errors"},
     "data": {"errors", "files"},
     "trainer": {"distribution", "errors", "hardware", "losses", "methods", "models"},
-    "phases": {"distribution", "files", "progress", "trainer"},
+    "phases": {"distribution", "errors", "files", "progress", "trainer"},
     "checks": set(),
     "evaluation": {"attacks", "data", "errors", "models"},
     "export": set(),

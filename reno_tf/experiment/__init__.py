@@ -6,6 +6,7 @@ from absl import logging
 
 from reno_tf.errors import UserError, choose
 from reno_tf.experiment.audit import audit
+from reno_tf.experiment.export import export
 from reno_tf.experiment.import_weights import import_weights
 from reno_tf.experiment.prepare_data import list_data, prepare_data
 from reno_tf.experiment.pretrain import pretrain
@@ -20,6 +21,7 @@ MODES = {
     "pretrain": pretrain,
     "reproduce": reproduce,
     "report": report,
+    "export": export,
     "import_weights": import_weights,
     "taps": taps,
     "prepare_data": prepare_data,

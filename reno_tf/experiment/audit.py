@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
-from reno_tf import data, evaluation, files, foreign, reporting
+from reno_tf import data, evaluation, files, foreign
 from reno_tf.errors import UserError
-from reno_tf.experiment import attacking, controls, measuring, settings, surrogate
+from reno_tf.experiment import attacking, controls, finished, measuring, settings, surrogate
 from reno_tf.experiment.run import build_student, build_teacher, identity, run
 
 _ASKED = 500  # training images, at most, that the model is asked about to find what it wants to be fed
@@ -81,19 +81,7 @@ def audit(
         | {"exposure": _exposure(config, known, split), "comparison": comparison},
         "versions": measuring.versions(),
     }
-    reporting.write(
-        workdir,
-        results=results,
-        config=config.to_dict(),
-        history=[],
-        curve=measured.curve,
-        convergence=measured.convergence,
-        examples=measured.examples,
-        seen=None,
-        command=command,
-    )
-    files.write_json(workdir / "results.json", results)  # Last: its presence says that all was written.
-    print(f"{reporting.headline(results)}; report in {workdir / 'report.html'}")
+    finished.write(workdir, results, measured, config, history=[], seen=None, command=command)
     return results
 
 

@@ -4,8 +4,8 @@ import functools
 import json
 from pathlib import Path
 
-from reno_tf import data, distribution, export, files, models, phases, reporting
-from reno_tf.experiment import attacking, measuring, settings, surrogate
+from reno_tf import data, distribution, export, files, models, phases
+from reno_tf.experiment import attacking, finished, measuring, settings, surrogate
 from reno_tf.experiment.training import first_images, train
 from reno_tf.methods import METHODS, Method
 from reno_tf.trainer import Transfer
@@ -67,25 +67,14 @@ def run(
         **measured.results,
         "versions": measuring.versions(),
     }
-    reporting.write(
-        workdir,
-        results=results,
-        config=config.to_dict(),
-        history=history,
-        curve=measured.curve,
-        convergence=measured.convergence,
-        examples=measured.examples,
-        seen=first_images(dataset, config),
-        command=command,
-    )
     export.export(
         student,
         workdir / "export" / f"{method}-{dataset.name}" / "1",
         class_names=dataset.class_names,
         image_shape=dataset.test.images.shape[1:],
     )
-    files.write_json(workdir / "results.json", results)  # Last: its presence says that all was written.
-    print(f"{reporting.headline(results)}; report in {workdir / 'report.html'}")
+    seen = first_images(dataset, config)
+    finished.write(workdir, results, measured, config, history=history, seen=seen, command=command)
     return results
 
 

@@ -3,8 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
-import tensorflow as tf
-
+from reno_tf.attacks.objectives import negative_cross_entropy
 from reno_tf.attacks.pgd import descend
 from reno_tf.methods.delta import Delta
 
@@ -29,12 +28,8 @@ class DeltaAdversarial(Delta):
     steps: int = 3
 
     def perturb(self, student, images, labels):
-        def negative_cross_entropy(x):
-            logits = student(x, training=False)["logits"]
-            return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-
         return descend(
-            negative_cross_entropy,
+            lambda x: negative_cross_entropy(student(x, training=False)["logits"], labels),
             images,
             images,
             epsilon=self.epsilon,

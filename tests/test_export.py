@@ -1,0 +1,47 @@
+"""--mode=export on made-up run folders; test_main.py serves a real run's SavedModel."""
+
+import pytest
+
+from configs.default import get_config
+from reno_tf import experiment
+from reno_tf.errors import UserError
+
+
+def _finished(folder, content=b"graph"):
+    model = folder / "export" / "delta-digits" / "1"
+    (model / "variables").mkdir(parents=True)
+    (model / "saved_model.pb").write_bytes(content)
+    (model / "variables" / "variables.index").write_bytes(b"weights")
+    (folder / "results.json").write_text("{}")
+    return str(folder)
+
+
+def _export(**flags):
+    experiment.start("export", get_config(), command="", **flags)
+
+
+def test_each_export_is_the_next_version(tmp_path, capsys):
+    served = tmp_path / "models" / "digits"
+    _export(workdir=_finished(tmp_path / "a", b"first"), to=str(served))
+    (served / "7").mkdir()
+    _export(workdir=_finished(tmp_path / "b", b"second"), to=str(served))
+    assert sorted(path.name for path in served.iterdir()) == ["1", "7", "8"]
+    assert (served / "1" / "saved_model.pb").read_bytes() == b"first"
+    assert (served / "8" / "saved_model.pb").read_bytes() == b"second"
+    assert (served / "8" / "variables" / "variables.index").read_bytes() == b"weights"
+    assert f"is version 8 in {served}" in capsys.readouterr().out
+
+
+def test_mistakes_are_told_and_leave_nothing(tmp_path):
+    with pytest.raises(UserError, match="needs --workdir=RUN, a finished run, and --to=FOLDER"):
+        _export(workdir=_finished(tmp_path / "a"))
+    (tmp_path / "a" / "results.json").unlink()
+    for run in ("a", "nowhere"):
+        with pytest.raises(UserError, match=f"{run} is no finished run"):
+            _export(workdir=str(tmp_path / run), to=str(tmp_path / "models"))
+    with pytest.raises(UserError, match="--to goes with --mode=export, not with --mode=report"):
+        experiment.start("report", get_config(), command="", to="models")
+    assert not (tmp_path / "models").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="file cannot be written"):
+        _export(workdir=_finished(tmp_path / "b"), to=str(tmp_path / "file"))
