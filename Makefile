@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= $(shell tools/find-python)
 BIN = $(VENV)/bin
 
-.PHONY: run test test-short parity networks lint report clean
+.PHONY: run test test-short parity networks lint report bench clean
 
 run: $(VENV)/installed
 	$(BIN)/python main.py --method=renofeation
@@ -31,6 +31,13 @@ lint: $(VENV)/installed
 # Every finished run below runs/ on one page: runs/index.html.
 report: $(VENV)/installed
 	$(BIN)/python main.py --mode=report
+
+# Speed beside peers, measured in turn (docs/speed.md); about half an hour on two cores.
+bench: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/attack.py --rounds 4
+	$(BIN)/python benchmarks/train_step.py --rounds 3 --steps 2 --curve 20
+	$(BIN)/python benchmarks/input_pipeline.py --rounds 9
 
 $(VENV)/installed: setup.cfg constraints.txt
 	@test -n "$(PYTHON)" || { echo "Needs Python 3.11, 3.12 or 3.13 (with venv), 3.11 preferred; found none. Name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
