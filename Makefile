@@ -32,7 +32,7 @@ lint: $(VENV)/installed
 report: $(VENV)/installed
 	$(BIN)/python main.py --mode=report
 
-# Speed beside peers, measured in turn (docs/speed.md); about half an hour on two cores.
+# Speed beside peers, measured in turn (docs/speed.md).
 bench: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/attack.py --rounds 4
