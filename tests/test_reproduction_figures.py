@@ -117,3 +117,13 @@ def test_write_makes_all_files_and_only_those(tmp_path):
         f"claims.{e}" for e in ("md", "json", "png", "svg")
     }
     assert json.loads((tmp_path / "claims/claims.json").read_text()) == judged == judging.judge({"table2": made})
+
+
+def test_no_panel_hides_a_point():
+    def one(group, clean):
+        return row("delta", {"a": {"clean_accuracy": [clean], "attack_success_rate": [0.5]}}, group=group)
+
+    figure = figures._trade_off(outcome("table4", [one("wide", 0.9), one("deep", 0.05)], datasets=("a",)))
+    for ax in figure.axes:
+        assert ax.get_xlim()[0] < 5 and ax.get_xlim()[1] == 103
+    figures.plt.close(figure)

@@ -4,10 +4,9 @@
     python main.py --mode=reproduce --config=configs/reproduce/table2.py                 # :embedded is the default
     python main.py --mode=reproduce --config=configs/reproduce/table2.py:paper --ray_address=auto
 
-:embedded needs nothing from outside: five small data sets, three small networks. Its 220 runs of
-seeds 0 to 3 that claims rest on took half a minute to 40 seconds each, two at once on two cores with
-bfloat16; at that pace `all.py` (about 500 runs) takes between five and six hours. It has not been run to
-its end. Runs that several tables share are done once.
+:embedded needs nothing from outside: five small data sets, three small networks. `all.py` is 385 runs and
+40 trials; on two cores with bfloat16, two runs at once (the extra `sweeps`), about five hours. Runs that
+several tables share are done once.
 :paper has the real networks, data sets and hyper-parameters; the weights and data are prepared as
 configs/paper.py says.
 """

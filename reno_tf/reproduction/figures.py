@@ -110,6 +110,7 @@ def _trade_off(outcome):
         _scatter(ax, outcome, CLEAN, ASR, group=group)
         ax.set_title(group, fontsize=10)
         ax.label_outer()
+    axes[0, 0].set_xlim(right=103)  # Of all panels, and after all: their points decide where it begins.
     _legend(figure, outcome)
     return figure
 
@@ -126,8 +127,6 @@ def _scatter(ax, outcome, x, y, *, group=None):
                 style = {"color": _color(outcome, row["label"]), "marker": _marker(outcome, data)}
                 ax.errorbar(*points[-1], **spread, **style, ms=7, mec="k", mew=0.6, elinewidth=1, alpha=0.85)
     ax.set(xlabel=_NAMES[x], ylabel=_NAMES[y], ylim=(-3, 103))
-    if x == CLEAN:
-        ax.set_xlim(right=103)
     ax.grid(alpha=0.3)
     return points
 
