@@ -44,7 +44,8 @@ def parse(argv):
         config_flags.DEFINE_config_file("config", "configs/default.py", "Settings; --config.KEY=VALUE changes one.")
         return flags.FLAGS(argv)
     except (AttributeError, KeyError) as error:
-        return fail(f"no config key {error}; the keys are {', '.join(sorted(keys(get_config())))}")
+        name = str(error.args[0]).splitlines()[0].strip("\"'")  # A guess at what was meant follows it.
+        return fail(f"no config key '{name}'; the keys are {', '.join(sorted(keys(get_config())))}")
     except (flags.Error, TypeError, ValueError) as error:
         return fail(str(error).split("\nValueError: ")[-1])  # A config's own message, without the traceback.
 

@@ -30,7 +30,7 @@ class _Sweeping:
 
     def __call__(self, module, *, options=(), **changes):
         config = module.get_config()
-        defaults = {"data": ("digits", "greek"), "seeds": 2, "choose_feature_weight": False}
+        defaults = {"data": ("digits", "greek"), "seeds": 2, "few_seeds": 2, "choose_feature_weight": False}
         config.reproduce.update({**defaults, **changes})
         reproduce.reproduce(config, command="COMMAND", workdir=str(self.folder), **dict(options))
 

@@ -116,7 +116,8 @@ def test_write_makes_all_files_and_only_those(tmp_path):
     assert {path.name for path in (tmp_path / "claims").iterdir()} == {
         f"claims.{e}" for e in ("md", "json", "png", "svg")
     }
-    assert json.loads((tmp_path / "claims/claims.json").read_text()) == judged == judging.judge({"table2": made})
+    assert json.loads((tmp_path / "claims/claims.json").read_text()) == judged
+    assert judged == [{"scale": "embedded", **claim} for claim in judging.judge({"table2": made})]
 
 
 def test_no_panel_hides_a_point():
