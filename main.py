@@ -1,5 +1,6 @@
 """Renofeation for TensorFlow. See README.md; `python main.py --help` lists the flags."""
 
+import re
 import sys
 
 from absl import app, flags
@@ -44,8 +45,8 @@ def parse(argv):
         config_flags.DEFINE_config_file("config", "configs/default.py", "Settings; --config.KEY=VALUE changes one.")
         return flags.FLAGS(argv)
     except (AttributeError, KeyError) as error:
-        name = str(error.args[0]).splitlines()[0].strip("\"'")  # A guess at what was meant follows it.
-        return fail(f"no config key '{name}'; the keys are {', '.join(sorted(keys(get_config())))}")
+        name = re.search(r"\w+", str(error.args[0])).group()  # ml_collections has it in quotes, and more behind it.
+        return fail(f"no config key '{name}'; those of configs/default.py are {', '.join(sorted(keys(get_config())))}")
     except (flags.Error, TypeError, ValueError) as error:
         return fail(str(error).split("\nValueError: ")[-1])  # A config's own message, without the traceback.
 

@@ -37,7 +37,7 @@ class Cluster(contextlib.AbstractContextManager):
             self._connect()
         except (OSError, RuntimeError, ValueError) as error:
             attempt = (
-                f"join the Ray cluster at {self._address} (auto, or host:port)"
+                f"join the Ray cluster at {self._address} (auto, or host:port; a token needs RAY_AUTH_MODE=token)"
                 if self._address
                 else "start Ray on this machine"
             )
