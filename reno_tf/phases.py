@@ -50,15 +50,13 @@ def fit(
     if phase.steps % interval:
         raise UserError(f"the interval ({interval}) must divide the steps of the phase {phase.name} ({phase.steps})")
     strategy, parts = model.distribute_strategy, ("checkpoints", phase.name)
-    # The optimizer's slots must exist before a checkpoint can fill them.
-    phase.optimizer._create_all_weights(model.student.trainable_variables)
+    model.compile(optimizer=phase.optimizer, jit_compile=jit_compile)
     checkpoint = tf.train.Checkpoint(student=model.student, optimizer=phase.optimizer, step=model.step)
     if latest := tf.train.latest_checkpoint(str(workdir.joinpath(*parts))):
         checkpoint.restore(latest).assert_consumed()
     done = int(model.step.numpy()) - phase.first_step
     if done >= phase.steps:
         return
-    model.compile(optimizer=phase.optimizer, jit_compile=jit_compile)
     with distribution.folder_to_write(strategy, workdir) as folder:
         manager = tf.train.CheckpointManager(checkpoint, str(folder.joinpath(*parts)), max_to_keep=2)
         model.fit(

@@ -80,6 +80,12 @@ class Transfer(tf_keras.Model):
             if isinstance(layer, SpatialDropout2D):
                 layer.key = lambda: tf.stack([tf.constant(seed, tf.int32), tf.cast(self.step, tf.int32)])
 
+    def compile(self, optimizer, **options):
+        """As Keras's. The optimizer has its slots from here on: checkpoints fill them, and the step is traced once."""
+        super().compile(optimizer=optimizer, **options)
+        create = getattr(self.optimizer, "_create_all_weights", None) or self.optimizer.build  # legacy, and the others
+        create(self.student.trainable_variables)
+
     def call(self, images, training=False):
         """images [B, H, W, 3] in [0, 1] -> logits [B, classes]."""
         return self.student(images, training=training)["logits"]
@@ -112,9 +118,15 @@ class Transfer(tf_keras.Model):
         values = {**scalars, "accuracy": hits}
         for name, value in values.items():
             if name not in self._means:
-                self._means[name] = tf_keras.metrics.Mean(name=name)
+                with tf.variable_creator_scope(_unlifted):
+                    self._means[name] = tf_keras.metrics.Mean(name=name)
             self._means[name].update_state(value, sample_weight=None if name == "accuracy" else tf.shape(labels)[0])
         return {name: self._means[name].result() for name in values}
+
+
+def _unlifted(create, **settings):
+    """Makes a variable that its tf.function does not take for one of its own; for those it is traced a second time."""
+    return create(**{**settings, "experimental_enable_variable_lifting": False})
 
 
 def _exact(outputs):

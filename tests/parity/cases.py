@@ -1,6 +1,7 @@
 """What is compared, on our side: each case gives named arrays [B, ...] or scalars. Needs no PyTorch."""
 
 import numpy as np
+import tensorflow as tf
 import tf_keras
 
 from parity.states import random_images, random_state
@@ -72,10 +73,10 @@ def attack_steps():
     teacher = build("resnet18")
     attack = attacks.reference(teacher, precision="float32")
     images, x = attack_start()
-    found = {}
+    found, ball = {}, {key: getattr(attack, key) for key in ("epsilon", "step_size", "low", "high")}
+    step = tf.function(lambda x: descend(attack.loss, images, x, steps=1, **ball))
     for number in range(1, STEPS + 1):
-        ball = {key: getattr(attack, key) for key in ("epsilon", "step_size", "low", "high")}
-        x = descend(attack.loss, images, x, steps=1, **ball)
+        x = step(x)
         found[f"images {number}"], found[f"objective {number}"] = x.numpy(), attack.loss(x).numpy()
     return found
 
