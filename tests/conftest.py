@@ -1,6 +1,8 @@
 import os
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+for _pool in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):  # The suite has a process for each of two cores already.
+    os.environ.setdefault(_pool, "1")
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
