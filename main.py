@@ -1,6 +1,5 @@
 """Renofeation for TensorFlow. See README.md; `python main.py --help` lists the flags."""
 
-import re
 import sys
 
 from absl import app, flags
@@ -44,10 +43,16 @@ def parse(argv):
     try:  # Here, because it reads --config.KEY=VALUE as soon as it is defined.
         config_flags.DEFINE_config_file("config", "configs/default.py", "Settings; --config.KEY=VALUE changes one.")
         return flags.FLAGS(argv)
-    except (AttributeError, KeyError) as error:
-        name = re.search(r"\w+", str(error.args[0])).group()  # ml_collections has it in quotes, and more behind it.
-        return fail(f"no config key '{name}'; those of configs/default.py are {', '.join(sorted(keys(get_config())))}")
-    except (flags.Error, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError) as error:  # What they say of a key is about Python.
+        allowed = sorted(keys(get_config()))
+        given = [
+            argument.removeprefix("--config.").split("=")[0] for argument in argv if argument.startswith("--config.")
+        ]
+        unknown = ", ".join(key for key in given if key not in allowed)
+        return fail(
+            f"no config key {unknown}; those of configs/default.py are {', '.join(allowed)}" if unknown else error
+        )
+    except (flags.Error, ValueError) as error:
         return fail(str(error).split("\nValueError: ")[-1])  # A config's own message, without the traceback.
 
 

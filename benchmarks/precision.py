@@ -18,6 +18,7 @@ from reno_tf import files
 
 _METHODS = ("linear", "finetune", "l2sp", "delta", "retraining", "delta_r", "renofeation")
 _SEEDS = {"float32": 0, "another start": 1}  # added to the run's seed of the attack
+_COMPARED = ("bfloat16", "another start")  # with float32
 
 
 def main():
@@ -36,7 +37,7 @@ def main():
     told = {name: _gaps(group) for name, group in groups.items()}
     print("\n| data | students | bfloat16: mean, largest gap | another start: mean, largest gap |\n|---|---|---|---|")
     for name, gaps in told.items():
-        cells = (f"{gaps[key]['mean']:.2f}, {gaps[key]['largest']:.2f}" for key in ("bfloat16", "another start"))
+        cells = (f"{gaps[key]['mean']:.2f}, {gaps[key]['largest']:.2f}" for key in _COMPARED)
         print(f"| {name} | {len(groups[name])} | {' | '.join(cells)} |")
     files.write_json(Path(options.output), {"machine": interleave.machine(), "gaps": told, "runs": rows})
 
@@ -93,7 +94,7 @@ def _predict(serve, images):
 def _gaps(rows):
     """{"bfloat16" or "another start": its ASR less float32's over the students, in points}."""
     told = {}
-    for name in ("bfloat16", "another start"):
+    for name in _COMPARED:
         gaps = [row[name] - row["float32"] for row in rows]
         told[name] = {
             "mean": float(np.mean(gaps)),

@@ -182,8 +182,9 @@ def _exported_weights(path):
 _MISTAKES = {
     "--method=finetun": "unknown method 'finetun'; choose one of: delta, delta_adversarial, delta_r, finetune, l2sp",
     "--config=configs/none.py": "configs/none.py",
-    "--config.optimiser.momentum=0": "no config key 'optimiser'; those of configs/default.py are adversarial.epsilon, ",
-    "--config.attack.epsilom=0.1": "no config key 'epsilom'; those of",
+    "--config.optimiser.momentum=0": "no config key optimiser.momentum; those of configs/default.py are adversarial",
+    "--config.attack.epsilom=0.1": "no config key attack.epsilom; those of",
+    "--config.data.name.x=1": "no config key data.name.x; those of",
     "--config.optimizer.lr=1": "optimizer.learning_rate",
     "--config.attack.steps=many": "config.attack.steps=many",
     "--config.attack.epsilon=-0.1": "config.attack.epsilon must be at least 0, not -0.1",

@@ -50,6 +50,15 @@ def test_fit_with_every_method(name, images, labels, tmp_path):
     assert changed == head if METHODS[name].trains == "head" else changed > head
 
 
+@pytest.mark.parametrize("optimizer", [optimizers.SGD(0.01, 0.9), "adam"])
+def test_a_step_is_traced_once(optimizer, images, labels, monkeypatch):
+    model, traces, terms = _transfer("delta"), [], methods.Delta.terms
+    monkeypatch.setattr(methods.Delta, "terms", lambda *a: traces.append(1) or terms(*a))
+    model.compile(optimizer)
+    model.fit(_data(images, labels), steps_per_epoch=2, epochs=2, verbose=0)
+    assert len(traces) == 1
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_start(name, images):
     student, teacher = tiny(num_classes=3, seed=2), tiny(seed=1)
