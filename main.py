@@ -5,7 +5,7 @@ import sys
 from absl import app, flags
 from ml_collections import config_flags
 
-from configs.default import get_config, keys
+from configs.default import unknown_keys
 
 OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("method", None, "Transfer method, a key of reno_tf.methods.METHODS (default renofeation)."),
@@ -44,14 +44,7 @@ def parse(argv):
         config_flags.DEFINE_config_file("config", "configs/default.py", "Settings; --config.KEY=VALUE changes one.")
         return flags.FLAGS(argv)
     except (AttributeError, KeyError, TypeError) as error:  # What they say of a key is about Python.
-        allowed = sorted(keys(get_config()))
-        given = [
-            argument.removeprefix("--config.").split("=")[0] for argument in argv if argument.startswith("--config.")
-        ]
-        unknown = ", ".join(key for key in given if key not in allowed)
-        return fail(
-            f"no config key {unknown}; those of configs/default.py are {', '.join(allowed)}" if unknown else error
-        )
+        return fail(unknown_keys(argv) or error)
     except (flags.Error, ValueError) as error:
         return fail(str(error).split("\nValueError: ")[-1])  # A config's own message, without the traceback.
 

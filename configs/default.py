@@ -8,6 +8,8 @@ A key that is None takes its value from `recipes.<where the method starts>`, or 
 Change any key on the command line: --config.optimizer.learning_rate=0.005
 """
 
+import re
+
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
@@ -140,3 +142,11 @@ def keys(config, prefix: str = ""):
     """The names of all keys: "seed", "data.name", ..."""
     for key, value in config.items():
         yield from keys(value, f"{prefix}{key}.") if hasattr(value, "items") else [prefix + key]
+
+
+def unknown_keys(arguments) -> str:
+    """Names the keys among a command's `--config.KEY=VALUE` that there are not; empty where all are known."""
+    allowed = sorted(keys(get_config()))
+    given = [match[1] for match in (re.match(r"--?config\.([\w.]+)", word) for word in arguments) if match]
+    unknown = ", ".join(key for key in given if key not in allowed)
+    return f"no config key {unknown}; those of configs/default.py are {', '.join(allowed)}" if unknown else ""
