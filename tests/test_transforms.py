@@ -14,7 +14,7 @@ _SIZES = [(375, 500), (500, 375), (100, 60), (33, 300), (256, 256), (224, 224), 
 
 
 @pytest.fixture(scope="module")
-def test_view():
+def compiled_view():
     compiled = tf.function(transforms.test_view, reduce_retracing=True)
     return lambda encoded, size: compiled(tf.constant(encoded), size=size).numpy()
 
@@ -33,9 +33,9 @@ def test_pngs_are_decoded_too():
 
 @pytest.mark.parametrize("size", [224, 32])
 @pytest.mark.parametrize("shape", _SIZES, ids=str)
-def test_views_are_within_a_level_of_torchvisions(test_view, shape, size):
+def test_views_are_within_a_level_of_torchvisions(compiled_view, shape, size):
     encoded = photos.encode(photos.picture(*shape))
-    ours = test_view(encoded, size).astype(int)
+    ours = compiled_view(encoded, size).astype(int)
     assert ours.shape == (size, size, 3)
     assert np.abs(ours - photos.torchvision_test_view(encoded, size)).max() <= 1
 
