@@ -23,18 +23,21 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_bool("overwrite", False, "Delete the run in the workdir and start anew."),
     flags.DEFINE_bool("skip_unreadable", False, "Drop images that cannot be decoded (config.data.skip_unreadable)."),
 ]
-flags.DEFINE_string("mode", "run", "What to do, a key of reno_tf.experiment.MODES.")
+flags.DEFINE_string("mode", "run", "What to do, a key of reno_tf.commands.MODES.")
 
 
 def main(argv):
     if argv[1:]:
         fail(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
-    from reno_tf import UserError, experiment  # Late: TensorFlow takes seconds to load, --help should not.
+    from reno_tf import (
+        UserError,  # Late: TensorFlow takes seconds to load, --help should not.
+        commands,
+    )
 
     command = " ".join(["python", *sys.argv])
     options = {option.name: option.value for option in OPTIONS}
     try:
-        experiment.start(flags.FLAGS.mode, flags.FLAGS.config, command=command, **options)
+        commands.start(flags.FLAGS.mode, flags.FLAGS.config, command=command, **options)
     except (UserError, OSError) as error:
         fail(error)
 

@@ -71,7 +71,8 @@ def build(name, *, backbone, size, batch, steps):
 def ours(precision, backbone):
     from parity import cases
 
-    from reno_tf import Transfer, methods, models, optimizers
+    from reno_tf import Transfer, methods, models
+    from reno_tf.training import optimizers
 
     teacher = cases.build(backbone)
     student = models.build(backbone, num_classes=_CLASSES, precision=precision)

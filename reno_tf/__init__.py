@@ -18,9 +18,11 @@ compat.use_legacy_keras()
 with compat.quiet_native_logs():
     import tensorflow
 
-    from reno_tf import attacks, data, evaluation, export, losses, methods, models, optimizers, swa
+    from reno_tf import attacks, data, evaluation, methods, models, serving
     from reno_tf.errors import UserError
-    from reno_tf.trainer import Transfer
+    from reno_tf.methods import losses
+    from reno_tf.training import averaging, optimizers
+    from reno_tf.training.trainer import Transfer
 
     tensorflow.config.list_physical_devices()  # Where a GPU is absent, says so at length.
 
@@ -30,12 +32,12 @@ __all__ = [
     "__version__",
     "UserError",
     "attacks",
+    "averaging",
     "data",
     "evaluation",
-    "export",
     "losses",
     "methods",
     "models",
     "optimizers",
-    "swa",
+    "serving",
 ]

@@ -52,17 +52,9 @@ def has_addons() -> bool:
     return importlib.util.find_spec("tensorflow_addons") is not None
 
 
-def swa_class() -> type:
-    """`tfa.optimizers.SWA` where tensorflow_addons is installed, else the own class like it."""
-    if has_addons():
-        return _addons_swa()
-    from reno_tf.averaging import SWA
-
-    return SWA
-
-
 @functools.cache
-def _addons_swa() -> type:
+def addons_swa() -> type:
+    """`tfa.optimizers.SWA`, made to work under tf_keras and over several replicas."""
     # tensorflow_addons asks for `keras.src.engine`, which only Keras 2 has: lend it tf_keras's.
     for name in ("engine", "engine.keras_tensor"):
         module = importlib.import_module(f"tf_keras.src.{name}")

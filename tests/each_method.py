@@ -6,7 +6,7 @@ from pathlib import Path
 from absl import flags
 
 import main
-from reno_tf import experiment
+from reno_tf import commands
 from reno_tf.methods import METHODS
 
 
@@ -14,7 +14,7 @@ def run_all(folder, arguments):
     main.parse([sys.argv[0], *arguments])
     for name in METHODS:
         config = flags.FLAGS.config.copy_and_resolve_references()
-        experiment.start("run", config, command="", method=name, workdir=str(Path(folder) / name))
+        commands.start("run", config, command="", method=name, workdir=str(Path(folder) / name))
 
 
 if __name__ == "__main__":

@@ -11,11 +11,13 @@ import tf_keras
 
 import reno_tf
 from configs.default import get_config
-from reno_tf import averaging, compat, data, distribution, models, phases
+from reno_tf import compat, data, models, settings
 from reno_tf.errors import UserError
-from reno_tf.experiment import settings
-from reno_tf.experiment.training import train
-from reno_tf.models import layers, taps
+from reno_tf.models import layers
+from reno_tf.models import stages as taps
+from reno_tf.training import distribution, phases
+from reno_tf.training import own_swa as averaging
+from reno_tf.training.training import train
 
 _STEPS = {"train": 4, "swa": 4, "swa_period": 2}
 

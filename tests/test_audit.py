@@ -8,7 +8,7 @@ import tf_keras
 from sklearn.linear_model import LogisticRegression
 
 from configs.default import get_config
-from reno_tf import data, experiment, models
+from reno_tf import commands, data, models
 from reno_tf.errors import UserError
 
 
@@ -41,7 +41,7 @@ def config():
 
 
 def _audit(config, student, workdir, **options):
-    experiment.start("audit", config, student=str(student), workdir=str(workdir), command="python main.py", **options)
+    commands.start("audit", config, student=str(student), workdir=str(workdir), command="python main.py", **options)
     return json.loads((workdir / "results.json").read_text())
 
 
@@ -87,7 +87,7 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
 
 def test_mistakes_are_one_line_and_leave_nothing(config, student, tmp_path):
     with pytest.raises(UserError, match="--mode=audit needs --student=PATH"):
-        experiment.start("audit", config, command="", workdir=str(tmp_path / "run"))
+        commands.start("audit", config, command="", workdir=str(tmp_path / "run"))
     with pytest.raises(UserError, match="there is no model"):
         _audit(config, tmp_path / "none.keras", tmp_path / "run")
     config.audit.label_order = "given"
@@ -102,7 +102,7 @@ def test_mistakes_are_one_line_and_leave_nothing(config, student, tmp_path):
     with pytest.raises(UserError, match="takes images of 16x16 pixels; those of digits are 32x32"):
         _audit(config, tmp_path / "small.keras", tmp_path / "run")
     with pytest.raises(UserError, match="--student goes with --mode=audit, not with --mode=run"):
-        experiment.start("run", config, command="", student=str(student))
+        commands.start("run", config, command="", student=str(student))
     assert not (tmp_path / "run").exists()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reno_tf.checks import check
+from reno_tf.evaluation.checks import check
 
 
 def _point(epsilon, asr, low, high):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from configs import default, paper
+from reno_tf import settings
 from reno_tf.data import DATASETS
 from reno_tf.errors import UserError
-from reno_tf.experiment import settings
 
 
 @pytest.mark.parametrize(

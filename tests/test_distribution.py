@@ -12,8 +12,10 @@ import pytest
 import tensorflow as tf
 
 from configs.default import get_config
-from reno_tf import distribution, experiment
+from reno_tf import commands
 from reno_tf.errors import UserError
+from reno_tf.models import replicas
+from reno_tf.training import distribution
 
 _ROOT = Path(__file__).parents[1]
 
@@ -52,7 +54,7 @@ def test_only_a_run_is_distributed():
     config = get_config()
     config.distribution = "mirrored"
     with pytest.raises(UserError, match="config.distribution=mirrored goes with --mode=run, not with --mode=report"):
-        experiment.start("report", config, command="")
+        commands.start("report", config, command="")
 
 
 def test_without_a_distribution_nothing_is_spread():
@@ -60,9 +62,9 @@ def test_without_a_distribution_nothing_is_spread():
     batches, draws = tf.data.Dataset.range(4), []
     assert none is tf.distribute.get_strategy() and distribution.is_chief(none)
     assert distribution.spread(none, batches) is batches
-    assert distribution.own_rows(lambda rows: draws.append(rows) or rows, 5) == 5 and draws == [5]
+    assert replicas.own_rows(lambda rows: draws.append(rows) or rows, 5) == 5 and draws == [5]
     loss = tf.constant(2.0)
-    assert distribution.share(loss) is loss
+    assert replicas.share(loss) is loss
 
 
 @pytest.mark.parametrize(

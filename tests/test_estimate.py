@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from configs.reproduce import table2, table7
-from reno_tf import files
+from reno_tf import files, settings
 from reno_tf.errors import UserError
-from reno_tf.experiment import estimate, settings
-from reno_tf.experiment.planning import Plan
+from reno_tf.reproduction import estimate
+from reno_tf.reproduction.planning import Plan
 
-reproduce = importlib.import_module("reno_tf.experiment.reproduce")  # The package has the function under this name.
+reproduce = importlib.import_module("reno_tf.commands.reproduce")  # The package has the function under this name.
 
 
 def _pretend(config, *, method, workdir, command):

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from reno_tf import foreign
+from reno_tf.audit import foreign
 from reno_tf.errors import UserError
 
 _EYE = np.eye(3, dtype=np.float32)

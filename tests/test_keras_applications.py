@@ -7,7 +7,7 @@ import pytest
 import tf_keras
 
 from configs.default import get_config
-from reno_tf import experiment, models
+from reno_tf import commands, models
 from reno_tf.errors import UserError
 from reno_tf.models import keras_applications, weights
 
@@ -102,7 +102,7 @@ def test_a_file_of_keras_weights_is_imported(monkeypatch, tmp_path):
     config.model.backbone = "keras_mobilenetv2"
 
     def start(file):
-        experiment.start("import_weights", config, command="", file=str(tmp_path / file))
+        commands.start("import_weights", config, command="", file=str(tmp_path / file))
 
     tf_keras.applications.VGG16(include_top=False, weights=None).save_weights(tmp_path / "vgg.weights.h5")
     for file in ("none.h5", "x.pth", "vgg.weights.h5"):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reno_tf import losses
+from reno_tf.methods import losses
 
 _RNG = np.random.default_rng(1)
 

@@ -8,10 +8,11 @@ from conftest import tiny
 from toys import CLASSES, linear_teacher
 
 from configs.default import get_config
-from reno_tf import attacks, evaluation, models, reporting
+from reno_tf import attacks, models, reporting, settings
 from reno_tf.data import Dataset, Split
 from reno_tf.errors import UserError
-from reno_tf.experiment import attacking, controls, measuring, settings, surrogate
+from reno_tf.evaluation import attacking, controls, measuring, surrogate
+from reno_tf.evaluation import rates as evaluation
 
 
 def _config(method="finetune", **changes):

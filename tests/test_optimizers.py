@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from reno_tf import losses, optimizers
+from reno_tf.methods import losses
+from reno_tf.training import optimizers
 
 
 def _torch_sgd(theta, gradient, learning_rates, momentum, weight_decay):

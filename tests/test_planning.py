@@ -5,10 +5,11 @@ import importlib
 import pytest
 
 from configs.reproduce import scales
+from reno_tf import settings
 from reno_tf.errors import UserError
-from reno_tf.experiment import planning, settings
-from reno_tf.experiment.planning import Plan
+from reno_tf.reproduction import planning
 from reno_tf.reproduction.artefacts import Artefact, Row
+from reno_tf.reproduction.planning import Plan
 
 
 def _plan(name, scale="embedded", **changes):

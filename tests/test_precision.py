@@ -10,8 +10,10 @@ import tensorflow as tf
 from conftest import tiny
 
 import reno_tf
-from reno_tf import attacks, data, hardware, methods, models, optimizers, swa
+from reno_tf import attacks, data, hardware, methods, models
 from reno_tf.errors import UserError
+from reno_tf.training import averaging as swa
+from reno_tf.training import optimizers
 
 
 @pytest.mark.parametrize(

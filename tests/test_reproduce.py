@@ -7,11 +7,10 @@ import json
 import pytest
 
 from configs.reproduce import figure4, table2, table7
-from reno_tf import files
+from reno_tf import files, settings
 from reno_tf.errors import UserError
-from reno_tf.experiment import settings
 
-reproduce = importlib.import_module("reno_tf.experiment.reproduce")  # The package has the function under this name.
+reproduce = importlib.import_module("reno_tf.commands.reproduce")  # The package has the function under this name.
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 
 from configs.default import get_config
+from reno_tf import settings
 from reno_tf.errors import UserError
-from reno_tf.experiment import settings
 from reno_tf.methods import METHODS
 
 

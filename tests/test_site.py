@@ -12,9 +12,9 @@ from pages import without_pictures
 from PIL import Image
 
 from configs.default import get_config
-from reno_tf import experiment
+from reno_tf import commands
+from reno_tf.commands import finished
 from reno_tf.errors import UserError
-from reno_tf.experiment import finished
 from reno_tf.reporting import axes, curves, site, summary, tables
 from reno_tf.reporting.bars import bars
 from reno_tf.reporting.pictures import webp
@@ -92,7 +92,7 @@ def _run(folder, *, config=None, points=((0.0, 0.0, 0.0), (0.1, 0.25, 0.125)), *
 
 
 def _report(folder):
-    experiment.start("report", get_config(), command="python main.py --mode=report", workdir=str(folder))
+    commands.start("report", get_config(), command="python main.py --mode=report", workdir=str(folder))
     content = (folder / "index.html").read_text()
     return content, _Page(content)
 

@@ -5,11 +5,14 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from reno_tf import averaging, compat, optimizers, swa
+from reno_tf import compat
+from reno_tf.training import averaging as swa
+from reno_tf.training import optimizers
+from reno_tf.training import own_swa as averaging
 
 _CLASSES = {"own": averaging.SWA}
 if compat.has_addons():
-    _CLASSES["addons"] = compat.swa_class()
+    _CLASSES["addons"] = compat.addons_swa()
 
 
 def _train(optimizer, theta, steps, first=0):
@@ -24,7 +27,7 @@ def _train(optimizer, theta, steps, first=0):
 
 @pytest.mark.parametrize("swa_class", _CLASSES.values(), ids=_CLASSES)
 def test_average_is_the_mean_of_the_snapshots(monkeypatch, swa_class):
-    monkeypatch.setattr(compat, "swa_class", lambda: swa_class)
+    monkeypatch.setattr(swa, "swa_class", lambda: swa_class)
     theta = tf.Variable([1.0, -1.0])
     optimizer = swa.wrap(optimizers.SGD(0.1, 0.9), period=4)
     path = _train(optimizer, theta, 14)

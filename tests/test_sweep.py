@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from reno_tf import sweep
 from reno_tf.errors import UserError
-from reno_tf.sweep.one_by_one import OneByOne
-from reno_tf.sweep.worker import Outcome, environment, work
+from reno_tf.reproduction import sweep
+from reno_tf.reproduction.sweep.one_by_one import OneByOne
+from reno_tf.reproduction.sweep.worker import Outcome, environment, work
 
 _NEEDS_RAY = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra sweeps is not installed")
 _POOLS = [
@@ -195,7 +195,7 @@ def test_room_is_for_whole_tasks_and_without_ray_for_one(monkeypatch, with_ray, 
 _DRIVER = """
 import functools, pathlib, sys
 import test_sweep
-from reno_tf import sweep
+from reno_tf.reproduction import sweep
 
 if __name__ == "__main__":
     folder, with_ray = pathlib.Path(sys.argv[1]), sys.argv[2] == "True"

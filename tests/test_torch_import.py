@@ -9,7 +9,7 @@ import safetensors.numpy
 from parity.states import random_state
 
 from configs.default import get_config
-from reno_tf import experiment, models
+from reno_tf import commands, models
 from reno_tf.errors import UserError
 from reno_tf.models import torch_import, weights
 
@@ -31,7 +31,7 @@ def _import(file, backbone="resnet18", mode="import_weights"):
     config = get_config()
     config.model.backbone = backbone
     file = None if file is None else str(file)
-    experiment.start(mode, config, command="", file=file)
+    commands.start(mode, config, command="", file=file)
 
 
 def _write(path, state):

@@ -6,9 +6,10 @@ import tensorflow as tf
 from conftest import tiny
 
 import reno_tf
-from reno_tf import methods, models, optimizers
+from reno_tf import methods, models
 from reno_tf.errors import UserError
 from reno_tf.methods import METHODS
+from reno_tf.training import optimizers
 
 
 def _transfer(name, *, lr=0.05, seed=0, dropout=0.0, **coefficients):

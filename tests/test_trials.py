@@ -6,7 +6,7 @@ from tensorboard.backend.event_processing import data_provider, plugin_event_mul
 from tensorboard.plugins import base_plugin
 from tensorboard.plugins.hparams import api_pb2, backend_context, get_experiment, list_session_groups
 
-from reno_tf.experiment import trials
+from reno_tf.reproduction import trials
 
 
 def _trial(run, accuracy, rate=None, **values):

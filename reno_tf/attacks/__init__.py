@@ -8,15 +8,7 @@ the attacker keeps the best for each image.
 from reno_tf.attacks.base import Attack, resolve_jit
 from reno_tf.attacks.cache import craft_once, trace_once
 from reno_tf.attacks.crafting import Noisy, craft
-from reno_tf.attacks.feature_space import (
-    disruption,
-    disruption_cosine,
-    guide,
-    joint,
-    stages,
-    surrogate,
-    white_box,
-)
+from reno_tf.attacks.feature_space import disruption, disruption_cosine, guide, joint, stages, surrogate, white_box
 from reno_tf.attacks.objectives import reference_polarization, target_distance
 from reno_tf.attacks.penultimate import paper, penultimate_pgd, reference
 from reno_tf.attacks.pgd import PGD

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from reno_tf import losses
 from reno_tf.errors import UserError
+from reno_tf.methods import losses
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
-from reno_tf import losses
+from reno_tf.methods import losses
 from reno_tf.methods.base import Batch, Method
 
 

@@ -11,7 +11,7 @@ from reno_tf.models.layers import normalization
 from reno_tf.models.mixed_precision import as_float32, is_mixed, policy
 from reno_tf.models.mobilenet import MOBILENETS
 from reno_tf.models.resnet import RESNETS
-from reno_tf.models.taps import SpatialDropout2D, head_layer, stage_names, stage_shapes
+from reno_tf.models.stages import SpatialDropout2D, head_layer, stage_names, stage_shapes
 from reno_tf.models.weights import copy_backbone, initialize, locate, named_weights, save, sha256
 
 BACKBONES = {**RESNETS, **MOBILENETS, **KERAS_APPLICATIONS}

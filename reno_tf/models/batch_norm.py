@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tf_keras
 
-from reno_tf.distribution import replica_context
+from reno_tf.models.replicas import replica_context
 
 
 class GlobalBatchNormalization(tf_keras.layers.BatchNormalization):

@@ -12,7 +12,7 @@ import tf_keras
 from reno_tf.errors import UserError
 from reno_tf.models import graph
 from reno_tf.models.layers import normalize
-from reno_tf.models.taps import Stages, tapped_model
+from reno_tf.models.stages import Stages, tapped_model
 
 # Where the paper taps; for every other network the rule of `find_taps` holds.
 _TAPS = {"MobileNetV2": ("block_2_add", "block_5_add", "block_9_add", "block_15_add", "out_relu")}

@@ -6,7 +6,7 @@ import tf_keras
 from tf_keras import layers
 
 from reno_tf.models.layers import IMAGENET, SMALL, conv_norm, normalize
-from reno_tf.models.taps import Stages, tapped_model
+from reno_tf.models.stages import Stages, tapped_model
 
 # Expansion, channels, repeats, stride of the first: the paper's t, c, n, s.
 _BLOCKS = (

@@ -11,7 +11,7 @@ import safetensors.numpy
 import tf_keras
 
 from reno_tf.errors import UserError, choose
-from reno_tf.models.taps import head_layer
+from reno_tf.models.stages import head_layer
 
 _ROOT = Path(__file__).parents[2] / "pretrained"  # in a clone
 PRETRAINED = _ROOT if _ROOT.is_dir() else Path(__file__).parents[1] / "pretrained"  # installed

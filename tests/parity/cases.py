@@ -5,9 +5,10 @@ import tensorflow as tf
 import tf_keras
 
 from parity.states import random_images, random_state
-from reno_tf import Transfer, attacks, methods, models, optimizers
+from reno_tf import Transfer, attacks, methods, models
 from reno_tf.attacks.pgd import descend
 from reno_tf.models import torch_import
+from reno_tf.training import optimizers
 
 NETWORKS = ("resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2")
 SIZES = ((224, 224), (225, 193))

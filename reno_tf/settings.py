@@ -11,10 +11,10 @@ from ml_collections import ConfigDict
 from reno_tf import hardware, progress
 from reno_tf.attacks import ATTACKS, OUTSIDE
 from reno_tf.data import DATASETS
-from reno_tf.distribution import STRATEGIES
 from reno_tf.errors import UserError, choose
 from reno_tf.methods import METHODS, Method
 from reno_tf.models import BACKBONES, mixed_precision
+from reno_tf.training.distribution import STRATEGIES
 
 # Where a recipe's value goes: recipe key -> key of the config.
 _FROM_RECIPE = {

@@ -3,9 +3,10 @@
 import functools
 from pathlib import Path
 
-from reno_tf import attacks, data, distribution, optimizers, phases, swa
-from reno_tf.experiment import settings
-from reno_tf.trainer import Transfer
+from reno_tf import attacks, data, settings
+from reno_tf.training import averaging as swa
+from reno_tf.training import distribution, optimizers, phases
+from reno_tf.training.trainer import Transfer
 
 
 def train(model: Transfer, dataset, config, workdir: Path) -> None:

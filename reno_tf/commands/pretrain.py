@@ -4,11 +4,12 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from reno_tf import data, evaluation, files, methods, models, optimizers, phases
+from reno_tf import data, files, methods, models, settings
 from reno_tf.errors import UserError
-from reno_tf.experiment import settings
+from reno_tf.evaluation import rates as evaluation
 from reno_tf.models.weights import PRETRAINED, manifest
-from reno_tf.trainer import Transfer
+from reno_tf.training import optimizers, phases
+from reno_tf.training.trainer import Transfer
 
 
 def pretrain(config, *, command: str, workdir: str | None = None, overwrite: bool = False) -> None:

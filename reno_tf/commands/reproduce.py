@@ -7,13 +7,12 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from reno_tf import files, sweep
+from reno_tf import files, settings
+from reno_tf.commands.run import run
 from reno_tf.errors import UserError
-from reno_tf.experiment import estimate, outcomes, settings, trials
-from reno_tf.experiment.planning import Plan, Planned
-from reno_tf.experiment.run import run
-from reno_tf.reproduction import writing
+from reno_tf.reproduction import estimate, outcomes, sweep, trials, writing
 from reno_tf.reproduction.artefacts import ARTEFACTS
+from reno_tf.reproduction.planning import Plan, Planned
 
 
 def reproduce(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reno_tf import files
 from reno_tf.errors import UserError
-from reno_tf.experiment.planning import Plan
+from reno_tf.reproduction.planning import Plan
 
 _KEPT = (
     *("clean_accuracy", "attack_success_rate", "noise_success_rate", "validation_accuracy"),

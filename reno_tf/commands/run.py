@@ -4,11 +4,14 @@ import functools
 import json
 from pathlib import Path
 
-from reno_tf import data, distribution, export, files, models, phases
-from reno_tf.experiment import attacking, finished, measuring, settings, surrogate
-from reno_tf.experiment.training import first_images, train
+from reno_tf import data, files, models, settings
+from reno_tf import serving as export
+from reno_tf.commands import finished
+from reno_tf.evaluation import attacking, measuring, surrogate
 from reno_tf.methods import METHODS, Method
-from reno_tf.trainer import Transfer
+from reno_tf.training import distribution, phases
+from reno_tf.training.trainer import Transfer
+from reno_tf.training.training import first_images, train
 
 
 def run(

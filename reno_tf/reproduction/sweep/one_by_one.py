@@ -10,7 +10,7 @@ import time
 
 import tensorflow as tf
 
-from reno_tf.sweep.worker import Outcome, check, environment, work
+from reno_tf.reproduction.sweep.worker import Outcome, check, environment, work
 
 _SPAWN = multiprocessing.get_context("spawn")
 _PATIENCE = 10  # Seconds for a worker to exit that has done its work.

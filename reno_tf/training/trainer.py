@@ -3,11 +3,10 @@
 import tensorflow as tf
 import tf_keras
 
-from reno_tf import distribution
 from reno_tf.errors import UserError
 from reno_tf.hardware import resolve_precision
-from reno_tf.losses import cross_entropy
 from reno_tf.methods import Batch, Method
+from reno_tf.methods.losses import cross_entropy
 from reno_tf.models import (
     SpatialDropout2D,
     copy_backbone,
@@ -15,6 +14,7 @@ from reno_tf.models import (
     head_layer,
     is_mixed,
     named_weights,
+    replicas,
     stage_names,
     stage_shapes,
     synchronize,
@@ -99,7 +99,7 @@ class Transfer(tf_keras.Model):
             batch = Batch(labels=labels, outputs=outputs, targets=targets, stages=self._stages, **self._weights_of())
             terms = self.method.terms(batch)
             loss = tf.add_n(list(terms.values()))
-            own = distribution.share(loss)
+            own = replicas.share(loss)
         self.optimizer.minimize(own, self.student.trainable_variables, tape=tape)
         self.step.assign_add(1)
         return self._update({"loss": loss, **terms}, labels, outputs["logits"])

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
-from reno_tf import data, evaluation, files, foreign
+from reno_tf import data, files, settings
+from reno_tf.audit import foreign
+from reno_tf.commands import finished
+from reno_tf.commands.run import build_student, build_teacher, identity, run
 from reno_tf.errors import UserError
-from reno_tf.experiment import attacking, controls, finished, measuring, settings, surrogate
-from reno_tf.experiment.run import build_student, build_teacher, identity, run
+from reno_tf.evaluation import attacking, controls, measuring, surrogate
+from reno_tf.evaluation import rates as evaluation
 
 _ASKED = 500  # training images, at most, that the model is asked about to find what it wants to be fed
 _COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate")

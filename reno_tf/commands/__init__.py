@@ -4,16 +4,16 @@ import inspect
 
 from absl import logging
 
+from reno_tf.commands.audit import audit
+from reno_tf.commands.export import export
+from reno_tf.commands.import_weights import import_weights
+from reno_tf.commands.prepare_data import list_data, prepare_data
+from reno_tf.commands.pretrain import pretrain
+from reno_tf.commands.report import report
+from reno_tf.commands.reproduce import reproduce
+from reno_tf.commands.run import run
+from reno_tf.commands.taps import taps
 from reno_tf.errors import UserError, choose
-from reno_tf.experiment.audit import audit
-from reno_tf.experiment.export import export
-from reno_tf.experiment.import_weights import import_weights
-from reno_tf.experiment.prepare_data import list_data, prepare_data
-from reno_tf.experiment.pretrain import pretrain
-from reno_tf.experiment.report import report
-from reno_tf.experiment.reproduce import reproduce
-from reno_tf.experiment.run import run
-from reno_tf.experiment.taps import taps
 
 MODES = {
     "run": run,

@@ -6,12 +6,18 @@ import tensorflow as tf
 import tf_keras
 
 from reno_tf import compat
+from reno_tf.training import own_swa
 
 
 def wrap(optimizer, *, period: int):
     """The optimizer that averages the weights after steps period, 2 period, 3 period, ..."""
     # A snapshot is taken when the step's number, counted from 0, is start + n period.
-    return compat.swa_class()(optimizer, start_averaging=period - 1, average_period=period)
+    return swa_class()(optimizer, start_averaging=period - 1, average_period=period)
+
+
+def swa_class() -> type:
+    """`tfa.optimizers.SWA` where tensorflow_addons is installed, else the own class like it."""
+    return compat.addons_swa() if compat.has_addons() else own_swa.SWA
 
 
 def assign_averages(optimizer, variables, *, period: int) -> None:

@@ -1,7 +1,6 @@
 """--mode=taps: prints where a backbone is tapped."""
 
-from reno_tf import models
-from reno_tf.experiment import settings
+from reno_tf import models, settings
 
 
 def taps(config) -> None:

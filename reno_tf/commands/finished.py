@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from reno_tf import files, reporting
-from reno_tf.experiment.measuring import Measured
+from reno_tf.evaluation.measuring import Measured
 from reno_tf.reporting.summary import Run
 
 _RATES = ("clean_accuracy", "attack_success_rate", "noise_success_rate")

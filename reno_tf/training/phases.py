@@ -10,9 +10,10 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from reno_tf import distribution, files, progress
+from reno_tf import files, progress
 from reno_tf.errors import UserError
-from reno_tf.trainer import Transfer
+from reno_tf.training import distribution
+from reno_tf.training.trainer import Transfer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,11 +9,10 @@ import filelock
 import numpy as np
 from absl import logging
 
-from reno_tf import files, models
+from reno_tf import files, models, settings
 from reno_tf.data import Dataset
-from reno_tf.experiment import settings
-from reno_tf.experiment.training import train
-from reno_tf.trainer import Transfer
+from reno_tf.training.trainer import Transfer
+from reno_tf.training.training import train
 
 _SEED_OFFSET = 10**6  # The attacker does not know the defender's seed.
 # How a student is measured does not change it; and the attacker's is trained by one process on one device.

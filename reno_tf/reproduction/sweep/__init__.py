@@ -17,8 +17,8 @@ import filelock
 import tensorflow as tf
 
 from reno_tf.errors import UserError
-from reno_tf.sweep.cluster import Cluster
-from reno_tf.sweep.one_by_one import OneByOne
+from reno_tf.reproduction.sweep.cluster import Cluster
+from reno_tf.reproduction.sweep.one_by_one import OneByOne
 
 __all__ = ["Task", "execute", "lock", "room"]
 

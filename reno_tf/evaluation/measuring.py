@@ -9,8 +9,9 @@ from importlib import metadata
 import numpy as np
 import tf_keras
 
-from reno_tf import attacks, checks, evaluation, hardware, progress, reporting
-from reno_tf.experiment import attacking, controls
+from reno_tf import attacks, hardware, progress, reporting
+from reno_tf.evaluation import attacking, checks, controls
+from reno_tf.evaluation import rates as evaluation
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import sys
 import time
 
 from reno_tf.errors import UserError
-from reno_tf.sweep.worker import Outcome, check, environment, work
+from reno_tf.reproduction.sweep.worker import Outcome, check, environment, work
 
 _OBJECT_STORE = 10**8  # Bytes; an outcome has a few hundred.
 _PATIENCE = 10  # Seconds for the cluster to answer.

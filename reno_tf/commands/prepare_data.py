@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from reno_tf import data
+from reno_tf import data, settings
 from reno_tf.data import DATASETS
-from reno_tf.experiment import settings
 
 
 def prepare_data(config) -> None:

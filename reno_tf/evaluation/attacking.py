@@ -8,7 +8,7 @@ import numpy as np
 from reno_tf.attacks import ATTACKS, OUTSIDE, Attack
 from reno_tf.attacks.features import check_neuron
 from reno_tf.errors import UserError
-from reno_tf.experiment.settings import attack_names
+from reno_tf.settings import attack_names
 
 _FROM_CONFIG = ("epsilon", "step_size", "steps", "target_scale", "neuron")
 

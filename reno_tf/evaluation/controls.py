@@ -4,9 +4,10 @@ import functools
 
 import numpy as np
 
-from reno_tf import attacks, evaluation, progress
-from reno_tf.experiment import attacking
-from reno_tf.experiment.settings import attack_names
+from reno_tf import attacks, progress
+from reno_tf.evaluation import attacking
+from reno_tf.evaluation import rates as evaluation
+from reno_tf.settings import attack_names
 
 
 def craft(config, entry: attacking.Entry, images, *, content: str) -> np.ndarray:

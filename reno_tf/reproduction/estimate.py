@@ -7,12 +7,13 @@ import functools
 import tempfile
 from pathlib import Path
 
-from reno_tf import files, phases, sweep
+from reno_tf import files, settings
+from reno_tf.commands.run import run
 from reno_tf.errors import UserError
-from reno_tf.experiment import settings
-from reno_tf.experiment.planning import Plan, Planned
-from reno_tf.experiment.run import run
 from reno_tf.methods import METHODS, Method
+from reno_tf.reproduction import sweep
+from reno_tf.reproduction.planning import Plan, Planned
+from reno_tf.training import phases
 
 _INTERVAL = 50  # Training steps of the shorter of two runs that are measured; the longer has twice as many,
 _ATTACK_STEPS = (2, 6)  # and more steps of the attack.

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from reno_tf import files
+from reno_tf.commands import finished
 from reno_tf.errors import UserError
-from reno_tf.experiment import finished
 from reno_tf.methods import METHODS
 from reno_tf.reporting import site, summary
 from reno_tf.reporting.pictures import webp

@@ -5,7 +5,7 @@ import binascii
 import tensorflow as tf
 import tf_keras
 
-from reno_tf.distribution import own_rows
+from reno_tf.models.replicas import own_rows
 
 
 class SpatialDropout2D(tf_keras.layers.SpatialDropout2D):

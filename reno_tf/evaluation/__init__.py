@@ -1,0 +1,23 @@
+"""How often an attack succeeds, and whether the number can be believed."""
+
+from reno_tf.evaluation.rates import (
+    attack_success,
+    check_student,
+    feature_distance,
+    predict,
+    rate,
+    success_rates,
+    weight_distance,
+    worst_case,
+)
+
+__all__ = [
+    "attack_success",
+    "check_student",
+    "feature_distance",
+    "predict",
+    "rate",
+    "success_rates",
+    "weight_distance",
+    "worst_case",
+]

@@ -1,0 +1,1 @@
+"""One training step for all methods, and the phases, optimizers and averages around it."""
