@@ -1,11 +1,12 @@
 """Renofeation for TensorFlow. See README.md; `python main.py --help` lists the flags."""
 
+import re
 import sys
 
 from absl import app, flags
 from ml_collections import config_flags
 
-from configs.default import unknown_keys
+from configs import default
 
 OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("method", None, "Transfer method, a key of reno_tf.methods.METHODS (default renofeation)."),
@@ -26,13 +27,14 @@ OPTIONS = [  # beside the config; None and False are as good as absent
 flags.DEFINE_string("mode", "run", "What to do, a key of reno_tf.commands.MODES.")
 
 
+# A method's coefficients are known once the method is; the rest is what configs/default.py has.
+OPEN_SECTIONS = ("method.", "recipes.", "reproduce.")
+
+
 def main(argv):
     if argv[1:]:
         fail(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
-    from reno_tf import (
-        UserError,  # Late: TensorFlow takes seconds to load, --help should not.
-        commands,
-    )
+    from reno_tf import UserError, commands  # Late: TensorFlow takes seconds to load, --help should not.
 
     command = " ".join(["python", *sys.argv])
     options = {option.name: option.value for option in OPTIONS}
@@ -44,12 +46,33 @@ def main(argv):
 
 def parse(argv):
     try:  # Here, because it reads --config.KEY=VALUE as soon as it is defined.
-        config_flags.DEFINE_config_file("config", "configs/default.py", "Settings; --config.KEY=VALUE changes one.")
-        return flags.FLAGS(argv)
-    except (AttributeError, KeyError, TypeError) as error:  # What they say of a key is about Python.
-        return fail(unknown_keys(argv) or error)
-    except (flags.Error, ValueError) as error:
+        config_flags.DEFINE_config_file(
+            "config",
+            "configs/default.py",
+            "Settings; --config.KEY=VALUE changes one.",
+            lock_config=False,
+            accept_new_attributes=True,
+        )
+        rest = flags.FLAGS(argv)
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
+        refuse_unknown_keys(argv)  # What is said of such a key is about Python.
         return fail(str(error).split("\nValueError: ")[-1])  # A config's own message, without the traceback.
+    refuse_unknown_keys(argv)
+    return rest
+
+
+def refuse_unknown_keys(argv):
+    known = sorted(keys(default.get_config()))
+    given = [match[1] for match in (re.match(r"--?(?:no)?config\.([\w.]+)", word) for word in argv) if match]
+    unknown = [key for key in given if key not in known and not key.startswith(OPEN_SECTIONS)]
+    if unknown:
+        fail(f"no config key {', '.join(unknown)}; those of configs/default.py are {', '.join(known)}")
+
+
+def keys(config, prefix=""):
+    """The names of all keys: "seed", "data.name", ..."""
+    for key, value in config.items():
+        yield from keys(value, f"{prefix}{key}.") if hasattr(value, "items") else [prefix + key]
 
 
 def fail(mistake):

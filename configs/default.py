@@ -4,11 +4,9 @@
 
 About three minutes on two cores; with seed 0 clean accuracy 89.7 %, attack success 11.5 %.
 
-A key that is None takes its value from `recipes.<where the method starts>`, or from the method.
-Change any key on the command line: --config.optimizer.learning_rate=0.005
+A key that is None leaves a value to what declares it: the method (reno_tf/methods) or the attack
+(reno_tf/attacks/registry.py). Change any key on the command line: --config.optimizer.learning_rate=0.005
 """
-
-import re
 
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
@@ -31,86 +29,52 @@ def get_config() -> ConfigDict:
 
     config.model = ConfigDict()
     config.model.backbone = "resnet18_cifar"  # the teacher's; a key of reno_tf.models.BACKBONES (docs/models.md)
+    config.model.weights = "glyphs"  # the teacher's: a name in pretrained/manifest.json, or FILE.safetensors
     config.model.student = placeholder(str)  # the student's backbone; None: the teacher's
     config.model.taps = ()  # layers that end the stages, for keras_*; (): found by rule (--mode=taps prints them)
     config.model.image_size = 0  # side of the input in pixels, for networks that take one size alone; 0: any size
     config.model.batch_norm_momentum = 0.9  # of the moving statistics kept at each step
     config.model.tap = "before_dropout"  # where a stage's features are read; or "after_dropout" (ablation)
-    config.model.weights = "glyphs"  # the teacher's: a name in pretrained/manifest.json, or FILE.safetensors
 
-    # The method's own coefficients. None: the recipe's, or the method's default.
+    # The method's coefficients, which are its dataclass's fields; what is absent stays as declared there.
+    config.method = ConfigDict()
+    # None: as the method declares it.
     config.dropout = placeholder(float)  # rate of SpatialDropout2D after each stage (paper: 0.1 for Renofeation)
     config.swa = placeholder(bool)  # whether an averaging phase follows (paper: for Renofeation)
-    config.feature_weight = placeholder(float)  # lambda of the feature distance (paper, section 5.1)
-    config.anchor_weight = placeholder(float)  # alpha of L2-SP
-    config.head_decay = 0.01  # beta, on the linear head (paper, section 5.1)
-
-    config.adversarial = ConfigDict()  # the images that delta_adversarial trains on
-    config.adversarial.epsilon = 0.1  # L-infinity budget in [0, 1] pixels (the paper does not say)
-    config.adversarial.step_size = 0.04  # likewise
-    config.adversarial.steps = 3  # of PGD (paper, table 6)
-
-    config.optimizer = ConfigDict()  # None: the recipe's
+    config.optimizer = ConfigDict()
     config.optimizer.learning_rate = placeholder(float)  # cosine decay to 0
     config.optimizer.momentum = placeholder(float)  # torch's form
-    config.optimizer.weight_decay = placeholder(float)  # coupled, on every trained weight
     config.optimizer.swa_learning_rate = placeholder(float)  # constant
-
-    config.steps = ConfigDict()  # None: the recipe's
+    config.steps = ConfigDict()
     config.steps.train = placeholder(int)
     config.steps.swa = placeholder(int)
     config.steps.swa_period = placeholder(int)  # a snapshot after this many steps, twice as many, ...
+
+    # What a task changes for all methods that start there: keys of optimizer, steps and method, by their last name.
+    config.recipes = ConfigDict({"teacher": {}, "random": {}})
 
     config.precision = "float32"  # of training; or "mixed_bfloat16": weights, losses and statistics stay float32
     config.distribution = "none"  # of training: "mirrored" over this machine's devices, "multi_worker" by TF_CONFIG
     config.batch_size = 32  # images, of all devices together (paper: 64; the embedded training set has 40)
     config.interval = 50  # steps between validations, checkpoints and rows of the history; divides the steps
 
-    # Chosen on the validation split (docs/choices.md); the paper's values stand beside them.
-    config.recipes = ConfigDict()
-    config.recipes.teacher = ConfigDict(  # methods that start from the teacher's weights
-        {
-            "learning_rate": 0.005,  # paper: tuned in {0.01, 0.005}
-            "momentum": 0.9,  # paper: tuned in {0, 0.9}
-            "weight_decay": 1e-4,  # paper: tuned in {0, 1e-4}
-            "feature_weight": 0.5,  # paper: tuned per data set, 0.1 to 10
-            "anchor_weight": 0.01,  # paper: tuned per data set
-            "train": 600,  # paper: 30 000
-            "swa": 200,
-            "swa_period": 25,
-            "swa_learning_rate": 0.0025,
-        }
-    )
-    config.recipes.random = ConfigDict(  # methods that start from random weights
-        {
-            "learning_rate": 0.01,  # paper: 0.01
-            "momentum": 0.9,  # paper: 0.9
-            "weight_decay": 5e-3,  # paper: 5e-3
-            "feature_weight": 0.5,  # paper's code: 5 (birds: 1)
-            "anchor_weight": 0.0,  # no random start is anchored
-            "train": 600,  # paper: 90 000
-            "swa": 200,  # paper: 30 000
-            "swa_period": 25,  # paper: 500
-            "swa_learning_rate": 0.005,  # paper: half the learning rate
-        }
-    )
-
     config.split = "test"  # what is attacked and counted; "validation" while a number is being chosen
 
-    config.attack = ConfigDict()  # through the teacher alone; None: the preset's
+    config.attack = ConfigDict()  # through the teacher alone
     # A key of reno_tf.attacks.ATTACKS, or "suite": all of the next line. None: "pixel", and "suite" for --mode=audit.
     config.attack.preset = placeholder(str)
     config.attack.suite = (  # the first is also the one of the curve, the examples and the controls
         *("pixel", "momentum", "diverse", "smoothed", "neurons", "stages", "joint", "disruption"),
         *("disruption_cosine", "guide", "universal", "universal_lift", "surrogate", "l2", "white_box"),
     )
+    # None: as the registry has it (reno_tf/attacks/registry.py).
     config.attack.epsilon = placeholder(float)  # L-infinity budget in [0, 1] pixels (reference: after mean/std)
     config.attack.step_size = placeholder(float)  # likewise
     config.attack.steps = placeholder(int)
-    config.attack.target_scale = 1000.0  # m (paper, section 5.1)
-    config.attack.neuron = 0  # which penultimate feature is driven to m
+    config.attack.target_scale = placeholder(float)  # m (paper, section 5.1: 1000)
+    config.attack.neuron = placeholder(int)  # which penultimate feature is driven to m (paper: the first)
+    config.attack.restarts = placeholder(int)  # random starts; each image keeps the one that its objective likes best
     config.attack.neurons = (0, 1, 2, 3)  # for "neurons": the worst case for each image over these; (): all
-    config.attack.restarts = 1  # random starts; each image keeps the one that its objective likes best
     config.attack.own_images = 200  # that the attacker has, for "universal"; of the validation split if there is one
     config.attack.surrogate = "renofeation"  # method of the attacker's own student, for "surrogate"
     config.attack.seed = 0  # of the random start: not the run's, so one crafted set serves every run
@@ -136,17 +100,3 @@ def get_config() -> ConfigDict:
     config.pretrain.learning_rate = 0.05
     config.pretrain.weight_decay = 5e-5
     return config
-
-
-def keys(config, prefix: str = ""):
-    """The names of all keys: "seed", "data.name", ..."""
-    for key, value in config.items():
-        yield from keys(value, f"{prefix}{key}.") if hasattr(value, "items") else [prefix + key]
-
-
-def unknown_keys(arguments) -> str:
-    """Names the keys among a command's `--config.KEY=VALUE` that there are not; empty where all are known."""
-    allowed = sorted(keys(get_config()))
-    given = [match[1] for match in (re.match(r"--?config\.([\w.]+)", word) for word in arguments) if match]
-    unknown = ", ".join(key for key in given if key not in allowed)
-    return f"no config key {unknown}; those of configs/default.py are {', '.join(allowed)}" if unknown else ""

@@ -73,6 +73,11 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
         raise UserError(f"workdir {workdir} holds other files and no run; choose another --workdir")
     if known is not None and overwrite:
         shutil.rmtree(workdir)
+    elif known is not None and known.get("format") != config.get("format"):
+        raise UserError(
+            f"workdir {workdir} holds a run of another version, whose settings this one does not read (format "
+            f"{known.get('format', 1)}, not {config.get('format', 1)}); choose another --workdir, or --overwrite it"
+        )
     elif known is not None and known != config:
         difference = ", ".join(f"{key} is {there}, not {here}" for key, there, here in _differences(known, config))
         raise UserError(

@@ -1,7 +1,11 @@
 """What the machine computes natively."""
 
+import contextlib
+import ctypes
+import gc
 import os
 import platform
+from importlib import metadata
 from pathlib import Path
 
 import tensorflow as tf
@@ -50,6 +54,23 @@ def name() -> str:
     return f"{models[0] if models else platform.machine()}, {cores} core{'s' * (cores > 1)}"
 
 
+def versions() -> dict:
+    """What results depend on beside this project: Python, packages (None where one is absent), the device."""
+    packages = ("tensorflow", "tf-keras", "tensorflow-addons", "numpy")
+    return {
+        "python": platform.python_version(),
+        **{package: _version(package) for package in packages},
+        "device": name(),
+    }
+
+
+def _version(package):
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def cpu_flags() -> set[str]:
     """The processor's features as Linux names them; none elsewhere."""
     return {flag for line in _processor_lines("flags") for flag in line.split()}
@@ -59,3 +80,10 @@ def _processor_lines(start):
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.is_file() else []
     return [line for line in lines if line.startswith(start)]
+
+
+def release_memory() -> None:
+    """Frees what nothing refers to any more, and hands it back to the system where the C library can."""
+    gc.collect()  # TensorFlow's functions and the objects that own them refer to each other.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

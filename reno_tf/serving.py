@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 
-def export(student: tf_keras.Model, path: Path, *, class_names: list[str], image_shape) -> None:
+def write_saved_model(student: tf_keras.Model, path: Path, *, class_names: list[str], image_shape) -> None:
     """Writes the student, and nothing of the teacher, to `path` (.../<name>/<version>).
 
     The signature "serving_default" takes `images`, float32 [B, H, W, 3] in [0, 1], and gives

@@ -73,7 +73,8 @@ def _embedded():
                     _SCRIPTS,
                     {
                         "attack": {"epsilon": 0.025, "step_size": 0.0025},
-                        "adversarial": {"epsilon": 0.025, "step_size": 0.01},  # trained at what is attacked
+                        # What adversarial training sees: that which is attacked.
+                        "recipes": {"teacher": {"epsilon": 0.025, "step_size": 0.01}},
                     },
                 ),
             },

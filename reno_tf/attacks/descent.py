@@ -2,27 +2,29 @@
 
 import tensorflow as tf
 
-from reno_tf.attacks.steps import BALLS, Rule
+from reno_tf.attacks.balls import BALLS
+from reno_tf.attacks.rules import Rule
 
 
 def descend(loss, images, start, *, epsilon, step_size, steps, low, high, ball="linf", rule=None, keys=None):
-    """`steps` gradient steps that lower `loss`, from `start`, projected after each.
+    """Takes `steps` gradient steps from `start` that lower `loss`, and projects after each.
 
     Args:
       loss: images [B, H, W, 3] -> [B], minimised for each image by itself.
       images: the clean images [B, H, W, 3], the centres of the balls.
       start: where the descent begins, same shape.
       epsilon, step_size, low, high: scalars or one value per channel, in [0, 1] pixels.
+      steps: how many; a number or a scalar tensor.
       ball: a key of `BALLS`. rule: a `Rule`; None: the gradient as it is.
       keys: int32 [B, 2], what the rule draws from.
     """
-    step, begin = _stepper(loss, images, start, epsilon, step_size, steps, low, high, ball, rule or Rule(), keys)
+    step, begin = _stepper(loss, images, start, epsilon, step_size, low, high, ball, rule or Rule(), keys)
     return tf.while_loop(lambda number, *_: number < steps, step, begin)[1]
 
 
-def trace(loss, images, start, *, steps, **options) -> tf.Tensor:
+def trace(loss, images, start, *, steps: int, **options) -> tf.Tensor:
     """The mean of `loss` at the start and after each step of `descend`: [steps + 1]."""
-    step, begin = _stepper(loss, images, start, steps=steps, **options)
+    step, begin = _stepper(loss, images, start, **options)
 
     def record(state, values):
         return step(*state), values.write(state[0], tf.reduce_mean(loss(state[1])))
@@ -32,18 +34,19 @@ def trace(loss, images, start, *, steps, **options) -> tf.Tensor:
     return values.write(steps, tf.reduce_mean(loss(state[1]))).stack()
 
 
-def _stepper(loss, images, start, epsilon, step_size, steps, low, high, ball, rule, keys):
+def _stepper(loss, images, start, epsilon, step_size, low, high, ball, rule, keys):
     """The step, and the state that it begins with: its number, x, velocity."""
-    ball, view = BALLS[ball], rule.views(keys, steps)
+    ball = BALLS[ball]
     project = ball.projection(images, epsilon, low, high)
 
     # Inlined into the loop, whose graph is a cycle, some max-pools would lose oneDNN's gradient.
     @tf.function(autograph=False, experimental_attributes={"_noinline": True})
     def gradient(number, x):
+        view = rule.view(keys, number)
         # Only the input gets a gradient: no weight gradient is ever computed.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
-            total = tf.reduce_sum(loss(view(number, x)))
+            total = tf.reduce_sum(loss(view(x)))
         return tape.gradient(total, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     def step(number, x, velocity):

@@ -1,40 +1,190 @@
-"""What an attack minimises: pure functions from features or logits to one loss per image, [B]."""
+"""What an attack minimises: the outputs it reads, what it keeps of the clean image, one loss for each image."""
 
+import dataclasses
+import re
+from collections.abc import Callable
+
+import numpy as np
 import tensorflow as tf
 
-
-def target_distance(*, scale: float = 1000.0, neuron: int = 0):
-    """||f - t||^2 with t = scale * one_hot(neuron): the paper's equation 1."""
-
-    def loss(features):
-        target = scale * tf.one_hot(neuron, features.shape[-1], dtype=features.dtype)
-        return tf.reduce_sum(tf.math.squared_difference(features, target), axis=-1)
-
-    return loss
+from reno_tf.errors import UserError, choose
 
 
-def reference_polarization(*, scale: float = 1000.0, neuron: int = 0):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Objective:
+    """An objective; its fields are what can be set.
+
+    Attributes:
+      outputs: names of the network's outputs that the loss reads.
+    """
+
+    outputs: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """TargetDistance is "target_distance"."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+
+    @property
+    def flat_at_the_image(self) -> bool:
+        """Whether the gradient is zero at the clean image, so that no descent can start there."""
+        return False
+
+    def on(self, network) -> "Objective":
+        """The objective for this network. Raises UserError if the network lacks what it reads."""
+        names = getattr(network, "output", {})
+        for output in self.outputs if names else ():
+            choose("output of the network", output, names)
+        return self
+
+    def remember(self, features: Callable, images, indices, others) -> tuple:
+        """What the loss compares with, as tensors with a row for each image; computed once for a batch.
+
+        Args:
+          features: images [B, H, W, 3] in [0, 1] -> {output: features} of the attacked network.
+          images, indices: the clean batch, and the numbers of its images.
+          others: the images that the attack was given beside those it changes, or None.
+        """
+        return ()
+
+    def loss(self, features: dict, *remembered):
+        """{output: features}, and what was remembered -> [B], lowered for each image by itself."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TargetDistance(Objective):
+    """||f - t||^2 with t = scale * one_hot(neuron): the paper's equation 1, on the penultimate features.
+
+    scale: m of section 5.1. neuron: which feature is driven to it (Rezaei and Liu, "A Target-Agnostic
+    Attack on Deep Models", ICLR 2020, try them one by one).
+    """
+
+    outputs: tuple[str, ...] = ("penultimate",)
+    scale: float = 1000.0
+    neuron: int = 0
+
+    def on(self, network):
+        width = getattr(network, "output", {}).get("penultimate")
+        if width is not None and not 0 <= self.neuron < width.shape[-1]:
+            raise UserError(f"neuron must be from 0 to {width.shape[-1] - 1}, not {self.neuron}")
+        return super().on(network)
+
+    def loss(self, features):
+        return _target_distance(features["penultimate"], self.scale, self.neuron)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReferencePolarization(TargetDistance):
     """(f_n - scale)^2 + 0.1 mean_{j != n} f_j^2: what the paper's published code computes."""
 
-    def loss(features):
-        others = 1.0 - tf.one_hot(neuron, features.shape[-1], dtype=features.dtype)
-        mean_square = tf.reduce_sum(others * tf.square(features), axis=-1) / tf.reduce_sum(others)
-        return tf.square(features[:, neuron] - scale) + 0.1 * mean_square
+    def loss(self, features):
+        f = features["penultimate"]
+        others = 1.0 - tf.one_hot(self.neuron, f.shape[-1], dtype=f.dtype)
+        mean_square = tf.reduce_sum(others * tf.square(f), axis=-1) / tf.reduce_sum(others)
+        return tf.square(f[:, self.neuron] - self.scale) + 0.1 * mean_square
 
-    return loss
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StageDistance(TargetDistance):
+    """mean_l ||mean_{h,w} f_l - scale * one_hot(neuron mod c)||^2: equation 1 on whole stages.
+
+    Inner layers as targets: Inkawhich et al., "Feature Space Perturbations Yield More Transferable
+    Adversarial Examples", CVPR 2019. outputs: names of stages; (): all of the network's.
+    """
+
+    outputs: tuple[str, ...] = ()
+
+    def on(self, network):
+        stages = self.outputs or tuple(name for name in network.output if name.startswith("stage"))
+        return super(StageDistance, dataclasses.replace(self, outputs=stages)).on(network)
+
+    def loss(self, features):
+        means = [tf.reduce_mean(features[stage], axis=[1, 2]) for stage in self.outputs]
+        return tf.add_n([_target_distance(f, self.scale, self.neuron % f.shape[-1]) for f in means]) / len(means)
 
 
-def stage_distance(*, scale: float = 1000.0, neuron: int = 0):
-    """mean_l ||mean_{h,w} f_l - scale * one_hot(neuron mod c)||^2 over the stages l, a dict of [B, h, w, c]."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Disruption(Objective):
+    """Drives the features away from the clean ones, anywhere (untargeted).
 
-    def distance(features):
-        polarised = target_distance(scale=scale, neuron=neuron % features.shape[-1])
-        return polarised(tf.reduce_mean(features, axis=[1, 2]))
+    Naseer et al., "Task-generalizable Adversarial Attack based on Perceptual Metric", 2018.
+    distance: "l2", ||f(x) - f(x_clean)||, or "cosine", the angle, which the features' length does not enter.
+    """
 
-    def loss(stages):
-        return tf.add_n([distance(features) for features in stages.values()]) / len(stages)
+    outputs: tuple[str, ...] = ("penultimate",)
+    distance: str = "l2"
 
-    return loss
+    def __post_init__(self):
+        choose("distance", self.distance, ("l2", "cosine"))
+
+    @property
+    def flat_at_the_image(self):
+        return True
+
+    def remember(self, features, images, indices, others):
+        clean = features(images)
+        return tuple(clean[output] for output in self.outputs)
+
+    def loss(self, features, *clean):
+        likeness = cosine_similarity if self.distance == "cosine" else lambda f, g: -squared_distance(f, g)
+        pairs = zip((features[output] for output in self.outputs), clean, strict=True)
+        return tf.add_n([likeness(f, g) for f, g in pairs])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Guide(Objective):
+    """Matches another image's features (Sabour et al., "Adversarial Manipulation of Deep Representations", ICLR 2016).
+
+    The other images are at least two. If they are the attacked ones themselves, no image is its own guide:
+    a fixed cycle runs through all of them.
+    """
+
+    outputs: tuple[str, ...] = ("penultimate",)
+
+    def remember(self, features, images, indices, others):
+        count = len(others)
+        if count < 2:
+            raise UserError(f"guide needs at least 2 guide images, not {count}")
+        cycle = np.random.default_rng([0, count]).permutation(count)
+        after = np.empty(count, int)
+        after[cycle] = np.roll(cycle, -1)
+        guides = others[after[np.asarray(indices) % count]]
+        return (features(tf.convert_to_tensor(guides))["penultimate"],)
+
+    def loss(self, features, target):
+        return squared_distance(features["penultimate"], target)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NegativeCrossEntropy(Objective):
+    """Minus the cross-entropy of the label that the network gives the clean image.
+
+    Papernot et al., "Practical Black-Box Attacks against Machine Learning", 2017, on a network of the
+    attacker's own; Madry et al., ICLR 2018, on the one that is meant.
+    """
+
+    outputs: tuple[str, ...] = ("logits",)
+
+    def remember(self, features, images, indices, others):
+        return (tf.argmax(features(images)["logits"], axis=-1),)
+
+    def loss(self, features, labels):
+        return negative_cross_entropy(features["logits"], labels)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lift(Objective):
+    """Makes the first stage answer as strongly as can be.
+
+    Layer-wise lifting: Ban and Dong, "Pre-trained Adversarial Perturbations", NeurIPS 2022.
+    """
+
+    outputs: tuple[str, ...] = ("stage1",)
+
+    def loss(self, features):
+        # -||f||_2 / sqrt(number of features)
+        return -tf.sqrt(tf.reduce_mean(tf.square(_flat(features[self.outputs[0]])), axis=-1))
 
 
 def squared_distance(features, others):
@@ -47,14 +197,14 @@ def cosine_similarity(features, others):
     return tf.reduce_sum(tf.math.l2_normalize(_flat(features), -1) * tf.math.l2_normalize(_flat(others), -1), axis=-1)
 
 
-def mean_norm(features):
-    """||f||_2 / sqrt(number of features): how strongly a layer answers."""
-    return tf.sqrt(tf.reduce_mean(tf.square(_flat(features)), axis=-1))
-
-
 def negative_cross_entropy(logits, labels):
     """log softmax(logits)_label: lowest where the label is least likely."""
     return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+def _target_distance(features, scale, neuron):
+    target = scale * tf.one_hot(neuron, features.shape[-1], dtype=features.dtype)
+    return tf.reduce_sum(tf.math.squared_difference(features, target), axis=-1)
 
 
 def _flat(features):

@@ -1,146 +1,81 @@
 """One perturbation for all images."""
 
-from collections.abc import Callable
+import dataclasses
+from typing import ClassVar
 
-import numpy as np
 import tensorflow as tf
 
-from reno_tf.attacks.base import Attack, compiled
-from reno_tf.attacks.cache import content_hash
+from reno_tf.attacks.attack import Attack, Crafter, compiled
 from reno_tf.attacks.checking import as_images, refuse_zero_gradient
-from reno_tf.attacks.features import check_neuron, frozen_features
-from reno_tf.attacks.objectives import mean_norm, target_distance
 from reno_tf.errors import UserError
 
 _START_STREAM, _BATCH_SIZE = 3, 100
 
 
-class Universal(Attack):
+class UniversalCrafter(Crafter):
     """Adds one perturbation to whatever image it is given.
 
-    The perturbation is found when it is first needed, by `steps` signed steps that lower the mean
-    loss over the attacker's own images, one batch of at most 100 a step, in turn.
-
-    Args:
-      loss: images [B, H, W, 3] in [0, 1] -> [B], minimised.
-      own_images: float [N, H, W, 3] in [0, 1], of the attacked images' size.
-      the others: as of `PGD`, with an L-infinity ball.
-
-    Raises:
-      UserError: a negative epsilon, step_size or steps, or no images.
+    The perturbation is found when it is first needed, by signed steps that lower the mean loss over
+    `others`, the attacker's own images, one batch of at most 100 a step, in turn.
     """
 
-    def __init__(
-        self,
-        loss: Callable,
-        own_images,
-        *,
-        epsilon,
-        step_size,
-        steps: int,
-        low=0.0,
-        high=1.0,
-        seed: int = 0,
-        jit_compile: bool | str = "auto",
-        objective: dict | None = None,
-    ):
-        super().__init__(epsilon=epsilon, low=low, high=high, seed=seed, ball="linf")
-        if np.min(step_size) < 0 or steps < 0 or not len(own_images):
-            raise UserError("universal needs step_size and steps that are not negative, and at least one image")
-        self.loss, self.own_images, self.step_size, self.steps = loss, own_images, np.float32(step_size), steps
-        self.parameters = {
-            **(objective or {}),
-            **self.parameters,
-            "steps": steps,
-            "step_size": self.step_size.tolist(),
-            "own_images": content_hash(own_images),
-        }
-        self._compiled = compiled(self._step, jit_compile, reduce_retracing=True)
+    def __init__(self, attack, network, budget, **options):
+        super().__init__(attack, network, budget, **options)
+        if self.others is None or not len(self.others):
+            raise UserError("a universal perturbation needs at least one image of the attacker's own")
+        self._compiled = compiled(self._step, self.jit_compile, reduce_retracing=True)
         self._found = None
 
-    def attack(self, images, indices):
-        return tf.clip_by_value(images + self._find()[0], self.low, self.high)
+    def within(self, budget):
+        other = super().within(budget)
+        other._found = None
+        return other
 
-    def trace(self, images=None, indices=None) -> list[float]:
+    def trace(self, images=None, indices=None):
         """The objective's mean over the attacker's own images (a batch of them) before each step and after the last."""
         return self._find()[1]
 
+    def _attack(self, images, indices):
+        limits = self._limits(images)
+        return tf.clip_by_value(images + self._find()[0], limits["low"], limits["high"])
+
     def _find(self):
         if self._found is None:
-            batches = [self.own_images[i : i + _BATCH_SIZE] for i in range(0, len(self.own_images), _BATCH_SIZE)]
-            first = as_images(batches[0])
-            key = self._keys(tf.constant([0]), _START_STREAM)
-            change, values = self._random(first, key)[0], []
-            begin = change
-            for number in range(self.steps):
-                change, value = self._compiled(as_images(batches[number % len(batches)]), change)
+            batches = [as_images(self.others[i : i + _BATCH_SIZE]) for i in range(0, len(self.others), _BATCH_SIZE)]
+            limits = self._limits(batches[0])
+            begin = limits["epsilon"] * self._random(batches[0], self._keys(tf.constant([0]), _START_STREAM))[0]
+            change, values = begin, []
+            for number in range(self.budget.steps):
+                change, value = self._compiled(limits, batches[number % len(batches)], change)
                 values.append(float(value))
-            values.append(float(self._compiled(first, change)[1]))
-            able = self.steps and np.min(self.epsilon) > 0 and np.min(self.step_size) > 0
-            if able and tf.reduce_all(begin == change):
-                refuse_zero_gradient(self.loss, tf.clip_by_value(first + change, self.low, self.high))
+            values.append(float(self._compiled(limits, batches[0], change)[1]))
+            if self.budget.moves and tf.reduce_all(begin == change):
+                refuse_zero_gradient(self._loss, self._changed(limits, batches[0], change))
             self._found = change, values
         return self._found
 
-    def _step(self, images, change):
+    def _loss(self, images):
+        return self.objective.loss(self._features(images))
+
+    def _changed(self, limits, images, change):
+        return tf.clip_by_value(images + change, limits["low"], limits["high"])
+
+    def _step(self, limits, images, change):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(change)
-            value = tf.reduce_mean(self.loss(tf.clip_by_value(images + change, self.low, self.high)))
+            value = tf.reduce_mean(self._loss(self._changed(limits, images, change)))
         gradient = tape.gradient(value, change, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        change -= self.step_size * tf.sign(gradient)
-        return tf.clip_by_value(change, -self.epsilon, self.epsilon), value
+        change -= limits["step_size"] * tf.sign(gradient)
+        return tf.clip_by_value(change, -limits["epsilon"], limits["epsilon"]), value
 
 
-def universal(
-    teacher,
-    *,
-    own_images,
-    epsilon=0.1,
-    step_size=0.01,
-    steps=40,
-    target_scale=1000.0,
-    neuron=0,
-    precision="auto",
-    **options,
-) -> Universal:
-    """One image's worth of pixels that drives the penultimate neuron high on any image.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Universal(Attack):
+    """One image's worth of pixels that works on any image (Moosavi-Dezfooli et al., CVPR 2017)."""
 
-    Rezaei and Liu, "A Target-Agnostic Attack on Deep Models", ICLR 2020, craft a single image;
-    universal perturbations: Moosavi-Dezfooli et al., CVPR 2017. `own_images`: see `Universal`.
-    """
-    check_neuron(teacher, neuron)
-    features, precision = frozen_features(teacher, ["penultimate"], precision)
-    distance = target_distance(scale=target_scale, neuron=neuron)
-    return Universal(
-        lambda images: distance(features(images)["penultimate"]),
-        own_images,
-        epsilon=epsilon,
-        step_size=step_size,
-        steps=steps,
-        objective={
-            "objective": "universal_target",
-            "target_scale": target_scale,
-            "neuron": neuron,
-            "precision": precision,
-        },
-        **options,
-    )
+    crafter: ClassVar[type] = UniversalCrafter
 
-
-def universal_lift(
-    teacher, *, own_images, epsilon=0.1, step_size=0.01, steps=40, precision="auto", **options
-) -> Universal:
-    """One perturbation that makes the first stage answer as strongly as can be, on any image.
-
-    Layer-wise lifting: Ban and Dong, "Pre-trained Adversarial Perturbations", NeurIPS 2022.
-    """
-    features, precision = frozen_features(teacher, ["stage1"], precision)
-    return Universal(
-        lambda images: -mean_norm(features(images)["stage1"]),
-        own_images,
-        epsilon=epsilon,
-        step_size=step_size,
-        steps=steps,
-        objective={"objective": "universal_lift", "precision": precision},
-        **options,
-    )
+    def __post_init__(self):
+        super().__post_init__()
+        if self.ball != "linf":
+            raise UserError(f'a universal perturbation needs ball="linf", not {self.ball!r}')

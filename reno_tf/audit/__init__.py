@@ -1,1 +1,7 @@
 """Models that this project never saw: opened, asked what they take, and made to take images in [0, 1]."""
+
+from reno_tf.audit.convention import RANGES, Convention, detect
+from reno_tf.audit.opening import Foreign, open_model
+from reno_tf.audit.student import Student, has_gradient
+
+__all__ = ["RANGES", "Convention", "Foreign", "Student", "detect", "has_gradient", "open_model"]

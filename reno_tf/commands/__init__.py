@@ -1,4 +1,4 @@
-"""The composition root: the only package that reads the config object."""
+"""What `python main.py --mode=...` does: a file for each mode."""
 
 import inspect
 

@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from reno_tf import data, settings
+from reno_tf import settings
+from reno_tf.commands import common
 from reno_tf.data import DATASETS
 
 
 def prepare_data(config) -> None:
     """Builds `config.data.name` from the network or from `config.data.dir`, looks at every image, prints a summary."""
-    options = settings.draw(config) | {"shots": 0, "fraction": 1.0, "validation_per_class": 0}
-    dataset = data.load(config.data.name, **options, download=True)
+    everything = {"shots": 0, "fraction": 1.0, "validation_per_class": 0}
+    dataset = common.load_data(settings.read_data(config), **everything, download=True)
     print(summary(dataset))
 
 

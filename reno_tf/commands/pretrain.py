@@ -1,15 +1,13 @@
 """--mode=pretrain: trains the teacher of the embedded task and writes it to pretrained/."""
 
+import functools
 from pathlib import Path
 
 import tensorflow as tf
 
-from reno_tf import data, files, methods, models, settings
-from reno_tf.errors import UserError
-from reno_tf.evaluation import rates as evaluation
+from reno_tf import data, evaluation, files, methods, models, settings, training
+from reno_tf.commands import common
 from reno_tf.models.weights import PRETRAINED, manifest
-from reno_tf.training import optimizers, phases
-from reno_tf.training.trainer import Transfer
 
 
 def pretrain(config, *, command: str, workdir: str | None = None, overwrite: bool = False) -> None:
@@ -18,43 +16,37 @@ def pretrain(config, *, command: str, workdir: str | None = None, overwrite: boo
     Writes pretrained/<backbone>_<data>.safetensors and its entry: SHA-256, command and accuracy on
     the held-out test split, which is looked at once, at the end.
     """
-    recipe, backbone = config.pretrain, config.model.backbone
-    if recipe.steps < 1 or recipe.interval < 1 or recipe.steps % recipe.interval:
-        raise UserError(
-            f"config.pretrain.interval ({recipe.interval}) must be at least 1 and divide config.pretrain.steps "
-            f"({recipe.steps})"
-        )
-    workdir = Path(workdir or f"runs/pretrain-{backbone}-{recipe.data}-{config.seed}")
-    settings.seed_everything(config.seed)
-    dataset = data.load(
-        recipe.data, seed=config.seed, validation_per_class=recipe.validation_per_class, data_dir=config.data.tfds_dir
-    )
+    chosen, backbone = settings.read_pretrain(config), settings.read_networks(config).backbone
+    phase = methods.Phase(name="pretrain", steps=chosen.steps, learning_rate=chosen.learning_rate)
+    phase.interval(chosen.interval)  # Refuses what does not divide.
+    workdir = Path(workdir or f"runs/pretrain-{backbone}-{chosen.data}-{config.seed}")
+    common.seed_everything(config.seed)
+    split = {"shots": 0, "fraction": 1.0, "validation_per_class": chosen.validation_per_class}
+    dataset = common.load_data(settings.read_data(config), name=chosen.data, seed=config.seed, **split)
     student = models.build(backbone, num_classes=len(dataset.class_names), seed=config.seed)
-    plain = methods.Retraining(weight_decay=recipe.weight_decay, head_decay=0.0)
-    model = Transfer(student, None, plain, seed=config.seed)
-    files.claim(workdir, {"mode": "pretrain", "seed": config.seed, "backbone": backbone, **recipe}, overwrite=overwrite)
+    plain = methods.Retraining(weight_decay=chosen.weight_decay, head_decay=0.0)
+    model = training.Transfer(student, None, plain, seed=config.seed)
+    claimed = {"mode": "pretrain", "seed": config.seed, "backbone": backbone, **vars(chosen)}
+    files.claim(workdir, {**claimed, "format": settings.FORMAT}, overwrite=overwrite)
 
-    def augment(images, key):  # Mild: "c" and "C" differ by their size alone.
-        return data.random_affine(images, key, rotation=0.1, scale=0.03, shift=1.0)
-
-    schedule = optimizers.cosine(recipe.learning_rate, recipe.steps)
-    phases.fit(
+    # Mild: "c" and "C" differ by their size alone.
+    augment = functools.partial(data.random_affine, rotation=0.1, scale=0.03, shift=1.0)
+    training.fit(
         model,
-        phases.Phase(name="pretrain", optimizer=optimizers.SGD(schedule, 0.9), steps=recipe.steps),
+        phase,
         lambda step: data.train_batches(
-            dataset.train, batch_size=recipe.batch_size, seed=config.seed, start_step=step, augment=augment
+            dataset.train, batch_size=chosen.batch_size, seed=config.seed, start_step=step, augment=augment
         ),
         workdir=workdir,
-        interval=recipe.interval,
+        interval=chosen.interval,
         validation=data.eval_batches(dataset.validation, batch_size=100),
     )
 
-    predicted = evaluation.predict(student, dataset.test.floats())
-    accuracy = float((predicted == dataset.test.labels).mean())
-    file, content = f"{backbone}_{recipe.data}.safetensors", models.save(student)
+    accuracy = evaluation.accuracy(student, dataset.test)
+    file, content = f"{backbone}_{chosen.data}.safetensors", models.save(student)
     files.write_bytes(PRETRAINED / file, content)
-    known = manifest()
-    known.setdefault(backbone, {})[recipe.data] = {
+    entries = manifest()
+    entries.setdefault(backbone, {})[chosen.data] = {
         "file": file,
         "sha256": models.sha256(content),
         "url": None,
@@ -64,5 +56,5 @@ def pretrain(config, *, command: str, workdir: str | None = None, overwrite: boo
         "accuracy": accuracy,
         "tensorflow": tf.__version__,
     }
-    files.write_json(PRETRAINED / "manifest.json", known)
+    files.write_json(PRETRAINED / "manifest.json", entries)
     print(f"{file}: {100 * accuracy:.2f} % on {len(dataset.test)} held-out glyphs")

@@ -42,7 +42,7 @@ def reproduce(
     plan = Plan(config)
     sweeping = _Sweep(plan, Path(workdir or f"runs/reproduce-{plan.recipe.scale}"), command, overwrite, ray_address)
     if dry_run:
-        estimate.print_plan(sweeping.folder, plan)
+        estimate.print_plan(sweeping.folder, plan, run)
         return
     with contextlib.suppress(RuntimeError):  # Initialised already: by someone's own program.
         tf.config.set_visible_devices([], "GPU")  # The runs are processes of their own, and want the GPUs whole.
@@ -124,7 +124,7 @@ class _Sweep:
         """Whether it is there, made with the same settings; `missing` has it if it was made with others."""
         workdir = self.folder / planned.name
         try:
-            config = settings.resolve(planned.config, planned.method).to_dict()
+            config = settings.read(planned.config, planned.method).as_json()
             if not (workdir / "results.json").is_file() or (self.overwrite and planned.name not in self.done):
                 return False
             files.claim(workdir, config, overwrite=False)

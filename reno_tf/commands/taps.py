@@ -8,7 +8,8 @@ def taps(config) -> None:
 
     Other layers are chosen by `config.model.taps`, in order from the input on.
     """
-    model = models.build(config.model.backbone, **settings.build_options(config))
+    networks = settings.read_networks(config)
+    model = models.build(networks.backbone, **networks.options)
     for stage, shape in zip(models.stage_names(model), models.stage_shapes(model), strict=True):
         layer = model.output[stage]._keras_history.layer
         print(f"{stage}  {'x'.join(map(str, shape)):<12}  {layer.name}")

@@ -3,7 +3,7 @@
 from reno_tf.data.base import Dataset, Split, draw
 from reno_tf.data.loading import load
 from reno_tf.data.photos import Photos
-from reno_tf.data.pipeline import batches_per_pass, eval_batches, train_batches
+from reno_tf.data.pipeline import batches_per_pass, eval_batches, first_images, train_batches
 from reno_tf.data.sources import DATASETS
 from reno_tf.data.transforms import random_affine
 
@@ -15,6 +15,7 @@ __all__ = [
     "batches_per_pass",
     "draw",
     "eval_batches",
+    "first_images",
     "load",
     "random_affine",
     "train_batches",

@@ -33,6 +33,13 @@ def train_batches(split: Split, *, batch_size: int, seed: int, start_step: int =
     return steps.map(finish, num_parallel_calls=1, deterministic=True).prefetch(2)
 
 
+def first_images(dataset, *, batch_size: int, seed: int, count: int = 32):
+    """(images [N, H, W, 3] in [0, 1], class names): the first training images, as a student sees them."""
+    batches = train_batches(dataset.train, batch_size=batch_size, seed=seed, augment=dataset.augment)
+    images, labels = next(iter(batches))
+    return images[:count].numpy(), [dataset.class_names[label] for label in labels[:count]]
+
+
 def eval_batches(split: Split, *, batch_size: int) -> tf.data.Dataset:
     """One pass in order, without augmentation: (images float32 in [0, 1], labels)."""
     images, shape = split.floats(), (None, *split.images.shape[1:])

@@ -1,6 +1,7 @@
 """How often an attack succeeds, and whether the number can be believed."""
 
 from reno_tf.evaluation.rates import (
+    accuracy,
     attack_success,
     check_student,
     feature_distance,
@@ -12,6 +13,7 @@ from reno_tf.evaluation.rates import (
 )
 
 __all__ = [
+    "accuracy",
     "attack_success",
     "check_student",
     "feature_distance",

@@ -1,61 +1,40 @@
 """What tells a robust student from a broken attack: success over epsilon, the objective over the steps."""
 
-import functools
-
-import numpy as np
-
-from reno_tf import attacks, progress
-from reno_tf.evaluation import attacking
-from reno_tf.evaluation import rates as evaluation
-from reno_tf.settings import attack_names
+from reno_tf import attacks
+from reno_tf.evaluation import rates
+from reno_tf.evaluation.suite import Target
 
 
-def craft(config, entry: attacking.Entry, images, *, content: str) -> np.ndarray:
-    """The entry's adversarial set, from the cache if it lies there. `content`: hash of the images."""
-    return attacks.craft_once(
-        entry.attack,
-        images,
-        teacher=entry.through,
-        folder=config.attack.cache,
-        content=content,
-        limit=config.attack.cache_limit * 1e9,
-        batch_size=config.attack.batch_size,
-        progress=functools.partial(progress.bar, label=f"crafting {entry.name}", unit="batch"),
-    )
-
-
-def epsilon_curve(config, known: attacking.Known, split, results) -> list[dict]:
-    """Success of the first attack, and of noise, at 0 and at multiples of epsilon, each with its interval.
+def epsilon_curve(crafter, craft, target: Target, factors) -> list[dict]:
+    """Success of an attack, and of noise, at multiples of its epsilon, each with its interval.
 
     At epsilon 0 the random start is the image itself: a success there would be the measurement's own.
+
+    Args:
+      craft: (crafter, target) -> adversarial images. factors: times the crafter's epsilon.
     """
-    few = split.take(np.arange(min(config.curve.images, len(split))))
-    content = few.digest()
-    points = [{"epsilon": config.attack.epsilon, "num_images": len(split), **_rates(results)}]
-    for factor in (0.0, *config.curve.factors):
-        entry = attacking.build(config, attack_names(config)[0], known, **_changes(config, factor))[0]
-        rates = evaluation.attack_success(
-            known.models["student"][0],
-            entry.attack,
-            few,
-            craft=lambda _, images, entry=entry, **__: craft(config, entry, images, content=content),
-        )
-        points.append({"epsilon": factor * config.attack.epsilon, "num_images": len(few), **_rates(rates)})
-    return sorted(points, key=lambda point: point["epsilon"])
+    points, clean = [], rates.predict(target.student, target.images)
+    for factor in factors:
+        smaller = crafter.within(crafter.budget.scaled(factor))
+        attacked = rates.predict(target.student, craft(smaller, target))
+        noise = rates.predict(target.student, attacks.Noisy(smaller, target.images))
+        counts = rates.success_rates(target.split.labels, clean, attacked, noise)
+        points.append(curve_point(smaller.budget.epsilon, len(target.split), counts))
+    return points
 
 
-def _changes(config, factor):
-    attack, epsilon = config.attack, factor * config.attack.epsilon
-    # Where the steps would bind, not the ball, they grow with it.
-    binds = epsilon > attack.steps * attack.step_size
-    return {"epsilon": epsilon} | ({"step_size": factor * attack.step_size} if binds else {})
+def curve_point(epsilon: float, num_images: int, counts: dict) -> dict:
+    """A row of curve.json."""
+    success = {key: value for key, value in counts.items() if "success_rate" in key or key == "num_attacked"}
+    return {"epsilon": epsilon, "num_images": num_images, **success}
 
 
-def convergence(config, entry: attacking.Entry, images) -> list[float]:
+def convergence(crafter, target: Target, *, folder: str, digest: str, batch_size: int) -> list[float]:
     """The objective's mean over the first batch, before each step and after the last."""
-    batch = images[: config.attack.batch_size]
-    return attacks.trace_once(entry.attack, batch, teacher=entry.through, folder=config.attack.cache)
+    return attacks.trace_once(crafter, target.images[:batch_size], teacher=digest, folder=folder)
 
 
-def _rates(results):
-    return {key: value for key, value in results.items() if "success_rate" in key or key == "num_attacked"}
+def exposure(crafter, craft, target: Target, factors) -> dict:
+    """{epsilon: the student's answers to the attack's images, int64 [N]} at multiples of its epsilon."""
+    budgets = [crafter.budget.scaled(factor) for factor in factors]
+    return {budget.epsilon: rates.predict(target.student, craft(crafter.within(budget), target)) for budget in budgets}

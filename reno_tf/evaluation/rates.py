@@ -40,6 +40,11 @@ def check_student(student, labels, class_names=None) -> None:
         )
 
 
+def accuracy(student, split: Split) -> float | None:
+    """Part of the split that the student gets right; None for an empty one."""
+    return float((predict(student, split.floats()) == split.labels).mean()) if len(split) else None
+
+
 def worst_case(labels, predictions) -> np.ndarray:
     """For each image the first wrong one of several predictions, or the label if none is wrong.
 

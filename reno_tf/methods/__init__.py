@@ -1,17 +1,28 @@
 """Transfer methods. A new one is a file with one dataclass, and a line here."""
 
-from reno_tf.methods.base import Batch, Method
+from reno_tf.methods.base import Method
 from reno_tf.methods.delta import Delta
 from reno_tf.methods.delta_adversarial import DeltaAdversarial
 from reno_tf.methods.delta_r import DeltaR
 from reno_tf.methods.finetune import Finetune
+from reno_tf.methods.hooks import Batch, Preparation, Step
 from reno_tf.methods.l2sp import L2SP
 from reno_tf.methods.linear import Linear
 from reno_tf.methods.renofeation import Renofeation
 from reno_tf.methods.retraining import Retraining
+from reno_tf.methods.schedule import Phase, Schedule
 
 METHODS = {
     method.name: method for method in (Retraining, Linear, Finetune, L2SP, Delta, DeltaR, Renofeation, DeltaAdversarial)
 }
 
-__all__ = ["METHODS", "Batch", "Method", *(method.__name__ for method in METHODS.values())]
+__all__ = [
+    "METHODS",
+    "Batch",
+    "Method",
+    "Phase",
+    "Preparation",
+    "Schedule",
+    "Step",
+    *(method.__name__ for method in METHODS.values()),
+]

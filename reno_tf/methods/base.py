@@ -1,55 +1,36 @@
-"""What a transfer method is: coefficients, facts about how it trains, and its loss terms."""
+"""What a transfer method is: coefficients, what it declares about its training, and its hooks."""
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import tensorflow as tf
 
 from reno_tf.errors import UserError
 from reno_tf.methods import losses
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Batch:
-    """What the terms of one training step are computed from.
-
-    Attributes:
-      labels: int [B].
-      outputs: the student's dictionary of outputs, in training mode.
-      targets: the teacher's dictionary of outputs in inference mode, or None if the method
-        asked for none (`needs_features`).
-      stages: the names of the tapped stages.
-      weights: every trainable weight; head: those of the linear head among them.
-      backbone, anchors: the backbone's trainable weights and the teacher's, in pairs; anchors
-        is None without a teacher.
-    """
-
-    labels: tf.Tensor
-    outputs: dict[str, tf.Tensor]
-    targets: dict[str, tf.Tensor] | None
-    stages: list[str]
-    weights: list[Any]
-    head: list[Any]
-    backbone: list[Any]
-    anchors: list[Any] | None
+from reno_tf.methods.hooks import Batch, Preparation, Step
+from reno_tf.methods.schedule import Phase, Schedule
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Method:
-    """A transfer method (paper, Table 1). Subclasses state their facts and add their terms.
+    """A transfer method (paper, Table 1). Its fields are its coefficients: `--config.method.NAME=VALUE` sets them.
+
+    Subclasses declare how they train, add their terms, and use the hooks that they need: `phases`,
+    `state`, `prepare`, `perturb`, `terms`. Each hook does nothing special unless it is overridden.
 
     Attributes:
       weight_decay: coefficient wd of wd/2 ||theta||^2 over every trained weight.
-      head_decay: coefficient beta of beta/2 (||W||^2 + ||b||^2) over the linear head, on top.
+      head_decay: coefficient beta of beta/2 (||W||^2 + ||b||^2) over the linear head, on top (paper, section 5.1).
     """
 
     name: ClassVar[str]
     start: ClassVar[str]  # where the backbone's weights come from: "teacher" or "random"
+    schedule: ClassVar[Schedule]
     trains: ClassVar[str] = "all"  # "all", or "head": the backbone stays in inference mode
     needs_features: ClassVar[bool] = False  # whether a step runs the teacher
     dropout: ClassVar[float] = 0.0  # rate of SpatialDropout2D after each tapped stage
-    swa: ClassVar[bool] = False  # whether an averaging phase follows
-    step_factor: ClassVar[int] = 1  # training steps, as a multiple of the others'
+    step_factor: ClassVar[int] = 1  # training steps, as a multiple of the schedule's
+    undefended: ClassVar[bool] = False  # whether nearly every attack should succeed with a large epsilon
 
     weight_decay: float = 0.0
     head_decay: float = 0.01
@@ -63,9 +44,34 @@ class Method:
     def needs_teacher(self) -> bool:
         return self.start == "teacher" or self.needs_features
 
-    def perturb(self, student, images, labels):
+    def phases(self, schedule: Schedule) -> tuple[Phase, ...]:
+        """The phases of a training, in order: one under cosine decay, then the averaging one if there is to be one."""
+        first = Phase(
+            name="train", steps=schedule.steps, learning_rate=schedule.learning_rate, momentum=schedule.momentum
+        )
+        if not schedule.swa:
+            return (first,)
+        rate = schedule.swa_learning_rate
+        second = Phase(
+            name="swa",
+            steps=schedule.swa_steps,
+            learning_rate=schedule.learning_rate / 2 if rate is None else rate,
+            momentum=schedule.momentum,
+            decay="constant",
+            average_every=schedule.swa_period,
+        )
+        return first, second
+
+    def state(self, student) -> dict[str, tf.Variable]:
+        """Variables of the method's own. They lie in every checkpoint, so that a run resumes with them."""
+        return {}
+
+    def prepare(self, preparation: Preparation) -> None:
+        """Changes the student or the state before a phase begins; not called again when the phase resumes."""
+
+    def perturb(self, step: Step):
         """The images [B, H, W, 3] that the step trains on; adversarial training changes them."""
-        return images
+        return step.images
 
     def terms(self, batch: Batch) -> dict[str, tf.Tensor]:
         """The named terms whose sum is the loss; the names are the TensorBoard tags."""

@@ -3,9 +3,10 @@
 import dataclasses
 from typing import ClassVar
 
+from reno_tf.attacks.descent import descend
 from reno_tf.attacks.objectives import negative_cross_entropy
-from reno_tf.attacks.pgd import descend
 from reno_tf.methods.delta import Delta
+from reno_tf.methods.hooks import Step
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,23 +19,24 @@ class DeltaAdversarial(Delta):
 
     Attributes:
       epsilon, step_size: of the L-infinity ball and of a step, in [0, 1] pixels.
-      steps: PGD steps for each training step.
+      attack_steps: PGD steps for each training step (paper, Table 6).
     """
 
     name: ClassVar[str] = "delta_adversarial"
+    undefended: ClassVar[bool] = False
     step_factor: ClassVar[int] = 2
     epsilon: float = 0.1
     step_size: float = 0.04
-    steps: int = 3
+    attack_steps: int = 3
 
-    def perturb(self, student, images, labels):
+    def perturb(self, step: Step):
         return descend(
-            lambda x: negative_cross_entropy(student(x, training=False)["logits"], labels),
-            images,
-            images,
+            lambda x: negative_cross_entropy(step.student(x, training=False)["logits"], step.labels),
+            step.images,
+            step.images,
             epsilon=self.epsilon,
             step_size=self.step_size,
-            steps=self.steps,
+            steps=self.attack_steps,
             low=0.0,
             high=1.0,
         )

@@ -4,7 +4,9 @@ import dataclasses
 from typing import ClassVar
 
 from reno_tf.methods import losses
-from reno_tf.methods.base import Batch, Method
+from reno_tf.methods.base import Method
+from reno_tf.methods.hooks import Batch
+from reno_tf.methods.schedule import FROM_TEACHER, Schedule
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,6 +18,8 @@ class L2SP(Method):
 
     name: ClassVar[str] = "l2sp"
     start: ClassVar[str] = "teacher"
+    schedule: ClassVar[Schedule] = FROM_TEACHER
+    undefended: ClassVar[bool] = True
     weight_decay: float = dataclasses.field(default=0.0, init=False)
     anchor_weight: float = 0.01
 

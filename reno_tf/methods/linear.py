@@ -4,6 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from reno_tf.methods.base import Method
+from reno_tf.methods.schedule import FROM_TEACHER, Schedule
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -12,5 +13,7 @@ class Linear(Method):
 
     name: ClassVar[str] = "linear"
     start: ClassVar[str] = "teacher"
+    schedule: ClassVar[Schedule] = FROM_TEACHER
+    undefended: ClassVar[bool] = True
     trains: ClassVar[str] = "head"
     weight_decay: float = 1e-4

@@ -4,6 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from reno_tf.methods.delta_r import DeltaR
+from reno_tf.methods.schedule import FROM_RANDOM, Schedule
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -12,4 +13,4 @@ class Renofeation(DeltaR):
 
     name: ClassVar[str] = "renofeation"
     dropout: ClassVar[float] = 0.1
-    swa: ClassVar[bool] = True
+    schedule: ClassVar[Schedule] = dataclasses.replace(FROM_RANDOM, swa=True)

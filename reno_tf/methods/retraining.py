@@ -4,6 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from reno_tf.methods.base import Method
+from reno_tf.methods.schedule import FROM_RANDOM, Schedule
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -12,4 +13,5 @@ class Retraining(Method):
 
     name: ClassVar[str] = "retraining"
     start: ClassVar[str] = "random"
+    schedule: ClassVar[Schedule] = FROM_RANDOM
     weight_decay: float = 5e-3

@@ -1,5 +1,9 @@
 """A trained backbone as plain operations: BatchNorm folded, no dropout, in float32 or bfloat16."""
 
+import copy
+import hashlib
+import weakref
+
 import numpy as np
 import tensorflow as tf
 import tf_keras
@@ -7,62 +11,69 @@ import tf_keras
 from reno_tf.errors import UserError
 from reno_tf.models import frozen_layers, graph
 
-_PROBE = (2, 96, 96, 3)  # Of images on which the folded features are compared with the model's own.
+_PROBE = (2, 96, 96, 3)  # Shape of the images on which the folded features are compared with the model's own.
 _TOLERANCE = 1e-4  # of the features' root mean square
+_FROZEN = weakref.WeakKeyDictionary()  # model -> (digest of its weights, its frozen form)
 
 
-def freeze(model, outputs, *, precision: str = "float32"):
-    """What `model` computes in inference mode with the weights it has now, as fast as it goes.
+def freeze(network, *, precision: str = "float32"):
+    """What `network` computes in inference mode with the weights it has now, as fast as it goes.
 
-    Layers that `outputs` do not need are left out, dropout too; an inference-mode BatchNorm is
-    folded into the convolution before it where nothing else reads that convolution's output.
+    The model is folded once for its weights: whoever freezes it again, in either precision, shares that.
 
     Args:
-      model: a functional Keras model images [B, H, W, 3] in [0, 1] -> dictionary. Any other
-        callable is called as it is.
-      outputs: names in that dictionary.
-      precision: "float32" (the model's own type), or "bfloat16" for weights and feature maps.
-        Up to the first convolution, and in global pools, it stays the model's own.
+      network: a functional Keras model images [B, H, W, 3] in [0, 1] -> dictionary, or any other callable
+        images -> dictionary, which is called as it is.
+      precision: "float32" (the model's own type), or "bfloat16" for weights and feature maps. Up to the
+        first convolution, and in global pools, the type stays the model's own.
 
     Returns:
-      images -> {name: features in the model's own type, float32}.
+      (images, names of outputs) -> {name: features in the model's own type, float32}. Layers that these
+      outputs do not need are left out.
 
     Raises:
       UserError: the folded features are off by more than 1e-4 of their root mean square.
     """
-    if not isinstance(model, tf_keras.Model):
-        return model
-    if not getattr(model, "_is_graph_network", False) or not isinstance(model.output, dict):
-        return lambda images: model(images, training=False)
-    frozen = _Frozen(model, outputs)
-    _check(model, frozen)
+    if not isinstance(network, tf_keras.Model):
+        return lambda images, outputs: network(images)
+    if not getattr(network, "_is_graph_network", False) or not isinstance(network.output, dict):
+        return lambda images, outputs: network(images, training=False)
+    weights = _digest(network)
+    if network not in _FROZEN or _FROZEN[network][0] != weights:
+        _FROZEN[network] = weights, _checked(network)
+    frozen = _FROZEN[network][1]
     return frozen.cast(tf.bfloat16) if precision == "bfloat16" else frozen
 
 
 class _Frozen:
-    """The calls that lead to the outputs, each with the operation that takes its layer's place."""
+    """Each call of a layer, with the operation that takes the layer's place."""
 
-    def __init__(self, model, outputs):
-        self._input, self._outputs = model.input, {name: model.output[name] for name in outputs}
+    def __init__(self, model):
+        self._input, self._tensors = model.input, dict(model.output)
         self._dtype = self._compute_dtype = model.input.dtype
-        calls = _needed(graph.nodes(model), self._outputs.values())
-        norms = _foldable(calls, self._outputs.values())
+        calls = _needed(graph.nodes(model), self._tensors.values())
+        norms = _foldable(calls, self._tensors.values())
         folded = {id(norm) for norm in norms.values()}
-        self._steps = [
-            (call, frozen_layers.identity if id(call) in folded else _operation(call, norms.get(id(call))))
+        self._operations = {
+            id(call): frozen_layers.identity if id(call) in folded else _operation(call, norms.get(id(call)))
             for call in calls
-        ]
+        }
+        self._calls = calls
 
     def cast(self, dtype):
-        self._compute_dtype = dtype
-        return self
+        """The same folded weights, computing in another type."""
+        other = copy.copy(self)
+        other._compute_dtype = dtype
+        return other
 
-    def __call__(self, images):
+    def __call__(self, images, outputs) -> dict:
+        wanted = {name: self._tensors[name] for name in outputs}
         tensors = {str(id(self._input)): _Source(tf.cast(images, self._dtype))}
-        for call, operation in self._steps:
+        for call in _needed(self._calls, wanted.values()):
             arguments, keywords = call.map_arguments(tensors)
-            tensors[str(id(call.outputs))] = _Source(operation(self._compute_dtype, *arguments, **keywords))
-        return {name: tf.cast(tensors[str(id(tensor))].pop(), self._dtype) for name, tensor in self._outputs.items()}
+            result = self._operations[id(call)](self._compute_dtype, *arguments, **keywords)
+            tensors[str(id(call.outputs))] = _Source(result)
+        return {name: tf.cast(tensors[str(id(tensor))].pop(), self._dtype) for name, tensor in wanted.items()}
 
 
 class _Source:
@@ -72,8 +83,15 @@ class _Source:
         self.pop = lambda: tensor
 
 
+def _digest(model) -> bytes:
+    hasher = hashlib.sha256()
+    for weight in model.weights:
+        hasher.update(np.ascontiguousarray(weight.numpy()))
+    return hasher.digest()
+
+
 def _needed(calls, outputs):
-    """Those of the calls that the outputs depend on, in order."""
+    """The calls that the outputs depend on, in order."""
     wanted, needed = {id(tensor) for tensor in outputs}, []
     for call in reversed(calls):
         if id(call.outputs) in wanted:
@@ -102,11 +120,13 @@ def _operation(call, norm):
     return frozen_layers.operation(call.layer, None if norm is None else norm.layer)
 
 
-def _check(model, frozen):
+def _checked(model):
+    frozen = _Frozen(model)
     shape = [given or probe for given, probe in zip(model.input.shape, _PROBE, strict=True)]
     images = np.random.default_rng(0).uniform(size=shape).astype(np.float32)
     expected = model(images, training=False)
-    for name, features in frozen(images).items():
+    for name, features in frozen(images, list(model.output)).items():
         error = np.max(np.abs(features - expected[name]))
         if not error <= _TOLERANCE * np.sqrt(np.mean(np.square(expected[name]))):
             raise UserError(f"{model.name} cannot be frozen: its folded {name} features are off by {error:.1e}")
+    return frozen

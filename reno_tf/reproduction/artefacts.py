@@ -160,7 +160,13 @@ def figure3(scale: Scale) -> Artefact:
 def figure4(scale: Scale) -> Artefact:
     row = _on(scale)
     rows = [
-        row(f"{weight:g}", "delta", variant=f"@lambda={weight:g}", changes=(("feature_weight", weight),), few=True)
+        row(
+            f"{weight:g}",
+            "delta",
+            variant=f"@lambda={weight:g}",
+            changes=(("method.feature_weight", weight),),
+            few=True,
+        )
         for weight in scale.feature_weights
     ]
     return Artefact(title="DELTA's feature weight", rows=tuple(rows))

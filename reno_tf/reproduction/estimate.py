@@ -5,15 +5,15 @@ import dataclasses
 import datetime
 import functools
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from reno_tf import files, settings
-from reno_tf.commands.run import run
 from reno_tf.errors import UserError
 from reno_tf.methods import METHODS, Method
 from reno_tf.reproduction import sweep
 from reno_tf.reproduction.planning import Plan, Planned
-from reno_tf.training import phases
+from reno_tf.training import read_history
 
 _INTERVAL = 50  # Training steps of the shorter of two runs that are measured; the longer has twice as many,
 _ATTACK_STEPS = (2, 6)  # and more steps of the attack.
@@ -29,12 +29,12 @@ class Cost:
     bytes: int
 
 
-def print_plan(folder: Path, plan: Plan) -> None:
-    """Names the runs, and tells what those that are not finished below `folder` need."""
+def print_plan(folder: Path, plan: Plan, run: Callable) -> None:
+    """Names the runs, and what those that are not finished below `folder` need; `run`: see `estimate`."""
     runs = _runs(plan)
     for planned in runs:
         print(f"{'done ' if _is_done(folder, planned) else 'to do'} {planned.name}")
-    told = estimate(folder, runs, cpus=plan.recipe.cpus, gpus=plan.recipe.gpus)
+    told = estimate(folder, runs, run, cpus=plan.recipe.cpus, gpus=plan.recipe.gpus)
     for kind, row in told["kinds"].items():
         print(f"{row['runs']} x {kind}: {row.get('unknown') or _needs(row['seconds'], row['bytes'])}")
     due = sum(row["runs"] for row in told["kinds"].values())
@@ -46,11 +46,14 @@ def print_plan(folder: Path, plan: Plan) -> None:
     )
 
 
-def estimate(folder: Path, runs: list[Planned], *, cpus: int, gpus: float) -> dict:
+def estimate(folder: Path, runs: list[Planned], run: Callable, *, cpus: int, gpus: float) -> dict:
     """Time and disk of the runs that are not finished below `folder`.
 
     What a kind of runs costs is known from finished ones, or else from two short ones of its longest, done
     here with the same CPUs and GPUs. Every data set is taken to be as large as that one's.
+
+    Args:
+      run: (config, method=..., workdir=..., command=...), which does a run.
 
     Returns:
       {"seconds": on this machine, "at_once": runs, "bytes", "kinds": {kind: {"runs": how many, and all their
@@ -61,7 +64,7 @@ def estimate(folder: Path, runs: list[Planned], *, cpus: int, gpus: float) -> di
         kinds.setdefault(_kind(planned), []).append(planned)
     due = {kind: [planned for planned in alike if not _is_done(folder, planned)] for kind, alike in kinds.items()}
     costs = {kind: _known(folder, alike) for kind, alike in kinds.items()}
-    costs |= _measure({kind: due[kind] for kind, cost in costs.items() if not cost}, cpus=cpus, gpus=gpus)
+    costs |= _measure({kind: due[kind] for kind, cost in costs.items() if not cost}, run, cpus=cpus, gpus=gpus)
     for kind, open_runs in due.items():
         cost, rows[kind] = costs[kind], {"runs": len(open_runs)}
         if isinstance(cost, str):
@@ -88,13 +91,14 @@ def _is_done(folder, planned) -> bool:
 
 def _kind(planned) -> str:
     """What tells how long a step takes."""
-    config, method = settings.resolve(planned.config, planned.method), METHODS[planned.method]
+    method = METHODS[planned.method]
     facts = {
         "the head alone": method.trains == "head",
         "beside the teacher": method.needs_features,
         "on attacked images": method.perturb is not Method.perturb,
     }
-    return ", ".join([config.model.student, *(fact for fact, holds in facts.items() if holds)])
+    student = settings.read_networks(planned.config).student
+    return ", ".join([student, *(fact for fact, holds in facts.items() if holds)])
 
 
 def _known(folder, alike) -> Cost | None:
@@ -110,20 +114,20 @@ def _known(folder, alike) -> Cost | None:
     return None
 
 
-def _measure(kinds, *, cpus, gpus) -> dict[str, Cost | str]:
+def _measure(kinds, run, *, cpus, gpus) -> dict[str, Cost | str]:
     """kind -> its cost, or why it could not be measured."""
     try:
-        return _measure_here(kinds, cpus=cpus, gpus=gpus)
+        return _measure_here(kinds, run, cpus=cpus, gpus=gpus)
     except UserError as mistake:  # Fewer CPUs or GPUs here than the sweep's machines have.
         return dict.fromkeys(kinds, str(mistake))
 
 
-def _measure_here(kinds, *, cpus, gpus):
+def _measure_here(kinds, run, *, cpus, gpus):
     with tempfile.TemporaryDirectory() as folder:
         workdirs = {kind: [Path(folder) / f"{place}-{length}" for length in (1, 2)] for place, kind in enumerate(kinds)}
         failed = sweep.execute(
             [
-                sweep.Task(str(workdir), _shortened(max(kinds[kind], key=_steps), workdir, length))
+                sweep.Task(str(workdir), _shortened(max(kinds[kind], key=_steps), run, workdir, length))
                 for kind, pair in workdirs.items()
                 for length, workdir in enumerate(pair, start=1)
             ],
@@ -138,7 +142,7 @@ def _measure_here(kinds, *, cpus, gpus):
         }
 
 
-def _shortened(planned, workdir, length):
+def _shortened(planned, run, workdir, length):
     config = planned.config.copy_and_resolve_references()
     steps = length * _INTERVAL
     config.interval = _INTERVAL
@@ -155,7 +159,7 @@ def _tell(workdir) -> dict:
     return {
         "train": results["seconds"]["train"],
         "other": whole - results["seconds"]["train"],
-        "steps": phases.read_history(workdir)[-1]["step"],
+        "steps": read_history(workdir)[-1]["step"],
         "attack": results["attack"]["steps"],
         "bytes": sum(file.stat().st_size for file in workdir.rglob("*") if file.is_file()),
     }
@@ -170,16 +174,17 @@ def _between(short, long) -> Cost:
 
 def _seconds(cost, planned, crafted) -> float:
     """`crafted`: the sets that earlier runs have crafted; this run's joins them."""
-    config = settings.resolve(planned.config, planned.method)
-    attacked = (config.model.backbone, config.model.weights, config.data.name, config.split)
-    craft = 0.0 if attacked in crafted else cost.craft * config.attack.steps
+    chosen = settings.read(planned.config, planned.method)
+    networks = chosen.networks
+    attacked = (networks.backbone, networks.weights, chosen.data.name, chosen.report.split)
+    craft = 0.0 if attacked in crafted else cost.craft * chosen.attack.steps
     crafted.add(attacked)
     return cost.start + cost.step * _steps(planned) + craft
 
 
 def _steps(planned) -> int:
-    config = settings.resolve(planned.config, planned.method)
-    return config.steps.train + (config.steps.swa if config.swa else 0)
+    chosen = settings.read(planned.config, planned.method)
+    return sum(phase.steps for phase in chosen.method.phases(chosen.schedule))
 
 
 def _needs(seconds, size) -> str:

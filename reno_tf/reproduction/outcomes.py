@@ -4,7 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from reno_tf import files
+from reno_tf import files, settings
 from reno_tf.errors import UserError
 from reno_tf.reproduction.planning import Plan
 
@@ -81,5 +81,6 @@ def _made_with(results) -> dict[str, str]:
 
 
 def _feature_weights(plan, chosen) -> dict[str, float]:
-    """Data set -> DELTA's lambda: chosen here, or the config's."""
-    return {data: plan.configure(data, values).recipes.teacher.feature_weight for data, values in chosen.items()}
+    """Data set -> DELTA's lambda: chosen here, or as the config and the method have it."""
+    configs = {data: plan.configure(data, values) for data, values in chosen.items()}
+    return {data: settings.read(config, "delta").method.feature_weight for data, config in configs.items()}

@@ -5,6 +5,7 @@ import itertools
 
 from ml_collections import ConfigDict
 
+from reno_tf import settings
 from reno_tf.data import DATASETS
 from reno_tf.errors import UserError, choose
 from reno_tf.methods import METHODS
@@ -43,7 +44,7 @@ class Plan:
             "data": (self.recipe.data, DATASETS),
             "settings": (self.recipe.settings, DATASETS),
             "tuned": (self.recipe.tuned, METHODS),
-            "grid": (self.recipe.grid, self.config.recipes.teacher),
+            "grid": (self.recipe.grid, settings.recipe_keys()),
             "networks": (dict(self.recipe.networks), NETWORKS),
         }
         for key, (names, allowed) in known.items():
@@ -85,7 +86,7 @@ class Plan:
         taking = [row for row in self.rows if row.method in self.recipe.tuned and METHODS[row.method].needs_features]
         wanted = self.recipe.choose_feature_weight and taking
         rows = ARTEFACTS["figure4"](self._scale()).rows if wanted else ()
-        return [(dict(row.changes)["feature_weight"], row) for row in rows]
+        return [(dict(row.changes)["method.feature_weight"], row) for row in rows]
 
     def seeds(self, row: Row) -> range:
         return range(self.recipe.few_seeds if row.few else self.recipe.seeds)
@@ -99,13 +100,13 @@ class Plan:
         config = self.configure(data, chosen if row.method in self.recipe.tuned else {}, seed=seed)
         config.model.backbone = dict(self.recipe.networks)[row.network]
         config.update_from_flattened_dict(dict(row.changes))
-        if config.swa:  # At half the learning rate that was chosen, as the paper has it.
-            config.recipes.teacher.swa_learning_rate = config.recipes.teacher.learning_rate / 2
         return Planned(name=row.run(data, seed), method=row.method, config=config, data=data)
 
     def configure(self, data: str, chosen: dict, *, seed: int = 0) -> ConfigDict:
         """The config of a data set's runs, with what was chosen for it, {recipe key: value}."""
         config = self.config.copy_and_resolve_references().lock()
+        for open_section in (config.method, *config.recipes.values()):
+            open_section.unlock()
         try:
             config.update(self.recipe.settings.get(data, {}))
         except (KeyError, TypeError, ValueError) as mistake:

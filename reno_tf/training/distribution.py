@@ -56,7 +56,7 @@ def _multi_worker():
         raise UserError(f"the cluster that TF_CONFIG tells cannot be joined: {error.message}") from None
 
 
-# config.distribution -> () -> strategy
+# settings.DISTRIBUTIONS -> () -> strategy
 STRATEGIES = {
     "none": tf.distribute.get_strategy,
     "mirrored": _mirrored,

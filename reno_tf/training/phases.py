@@ -1,29 +1,51 @@
-"""A training phase that survives being killed: fit, history and checkpoints in step."""
+"""A training in phases that survives being killed: each phase goes on from its newest checkpoint."""
 
-import dataclasses
-import json
-import time
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
-import tf_keras
 
-from reno_tf import files, progress
-from reno_tf.errors import UserError
-from reno_tf.training import distribution
+from reno_tf import attacks, data, progress
+from reno_tf.methods import Phase
+from reno_tf.training import averaging, distribution, optimizers
+from reno_tf.training.history import Record
 from reno_tf.training.trainer import Transfer
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Phase:
-    """`steps` training steps with one optimizer; `first_step` steps of earlier phases came before."""
+def train(
+    model: Transfer, dataset, phases: tuple[Phase, ...], workdir: Path, *, batch_size: int, interval: int, seed: int
+) -> None:
+    """Trains phase after phase on the data set's augmented training images, by the strategy the model was made in.
 
-    name: str
-    optimizer: Any
-    steps: int
-    first_step: int = 0
+    Args:
+      batch_size: images of a step, of all devices together. seed: of the batches and their augmentation.
+      interval: see `fit`.
+    """
+
+    def batches_from(step):
+        return data.train_batches(
+            dataset.train, batch_size=batch_size, seed=seed, start_step=step, augment=dataset.augment
+        )
+
+    validation = data.eval_batches(dataset.validation, batch_size=100) if len(dataset.validation) else None
+    one_pass, done = data.batches_per_pass(dataset.train, batch_size), 0
+    with model.distribute_strategy.scope():
+        for phase in phases:
+            optimizer = fit(
+                model,
+                phase,
+                batches_from,
+                workdir=workdir,
+                interval=interval,
+                first_step=done,
+                validation=validation,
+                train=dataset.train,
+            )
+            done += phase.steps
+            if phase.average_every:
+                averaging.assign_averages(optimizer, model.student.trainable_variables, period=phase.average_every)
+                _fit_batch_norm(model, batches_from(done).take(one_pass))
 
 
 def fit(
@@ -33,35 +55,45 @@ def fit(
     *,
     workdir: Path,
     interval: int,
+    first_step: int = 0,
     validation=None,
-    jit_compile: bool = False,
-) -> None:
-    """Trains until the phase's last step, from its newest checkpoint if there is one.
+    train=None,
+):
+    """Trains until the phase's last step, from its newest checkpoint if there is one. Returns the optimizer.
 
     Args:
       batches_from: step -> endless tf.data.Dataset of (images, labels) from that step on.
       workdir: takes checkpoints/<phase>, history.jsonl and tensorboard/.
-      interval: steps between two rows of the history, each with a validation and a checkpoint;
-        it must divide the phase's steps.
+      interval: steps between two rows of the history, each with a validation and a checkpoint; at most the
+        phase's steps, which it must divide.
+      first_step: steps of earlier phases.
       validation: finite tf.data.Dataset of (images, labels), or None; of known cardinality for several replicas.
+      train: the training images, for the method's `prepare`.
 
     Raises:
       UserError: the interval does not divide the steps.
     """
-    if phase.steps % interval:
-        raise UserError(f"the interval ({interval}) must divide the steps of the phase {phase.name} ({phase.steps})")
+    interval = phase.interval(interval)
     strategy, parts = model.distribute_strategy, ("checkpoints", phase.name)
-    model.compile(optimizer=phase.optimizer, jit_compile=jit_compile)
-    checkpoint = tf.train.Checkpoint(student=model.student, optimizer=phase.optimizer, step=model.step)
+    optimizer = _optimizer(phase)
+    model.begin(phase)
+    # XLA cannot compile a step that waits for other replicas in its middle.
+    alone = strategy.num_replicas_in_sync == 1
+    model.compile(optimizer=optimizer, jit_compile=alone and attacks.resolve_jit("auto"))
+    checkpoint = tf.train.Checkpoint(
+        student=model.student, optimizer=optimizer, step=model.step, **({"state": model.state} if model.state else {})
+    )
     if latest := tf.train.latest_checkpoint(str(workdir.joinpath(*parts))):
         checkpoint.restore(latest).assert_consumed()
-    done = int(model.step.numpy()) - phase.first_step
+    else:
+        model.prepare(train)
+    done = int(model.step.numpy()) - first_step
     if done >= phase.steps:
-        return
+        return optimizer
     with distribution.folder_to_write(strategy, workdir) as folder:
         manager = tf.train.CheckpointManager(checkpoint, str(folder.joinpath(*parts)), max_to_keep=2)
         model.fit(
-            distribution.spread(strategy, batches_from(phase.first_step + done)),
+            distribution.spread(strategy, batches_from(first_step + done)),
             initial_epoch=done // interval,
             epochs=phase.steps // interval,
             steps_per_epoch=interval,
@@ -69,9 +101,16 @@ def fit(
             verbose=0,
             callbacks=[
                 progress.FitProgress(phase.name, done=done, total=phase.steps),
-                _Record(model, phase.name, folder, manager),
+                Record(model, phase.name, folder, manager),
             ],
         )
+    return optimizer
+
+
+def _optimizer(phase):
+    rate = optimizers.cosine(phase.learning_rate, phase.steps) if phase.decay == "cosine" else phase.learning_rate
+    optimizer = optimizers.SGD(rate, phase.momentum)
+    return averaging.wrap(optimizer, period=phase.average_every) if phase.average_every else optimizer
 
 
 def _validation(strategy, batches):
@@ -81,37 +120,13 @@ def _validation(strategy, batches):
     return {"validation_data": repeated, "validation_steps": int(batches.cardinality())}
 
 
-def read_history(workdir: Path) -> list[dict]:
-    """The rows of history.jsonl: phase, step, seconds, and the mean of every metric since the row before."""
-    path = workdir / "history.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+def _fit_batch_norm(model, batches):
+    """Re-estimates the averaged student's BatchNorm statistics on these batches."""
+    strategy = model.distribute_strategy
 
+    def forward(batch):
+        model.step.assign_add(1)  # The next dropout mask.
+        strategy.run(functools.partial(model.student, training=True), args=batch)
 
-class _Record(tf_keras.callbacks.Callback):
-    """After each interval: one row of history, the same scalars to TensorBoard, one checkpoint."""
-
-    def __init__(self, transfer, phase, workdir, manager):
-        super().__init__()
-        self._transfer, self._phase, self._workdir, self._manager = transfer, phase, workdir, manager
-
-    def on_train_begin(self, logs=None):
-        # Rows of steps that were lost with the killed process are trained, and written, again.
-        self._rows = [row for row in read_history(self._workdir) if row["step"] <= int(self._transfer.step.numpy())]
-        self._writer = tf.summary.create_file_writer(str(self._workdir / "tensorboard"))
-        self._since = time.monotonic()
-
-    def on_epoch_end(self, epoch, logs=None):
-        step, now = int(self._transfer.step.numpy()), time.monotonic()
-        metrics = {name.replace("val_", "validation_"): float(value) for name, value in logs.items()}
-        self._rows.append({"phase": self._phase, "step": step, "seconds": now - self._since, **metrics})
-        self._since = now
-        with self._writer.as_default(step=step):
-            for name, value in metrics.items():
-                split, _, tag = name.partition("validation_")
-                tf.summary.scalar(f"validation/{tag}" if tag else f"train/{split}", value)
-        self._writer.flush()
-        files.write_text(self._workdir / "history.jsonl", "".join(json.dumps(row) + "\n" for row in self._rows))
-        self._manager.save()
-
-    def on_train_end(self, logs=None):
-        self._writer.close()
+    images = batches.map(lambda images, labels: (images,))
+    averaging.reestimate_batch_norm(model.student, distribution.spread(strategy, images), forward)

@@ -5,7 +5,7 @@ import tf_keras
 
 from reno_tf.errors import UserError
 from reno_tf.hardware import resolve_precision
-from reno_tf.methods import Batch, Method
+from reno_tf.methods import Batch, Method, Phase, Preparation, Step
 from reno_tf.methods.losses import cross_entropy
 from reno_tf.models import (
     SpatialDropout2D,
@@ -16,9 +16,9 @@ from reno_tf.models import (
     named_weights,
     replicas,
     stage_names,
-    stage_shapes,
     synchronize,
 )
+from reno_tf.training.pairing import check_pair
 
 
 class Transfer(tf_keras.Model):
@@ -35,8 +35,8 @@ class Transfer(tf_keras.Model):
         teacher's backbone weights if the method says so, else from those it has. Beside a mixed
         student, the teacher's features are computed in bfloat16 too where the hardware has it.
       teacher: a model of the same backbone, with the weights it will have in every step, or None
-        for a method that needs none. From random
-        weights, features may also be matched to another backbone's, if all stages' shapes agree.
+        for a method that needs none. From random weights, features may also be matched to another
+        backbone's, if all stages' shapes agree.
       method: an instance of one of `reno_tf.methods`.
       seed: of the dropout masks, which are a pure function of (seed, step, layer).
 
@@ -46,39 +46,52 @@ class Transfer(tf_keras.Model):
 
     def __init__(self, student: tf_keras.Model, teacher: tf_keras.Model | None, method: Method, *, seed: int = 0):
         super().__init__(name=method.name)
-        head = head_layer(student)
-        if head is None:
+        if head_layer(student) is None:
             raise UserError("the student has no linear head: build it with num_classes")
-        if method.needs_teacher:
-            _check_pair(student, teacher, method)
+        check_pair(student, teacher, method)
         if method.start == "teacher":
             copy_backbone(teacher, student)
-        for layer in student.layers:
-            layer.trainable = method.trains == "all" or layer is head
-        self.student, self.method = student, method
+        self.student, self.method, self._seed, self._phase = student, method, seed, None
         # Steps over all phases. Not `optimizer.iterations`, which starts again with each optimizer.
         self.step = tf.Variable(
             0, dtype=tf.int64, trainable=False, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
-        self._stages = stage_names(student)
+        self.state = method.state(student)
+        self._stages, self._means, self._frozen = stage_names(student), {}, None
+        self._untracked = lambda: teacher  # Keras would track an attribute.
         if self.distribute_strategy.num_replicas_in_sync > 1:
             synchronize(student)
             self.distribute_reduction_method = "first"  # The metrics' results are global already: do not add them up.
         if method.needs_features:
-            precision = resolve_precision("auto") if is_mixed(student) else "float32"
-            self._teacher = freeze(teacher, self._stages, precision=precision)
-        backbone = {n: w for n, w in named_weights(student, head=False).items() if w.trainable}
-        anchors = named_weights(teacher, head=False) if method.start == "teacher" else None
-        self._weights_of = lambda: {
-            "weights": student.trainable_variables,
-            "head": head.trainable_variables,
-            "backbone": list(backbone.values()),
-            "anchors": None if anchors is None else [anchors[name] for name in backbone],
-        }
-        self._means = {}
+            self._frozen = freeze(teacher, precision=resolve_precision("auto") if is_mixed(student) else "float32")
         for layer in student.layers:
             if isinstance(layer, SpatialDropout2D):
-                layer.key = lambda: tf.stack([tf.constant(seed, tf.int32), tf.cast(self.step, tf.int32)])
+                layer.key = self._key
+        self.begin(None)
+
+    def begin(self, phase: Phase | None) -> None:
+        """Lets the weights train that the phase trains; None: those that the method says. Compile after it."""
+        self._phase = phase
+        trains = (phase and phase.trains) or self.method.trains
+        for layer in self.student.layers:
+            layer.trainable = trains == "all" or layer is head_layer(self.student)
+        backbone = {n: w for n, w in named_weights(self.student, head=False).items() if w.trainable}
+        teacher = self._untracked() if self.method.start == "teacher" else None
+        anchors = None if teacher is None else [named_weights(teacher, head=False)[name] for name in backbone]
+        self._weights_of = lambda: {
+            "weights": self.student.trainable_variables,
+            "head": head_layer(self.student).trainable_variables,
+            "backbone": list(backbone.values()),
+            "anchors": anchors,
+        }
+
+    def prepare(self, train=None) -> None:
+        """Lets the method change student and state before the running phase; `train`: a `reno_tf.data.Split`."""
+        self.method.prepare(
+            Preparation(
+                phase=self._phase, student=self.student, teacher=self._untracked(), train=train, state=dict(self.state)
+            )
+        )
 
     def compile(self, optimizer, **options):
         """As Keras's. The optimizer has its slots from here on: checkpoints fill them, and the step is traced once."""
@@ -91,18 +104,18 @@ class Transfer(tf_keras.Model):
         return self.student(images, training=training)["logits"]
 
     def train_step(self, data):
-        images, labels = data
-        images = self.method.perturb(self.student, images, labels)
-        targets = self._teacher(images) if self.method.needs_features else None
+        step = self._step(*data)
+        images = self.method.perturb(step)
+        targets = self._frozen(images, self._stages) if self.method.needs_features else None
         with tf.GradientTape() as tape:
             outputs = _exact(self.student(images, training=True))
-            batch = Batch(labels=labels, outputs=outputs, targets=targets, stages=self._stages, **self._weights_of())
-            terms = self.method.terms(batch)
+            facts = {**vars(step), "images": images, "outputs": outputs, "targets": targets, **self._weights_of()}
+            terms = self.method.terms(Batch(**facts))
             loss = tf.add_n(list(terms.values()))
             own = replicas.share(loss)
         self.optimizer.minimize(own, self.student.trainable_variables, tape=tape)
         self.step.assign_add(1)
-        return self._update({"loss": loss, **terms}, labels, outputs["logits"])
+        return self._update({"loss": loss, **terms}, step.labels, outputs["logits"])
 
     def test_step(self, data):
         images, labels = data
@@ -112,6 +125,23 @@ class Transfer(tf_keras.Model):
     @property
     def metrics(self):
         return list(self._means.values())  # Keras resets these at the start of each epoch.
+
+    def _step(self, images, labels):
+        return Step(
+            images=images,
+            labels=labels,
+            stages=self._stages,
+            student=self.student,
+            teacher=self._frozen,
+            state=dict(self.state),
+            number=self.step.read_value(),
+            phase=self._phase,
+            key=self._key(),
+        )
+
+    def _key(self):
+        """int32 [2]: what is random in a step is drawn from it."""
+        return tf.stack([tf.constant(self._seed, tf.int32), tf.cast(self.step, tf.int32)])
 
     def _update(self, scalars, labels, logits):
         hits = tf.cast(tf.equal(tf.argmax(logits, -1), tf.cast(labels, tf.int64)), tf.float32)
@@ -132,23 +162,3 @@ def _unlifted(create, **settings):
 def _exact(outputs):
     """In the type of the logits: a mixed model's stages are bfloat16, its losses must not be."""
     return {name: tf.cast(features, outputs["logits"].dtype) for name, features in outputs.items()}
-
-
-def _check_pair(student, teacher, method):
-    if teacher is None:
-        raise UserError(f"{method.name} needs a teacher")
-    if method.start == "teacher":
-        ours, theirs = (
-            {name: tuple(w.shape) for name, w in named_weights(model, head=False).items()}
-            for model in (student, teacher)
-        )
-        if ours != theirs:
-            raise UserError(
-                f"{method.name} starts from the teacher's weights and needs a student of its backbone: "
-                f"{student.name} is not {teacher.name}"
-            )
-    elif method.needs_features and stage_shapes(student) != stage_shapes(teacher):
-        raise UserError(
-            f"{method.name} compares features stage by stage: {student.name} gives {stage_shapes(student)}, "
-            f"{teacher.name} {stage_shapes(teacher)}"
-        )

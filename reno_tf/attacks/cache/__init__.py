@@ -10,7 +10,8 @@ import numpy as np
 from absl import logging
 
 from reno_tf import files
-from reno_tf.attacks import crafting, store
+from reno_tf.attacks import crafting
+from reno_tf.attacks.cache import store
 from reno_tf.errors import UserError
 
 _FORMAT = 1  # Part of every key: another number, and nothing cached before is found.

@@ -1,0 +1,58 @@
+"""The ball that an attack stays in: how it is projected on, stepped along and drawn from."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+_TINY = 1e-12
+
+
+class Ball(NamedTuple):
+    """projection: (images, epsilon, low, high) -> (x -> the nearest allowed x).
+
+    direction: gradient [B, H, W, C] -> the step of size 1 that raises a linear loss most.
+    draw: (shape, key int32 [2]) -> a point of the unit ball, uniformly.
+    """
+
+    projection: Callable
+    direction: Callable
+    draw: Callable
+
+
+def _box(images, epsilon, low, high):
+    # Where an image itself leaves the valid range by more than epsilon, the range wins.
+    lowest, highest = (tf.clip_by_value(edge, low, high) for edge in (images - epsilon, images + epsilon))
+    return lambda x: tf.clip_by_value(x, lowest, highest)
+
+
+def _uniform(shape, key):
+    return tf.random.stateless_uniform(shape, key, -1.0, 1.0, alg="philox")
+
+
+def _euclidean_ball(images, epsilon, low, high):
+    def project(x):
+        change = x - images
+        # The range holds the images: what is clipped to it comes nearer to them, so the ball is not left again.
+        return tf.clip_by_value(images + change * tf.minimum(1.0, epsilon / _norm(change)), low, high)
+
+    return project
+
+
+def _unit(gradient):
+    return gradient / _norm(gradient)
+
+
+def _in_unit_ball(shape, key):
+    size = tf.cast(tf.reduce_prod(shape), tf.float32)
+    normal = tf.random.stateless_normal(shape, key, alg="philox")
+    radius = tf.random.stateless_uniform([], tf.random.experimental.stateless_fold_in(key, 1, alg="philox"))
+    return normal / tf.norm(normal) * radius ** (1 / size)
+
+
+def _norm(x):
+    """Each image's Euclidean norm, [B, 1, 1, 1]."""
+    return tf.maximum(tf.sqrt(tf.reduce_sum(tf.square(x), axis=[1, 2, 3], keepdims=True)), _TINY)
+
+
+BALLS = {"linf": Ball(_box, tf.sign, _uniform), "l2": Ball(_euclidean_ball, _unit, _in_unit_ball)}

@@ -1,0 +1,154 @@
+"""Every attack of a run, one in memory at a time: built, run, counted, dropped."""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from reno_tf import attacks, hardware, progress
+from reno_tf.attacks import ATTACKS, Crafter
+from reno_tf.errors import UserError
+from reno_tf.evaluation import rates
+from reno_tf.settings import Attack, Settings
+
+_SHOWN = 8  # adversarial images that are kept to be looked at
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What attacks are made from and tried on.
+
+    Attributes:
+      networks: {"teacher": (model, SHA-256 of what it computes), "student": ..., "surrogate": ...}.
+      split: the images that are attacked, with their labels.
+      own_images: what the attacker has beside them, float32 [N, H, W, 3].
+    """
+
+    networks: dict
+    split: object
+    own_images: np.ndarray
+
+    @property
+    def student(self):
+        return self.networks["student"][0]
+
+    @functools.cached_property
+    def images(self):
+        return self.split.floats()
+
+    @functools.cached_property
+    def content(self) -> str:
+        """SHA-256 of the attacked images."""
+        return self.split.digest()
+
+    def first(self, count: int) -> "Target":
+        """The same with the first `count` images alone; the attacker still has all."""
+        return dataclasses.replace(self, split=self.split.take(np.arange(min(count, len(self.split)))))
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What is left of an attack once it is dropped.
+
+    Attributes:
+      group: its key in the registry. name: the group, with the variant's label.
+      network: which one it went through. outside: why it does not count, or None.
+      parameters: all that it depends on. predicted: the student's answers to its images, int64 [N].
+      seconds: of crafting. shown: its first images, float32 [<= 8, H, W, 3].
+      extra: what `while_built` gave.
+    """
+
+    group: str
+    name: str
+    network: str
+    outside: str | None
+    parameters: dict
+    predicted: np.ndarray
+    seconds: float
+    shown: np.ndarray
+    extra: object
+
+
+def check(settings: Settings, teacher, dataset) -> None:
+    """Raises UserError, before hours are spent, for an attack that the teacher or the data forbid."""
+    for name in settings.attack.names:
+        if ATTACKS[name].network == "teacher":
+            for attack in variants(settings.attack, name, teacher).values():
+                attack.objective.on(teacher)
+    if settings.surrogate and (settings.report.split == "validation" or not len(dataset.validation)):
+        raise UserError(
+            "the surrogate learns from the validation split: it needs config.split=test "
+            "and config.data.validation_per_class of at least 1"
+        )
+
+
+def variants(settings: Attack, name: str, network) -> dict:
+    """{label: attack} of an entry of the registry, with the fields that the config changes."""
+    entry = ATTACKS[name]
+    return entry.variants(entry.attack.changed(**settings.changes), network, settings.neurons)
+
+
+def run(settings: Attack, target: Target, *, while_built: Callable | None = None) -> list[Outcome]:
+    """Runs every attack of the suite and keeps what the student said.
+
+    Args:
+      while_built: (number of the attack, its crafter, `craft`) -> anything, for `Outcome.extra`: what else the
+        attack is used for before it is dropped. `craft`: (crafter, `Target`) -> its adversarial images.
+    """
+    outcomes = []
+    for name in settings.names:
+        network = target.networks[ATTACKS[name].network][0]
+        for label, attack in variants(settings, name, network).items():
+            outcomes.append(_run(settings, target, name, label, attack, while_built, len(outcomes)))
+            hardware.release_memory()
+    return outcomes
+
+
+def _run(settings, target, group, label, attack, while_built, number) -> Outcome:
+    entry, name = ATTACKS[group], f"{group} {label}".strip()
+    network, digest = target.networks[entry.network]
+    others = {"own": target.own_images, "attacked": target.images, None: None}[entry.others]
+    options = {"seed": settings.seed, "precision": settings.precision}
+    crafter = attack.on(network, settings.budget, others=others, **options)
+    craft = functools.partial(_craft, settings, digest, name)
+    started = time.monotonic()
+    adversarial = craft(crafter, target)
+    seconds = time.monotonic() - started
+    predicted = predict(target.student, adversarial, name)
+    shown = np.array(adversarial[:_SHOWN])
+    del adversarial  # The cache may need its room.
+    extra = while_built(number, crafter, craft) if while_built else None
+    return Outcome(group, name, entry.network, entry.outside, crafter.parameters, predicted, seconds, shown, extra)
+
+
+def _craft(settings, digest, name, crafter: Crafter, target: Target) -> np.ndarray:
+    """The adversarial images, from the cache if they lie there."""
+    return attacks.craft_once(
+        crafter,
+        target.images,
+        teacher=digest,
+        folder=settings.cache,
+        content=target.content,
+        limit=settings.cache_limit * 1e9,
+        batch_size=settings.batch_size,
+        progress=functools.partial(progress.bar, label=f"crafting {name}", unit="batch"),
+    )
+
+
+def predict(student, images, label: str) -> np.ndarray:
+    """The student's answers, int64 [N], with a progress bar."""
+    return rates.predict(student, images, progress=functools.partial(progress.bar, label=f"evaluating {label}"))
+
+
+def target(settings: Settings, dataset, networks: dict) -> Target:
+    """What is attacked by these settings."""
+    split = attacked_split(settings, dataset)
+    own = dataset.validation if len(dataset.validation) and settings.report.split == "test" else split
+    drawn = np.random.default_rng(settings.attack.seed).permutation(len(own))[: settings.attack.own_images]
+    return Target(networks, split, own.take(drawn).floats())
+
+
+def attacked_split(settings: Settings, dataset):
+    return dataset.test if settings.report.split == "test" else dataset.validation

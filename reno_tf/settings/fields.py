@@ -1,0 +1,51 @@
+"""A section of the config as a dataclass: every key there, of its type, within its bounds."""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+
+from reno_tf.errors import UserError, choose
+
+
+def bounded(*, least=None, below=None, one_of=None):
+    """A field with its bounds: at least, less than, or a choice of names."""
+    return dataclasses.field(metadata={"least": least, "below": below, "one_of": one_of})
+
+
+def filled(cls, values: Mapping, where: str, *, part: bool = False):
+    """An instance of `cls` from a section of the config; `part`: the section has other keys too.
+
+    `where`: the section's name. Raises UserError that names the key and what is allowed.
+    """
+    names = [field.name for field in dataclasses.fields(cls)]
+    if unknown := [key for key in values if key not in names and not part]:
+        raise UserError(f"no config key {where}.{unknown[0]}; there are {', '.join(names)}")
+    return cls(**{name: checked(cls, name, values[name], where) for name in names})
+
+
+def checked(cls, name, value, where):
+    """The value in its field's type and within its bounds."""
+    field = next(field for field in dataclasses.fields(cls) if field.name == name)
+    key = f"{where}.{name.replace('curve_', 'curve.')}"
+    value = typed(field.type, value, key)
+    least, below, one_of = (field.metadata.get(bound) for bound in ("least", "below", "one_of"))
+    if one_of is not None:
+        return choose(key, value, one_of)
+    if value is not None and below is not None and not least <= value < below:
+        raise UserError(f"{key} must be in [{least}, {below}), not {value}")
+    if value is not None and least is not None and not value >= least:
+        raise UserError(f"{key} must be at least {least}, not {value}")
+    return value
+
+
+def typed(kind, value, key):
+    """Whole numbers may stand for others, lists for tuples; nothing else is converted."""
+    kinds = typing.get_args(kind) or (kind,)
+    if isinstance(value, list):
+        value = tuple(value)
+    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) not in kinds:
+        names = {float: "a number", int: "a whole number", bool: "true or false", str: "text", tuple: "a tuple"}
+        raise UserError(f"{key} must be {' or '.join(names.get(k, 'None') for k in kinds)}, not {value!r}")
+    return value

@@ -1,0 +1,128 @@
+"""From the config object to settings; the only reader of it, but for what makes configs."""
+
+import dataclasses
+
+from reno_tf.attacks import ATTACKS
+from reno_tf.errors import UserError, choose
+from reno_tf.methods import METHODS, Method, Schedule
+from reno_tf.settings.fields import checked, filled, typed
+from reno_tf.settings.types import Attack, Data, Networks, Pretrain, Report, Settings, Training
+
+# field of Schedule -> (section of the config, key)
+_SCHEDULE = {
+    "learning_rate": ("optimizer", "learning_rate"),
+    "momentum": ("optimizer", "momentum"),
+    "swa_learning_rate": ("optimizer", "swa_learning_rate"),
+    "steps": ("steps", "train"),
+    "swa_steps": ("steps", "swa"),
+    "swa_period": ("steps", "swa_period"),
+}
+
+
+def read(config, method_name: str = "renofeation", *, preset: str = "pixel") -> Settings:
+    """The settings of a run; what the config leaves open is as the method and the attack declare it.
+
+    `preset` is the attack if the config names none.
+    Raises UserError that names the key and what is allowed.
+    """
+    settings = _read(config, method_name, preset, config.method.to_dict())
+    if "surrogate" not in settings.attack.names:
+        return settings
+    # The attacker does not know the defender's coefficients.
+    return dataclasses.replace(settings, surrogate=_read(config, settings.attack.surrogate, preset, {}))
+
+
+def read_data(config) -> Data:
+    return filled(Data, config.data, "config.data")
+
+
+def read_networks(config) -> Networks:
+    model = config.model.to_dict()
+    return filled(Networks, model | {"student": model["student"] or model["backbone"]}, "config.model")
+
+
+def read_pretrain(config) -> Pretrain:
+    return filled(Pretrain, config.pretrain, "config.pretrain")
+
+
+def _read(config, method_name, preset, coefficients) -> Settings:
+    method = METHODS[choose("method", method_name, METHODS)]
+    recipe = _recipe(config, method.start)
+    dropout = method.dropout if config.dropout is None else config.dropout
+    settings = Settings(
+        seed=checked(Settings, "seed", config.seed, "config"),
+        data=read_data(config),
+        networks=read_networks(config),
+        method=_method(method, recipe, coefficients),
+        schedule=_schedule(config, method, recipe),
+        training=filled(Training, {**config, "dropout": dropout}, "config", part=True),
+        attack=_attack(config, preset),
+        report=_report(config),
+    )
+    if settings.report.split == "validation" and not settings.data.validation_per_class:
+        raise UserError("config.split=validation needs config.data.validation_per_class of at least 1, not 0")
+    for phase in settings.method.phases(settings.schedule):
+        phase.interval(settings.training.interval)
+    return settings
+
+
+def recipe_keys() -> list[str]:
+    """What a task may change for all methods of a start: keys of optimizer and steps, and any method's coefficients."""
+    coefficients = (field.name for method in METHODS.values() for field in dataclasses.fields(method))
+    return list(dict.fromkeys([*(key for _, key in _SCHEDULE.values()), *coefficients]))
+
+
+def _recipe(config, start) -> dict:
+    recipe = config.recipes[start].to_dict()
+    for key in recipe:
+        choose(f"key in config.recipes.{start}", key, recipe_keys())
+    return recipe
+
+
+def _method(method, recipe, coefficients) -> Method:
+    """The method with the coefficients of the recipe, as far as it has them, and of `config.method`."""
+    taken = {field.name: field for field in dataclasses.fields(method) if field.init}
+    if unknown := [key for key in coefficients if key not in taken]:
+        raise UserError(f"{method.name} has no coefficient {unknown[0]} (config.method), but: {', '.join(taken)}")
+    changes = {key: value for key, value in recipe.items() if key in taken} | coefficients
+    return method(**{key: typed(taken[key].type, value, f"config.method.{key}") for key, value in changes.items()})
+
+
+def _schedule(config, method, recipe) -> Schedule:
+    """The method's own, with what the recipe and the config change."""
+    changes = {field: recipe[key] for field, (_, key) in _SCHEDULE.items() if key in recipe}
+    schedule = dataclasses.replace(method.schedule, **changes)
+    schedule = dataclasses.replace(schedule, steps=method.step_factor * schedule.steps)
+    given = {field: config[section][key] for field, (section, key) in _SCHEDULE.items()} | {"swa": config.swa}
+    given = {field: value for field, value in given.items() if value is not None}
+    return _checked_schedule(dataclasses.replace(schedule, **given))
+
+
+def _checked_schedule(schedule):
+    if schedule.steps < 1:
+        raise UserError(f"config.steps.train must be at least 1, not {schedule.steps}")
+    for field in ("learning_rate", "swa_learning_rate"):
+        if (value := getattr(schedule, field)) is not None and not value >= 0:
+            raise UserError(f"config.optimizer.{field} must be at least 0, not {value}")
+    if not 0 <= schedule.momentum < 1:
+        raise UserError(f"config.optimizer.momentum must be in [0, 1), not {schedule.momentum}")
+    if schedule.swa and not 1 <= schedule.swa_period <= schedule.swa_steps:
+        raise UserError(
+            f"config.steps.swa_period must be from 1 to config.steps.swa ({schedule.swa_steps}), "
+            f"not {schedule.swa_period}"
+        )
+    return schedule
+
+
+def _attack(config, preset) -> Attack:
+    values = config.attack.to_dict()
+    values["preset"] = choose("attack preset", values["preset"] or preset, (*ATTACKS, "suite"))
+    budget = ATTACKS["pixel" if values["preset"] == "suite" else values["preset"]].budget
+    for key, value in vars(budget).items():
+        values[key] = value if values[key] is None else values[key]
+    return filled(Attack, values, "config.attack")
+
+
+def _report(config) -> Report:
+    values = {"split": config.split, "curve_factors": config.curve.factors, "curve_images": config.curve.images}
+    return filled(Report, values, "config")

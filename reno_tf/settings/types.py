@@ -1,0 +1,170 @@
+"""What a run is made of: small frozen dataclasses, each read from a section of the config."""
+
+import dataclasses
+
+from reno_tf import hardware
+from reno_tf.attacks import ATTACKS, Budget
+from reno_tf.data import DATASETS
+from reno_tf.errors import UserError, choose
+from reno_tf.methods import METHODS, Method, Schedule
+from reno_tf.models import BACKBONES, mixed_precision
+from reno_tf.settings.fields import bounded
+
+FORMAT = 2  # of config.json; another number is another version's
+DISTRIBUTIONS = ("none", "mirrored", "multi_worker")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Data:
+    """Which images; the arguments of `reno_tf.data.load`, which says more.
+
+    shots: training images of each class, 0 takes all. fraction: part of those (paper, Table 5).
+    validation_per_class: images held out of the training split. size: side of photos in pixels.
+    dir: the user's folder, of images or of archives. tfds_dir: where prepared data sets lie.
+    """
+
+    name: str = bounded(one_of=DATASETS)
+    dir: str | None
+    shots: int = bounded(least=0)
+    fraction: float
+    validation_per_class: int = bounded(least=0)
+    size: int = bounded(least=1)
+    skip_unreadable: bool
+    cache: bool
+    tfds_dir: str | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Networks:
+    """Teacher and student; the arguments of `reno_tf.models.build`.
+
+    backbone, weights: the teacher's. student: its backbone. taps: layers that end the stages, (): found by rule.
+    image_size: side of the input in pixels, 0: any. tap: where a stage's features are read.
+    """
+
+    backbone: str = bounded(one_of=BACKBONES)
+    weights: str
+    student: str = bounded(one_of=BACKBONES)
+    taps: tuple
+    image_size: int = bounded(least=0)
+    batch_norm_momentum: float = bounded(least=0, below=1)
+    tap: str = bounded(one_of=("before_dropout", "after_dropout"))
+
+    def __post_init__(self):
+        if self.taps and not self.backbone.startswith("keras_"):
+            raise UserError(f"config.model.taps goes with the backbones keras_*, not with {self.backbone}")
+
+    @property
+    def options(self) -> dict:
+        """How teacher and student are built alike."""
+        options = {"momentum": self.batch_norm_momentum, "image_size": self.image_size or None}
+        return options | ({"taps": self.taps} if self.taps else {})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Training:
+    """How the student trains, whatever the method.
+
+    dropout: rate after each tapped stage. batch_size: images, of all devices together (paper: 64).
+    interval: steps between validations, checkpoints and rows of the history.
+    """
+
+    dropout: float = bounded(least=0, below=1)
+    precision: str = bounded(one_of=mixed_precision.PRECISIONS)
+    distribution: str = bounded(one_of=DISTRIBUTIONS)
+    batch_size: int = bounded(least=1)
+    interval: int = bounded(least=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Attack:
+    """What is attacked with. epsilon, step_size: in the attack's unit, [0, 1] pixels for most.
+
+    target_scale, neuron, restarts: None leaves them to the attack. own_images: how many the attacker has.
+    batch_size: images. cache: folder of crafted sets and surrogates. cache_limit: GB.
+    """
+
+    preset: str
+    suite: tuple
+    epsilon: float = bounded(least=0)
+    step_size: float = bounded(least=0)
+    steps: int = bounded(least=0)
+    target_scale: float | None
+    neuron: int | None = bounded(least=0)
+    restarts: int | None = bounded(least=1)
+    neurons: tuple
+    own_images: int = bounded(least=1)
+    surrogate: str = bounded(one_of=METHODS)
+    seed: int
+    precision: str = bounded(one_of=hardware.PRECISIONS)
+    batch_size: int = bounded(least=1)
+    cache: str
+    cache_limit: float = bounded(least=0)
+
+    def __post_init__(self):
+        for member in self.suite:
+            choose("attack in config.attack.suite", member, ATTACKS)
+        if all(ATTACKS[member].outside for member in self.suite):
+            outside = ", ".join(name for name, entry in ATTACKS.items() if entry.outside)
+            raise UserError(f"config.attack.suite needs an attack that counts: any but {outside}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys of the registry that are run: the preset, or all of the suite."""
+        return self.suite if self.preset == "suite" else (self.preset,)
+
+    @property
+    def budget(self) -> Budget:
+        return Budget(epsilon=self.epsilon, step_size=self.step_size, steps=self.steps)
+
+    @property
+    def changes(self) -> dict:
+        """Fields of attacks that the config changes."""
+        values = {"scale": self.target_scale, "neuron": self.neuron, "restarts": self.restarts}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Report:
+    """What is counted. split: "test", or "validation" while a number is being chosen.
+
+    curve_factors: times the attack's epsilon. curve_images: the first of the split that the curve is made of.
+    """
+
+    split: str = bounded(one_of=("test", "validation"))
+    curve_factors: tuple
+    curve_images: int = bounded(least=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pretrain:
+    """How a teacher is trained. data: a key of the data sets. batch_size: images."""
+
+    data: str = bounded(one_of=DATASETS)
+    validation_per_class: int = bounded(least=0)
+    steps: int = bounded(least=1)
+    batch_size: int = bounded(least=1)
+    interval: int = bounded(least=1)
+    learning_rate: float = bounded(least=0)
+    weight_decay: float = bounded(least=0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One run. surrogate: the run that makes the attacker's own student, if an attack wants one."""
+
+    seed: int = bounded(least=0)
+    data: Data
+    networks: Networks
+    method: Method
+    schedule: Schedule
+    training: Training
+    attack: Attack
+    report: Report
+    surrogate: "Settings | None" = None
+
+    def as_json(self) -> dict:
+        """The content of config.json."""
+        content = dataclasses.asdict(dataclasses.replace(self, surrogate=None))
+        del content["surrogate"]
+        return content | {"format": FORMAT, "method": {"name": self.method.name, **content["method"]}}

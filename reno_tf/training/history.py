@@ -1,0 +1,50 @@
+"""What a training leaves behind while it goes: rows of history, scalars for TensorBoard, checkpoints."""
+
+import json
+import time
+from pathlib import Path
+
+import tensorflow as tf
+import tf_keras
+
+from reno_tf import files
+
+
+def read_history(workdir: Path) -> list[dict]:
+    """The rows of history.jsonl: phase, step, seconds, and the mean of every metric since the row before."""
+    path = workdir / "history.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+class Record(tf_keras.callbacks.Callback):
+    """After each interval: one row of history, the same scalars to TensorBoard, one checkpoint.
+
+    Args:
+      transfer: the `Transfer` that trains. phase: the phase's name. manager: a tf.train.CheckpointManager.
+    """
+
+    def __init__(self, transfer, phase: str, workdir: Path, manager):
+        super().__init__()
+        self._transfer, self._phase, self._workdir, self._manager = transfer, phase, workdir, manager
+
+    def on_train_begin(self, logs=None):
+        # Rows of steps that were lost with the killed process are trained, and written, again.
+        self._rows = [row for row in read_history(self._workdir) if row["step"] <= int(self._transfer.step.numpy())]
+        self._writer = tf.summary.create_file_writer(str(self._workdir / "tensorboard"))
+        self._since = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        step, now = int(self._transfer.step.numpy()), time.monotonic()
+        metrics = {name.replace("val_", "validation_"): float(value) for name, value in logs.items()}
+        self._rows.append({"phase": self._phase, "step": step, "seconds": now - self._since, **metrics})
+        self._since = now
+        with self._writer.as_default(step=step):
+            for name, value in metrics.items():
+                split, _, tag = name.partition("validation_")
+                tf.summary.scalar(f"validation/{tag}" if tag else f"train/{split}", value)
+        self._writer.flush()
+        files.write_text(self._workdir / "history.jsonl", "".join(json.dumps(row) + "\n" for row in self._rows))
+        self._manager.save()
+
+    def on_train_end(self, logs=None):
+        self._writer.close()

@@ -1,0 +1,43 @@
+"""From settings to a student: built, and trained by its method."""
+
+from pathlib import Path
+
+from reno_tf import models
+from reno_tf.settings import Settings
+from reno_tf.training import distribution, phases
+from reno_tf.training.trainer import Transfer
+
+
+def build_student(settings: Settings, *, num_classes: int):
+    """An untrained student."""
+    return models.build(
+        settings.networks.student,
+        num_classes=num_classes,
+        dropout=settings.training.dropout,
+        tap=settings.networks.tap,
+        seed=settings.seed,
+        precision=settings.training.precision,
+        **settings.networks.options,
+    )
+
+
+def new_transfer(settings: Settings, dataset, teacher) -> Transfer:
+    """The student beside the teacher, made in the scope of the run's strategy."""
+    chosen = settings.training
+    with distribution.strategy(chosen.distribution, batch_size=chosen.batch_size).scope():
+        student = build_student(settings, num_classes=len(dataset.class_names))
+        return Transfer(student, teacher, settings.method, seed=settings.seed)
+
+
+def fit_student(settings: Settings, model: Transfer, dataset, workdir: Path):
+    """Trains through all phases of the method, from the newest checkpoint in `workdir`. Returns the student."""
+    phases.train(
+        model,
+        dataset,
+        settings.method.phases(settings.schedule),
+        workdir,
+        batch_size=settings.training.batch_size,
+        interval=settings.training.interval,
+        seed=settings.seed,
+    )
+    return model.student
