@@ -28,7 +28,7 @@ flags.DEFINE_string("mode", "run", "What to do, a key of reno_tf.commands.MODES.
 
 
 # A method's coefficients are known once the method is; the rest is what configs/default.py has.
-OPEN_SECTIONS = ("method.", "recipes.", "reproduce.")
+OPEN_SECTIONS = ("method.", "recipes.teacher.", "recipes.random.", "reproduce.")
 
 
 def main(argv):
@@ -56,6 +56,8 @@ def parse(argv):
         rest = flags.FLAGS(argv)
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
         refuse_unknown_keys(argv)  # What is said of such a key is about Python.
+        if isinstance(error, KeyError):
+            fail(f"no config key {error.args[0]}")
         return fail(str(error).split("\nValueError: ")[-1])  # A config's own message, without the traceback.
     refuse_unknown_keys(argv)
     return rest
@@ -66,7 +68,10 @@ def refuse_unknown_keys(argv):
     given = [match[1] for match in (re.match(r"--?(?:no)?config\.([\w.]+)", word) for word in argv) if match]
     unknown = [key for key in given if key not in known and not key.startswith(OPEN_SECTIONS)]
     if unknown:
-        fail(f"no config key {', '.join(unknown)}; those of configs/default.py are {', '.join(known)}")
+        fail(
+            f"no config key {', '.join(unknown)}; those of configs/default.py are {', '.join(known)}, "
+            "and method.NAME for a coefficient of the method"
+        )
 
 
 def keys(config, prefix=""):

@@ -47,7 +47,7 @@ def _row(workdir, sets):
     results, config = (json.loads((workdir / name).read_text()) for name in ("results.json", "config.json"))
     attack, data = results["attack"], results["dataset"]["name"]
     plain = results["method"] in _METHODS and results["split"] == "test" and attack.get("precision") == "bfloat16"
-    if not plain or config["model"]["backbone"] != "resnet18_cifar":
+    if not plain or config["networks"]["backbone"] != "resnet18_cifar":
         return None
     key = data, json.dumps(attack, sort_keys=True)
     if key not in sets:
@@ -69,7 +69,7 @@ def _row(workdir, sets):
 
 def _craft(data, attack, config):
     test = reno_tf.data.load(data).test
-    teacher = reno_tf.models.build("resnet18_cifar", weights=config["model"]["weights"])
+    teacher = reno_tf.models.build("resnet18_cifar", weights=config["networks"]["weights"])
     parameters = {key: attack[key] for key in ("epsilon", "step_size", "steps")}
     adversarial = {}
     for name, offset in _SEEDS.items():

@@ -11,23 +11,21 @@ import tf_keras
 
 import reno_tf
 from configs.default import get_config
-from reno_tf import compat, data, models, settings
+from reno_tf import data, models, settings, training
+from reno_tf.commands.common import seed_everything
 from reno_tf.errors import UserError
-from reno_tf.models import layers
-from reno_tf.models import stages as taps
-from reno_tf.training import distribution, phases
-from reno_tf.training import own_swa as averaging
-from reno_tf.training.training import train
+from reno_tf.models import layers, stages
+from reno_tf.training import averaging, distribution, history, own_swa
 
 _STEPS = {"train": 4, "swa": 4, "swa_period": 2}
 
 
 def toy(*, num_classes=None, dropout=0.0, seed):
     images = tf_keras.Input([8, 8, 3], name="images")
-    stages = taps.Stages(dropout)
-    x = stages(tf_keras.layers.ReLU()(layers.conv_norm(images, 4, 3, 1, "first")))
-    x = stages(tf_keras.layers.ReLU()(layers.conv_norm(x, 6, 3, 2, "second")))
-    model = taps.tapped_model(images, stages, x, num_classes, "toy")
+    tapped = stages.Stages(dropout)
+    x = tapped(tf_keras.layers.ReLU()(layers.conv_norm(images, 4, 3, 1, "first")))
+    x = tapped(tf_keras.layers.ReLU()(layers.conv_norm(x, 6, 3, 2, "second")))
+    model = stages.tapped_model(images, tapped, x, num_classes, "toy")
     models.initialize(model, seed)
     return model
 
@@ -40,57 +38,58 @@ def toy_data():
     return data.Dataset("toy", ["a", "b", "c"], *splits, augment=data.random_affine)
 
 
-def resolve(method):
+def read(method, devices):
     config = get_config()
     config.steps.update(_STEPS)
     config.update(batch_size=8, interval=1, dropout=0.3, swa=True)
-    return settings.resolve(config, method)
+    config.distribution = {1: "none", 2: "mirrored"}[devices]
+    return settings.read(config, method)
 
 
 def run(method, devices, workdir):
     """The history, and the student's weights at the end."""
-    config = resolve(method)
-    strategy = distribution.strategy({1: "none", 2: "mirrored"}[devices], batch_size=config.batch_size)
+    chosen = read(method, devices)
+    strategy = distribution.strategy(chosen.training.distribution, batch_size=chosen.training.batch_size)
     assert strategy.num_replicas_in_sync == devices
     with strategy.scope():
-        student = toy(num_classes=3, dropout=config.dropout, seed=0)
-        model = reno_tf.Transfer(student, toy(seed=1), settings.build_method(config), seed=0)
-    train(model, toy_data(), config, workdir)
-    history = [
+        student = toy(num_classes=3, dropout=chosen.training.dropout, seed=0)
+        model = reno_tf.Transfer(student, toy(seed=1), chosen.method, seed=0)
+    assert training.fit_student(chosen, model, toy_data(), workdir) is student
+    rows = [
         {key: value for key, value in row.items() if key not in ("phase", "seconds")}
-        for row in phases.read_history(workdir)
+        for row in training.read_history(workdir)
     ]
     weights = {name: weight.numpy().tolist() for name, weight in models.named_weights(student).items()}
-    return {"history": history, "weights": weights}
+    return {"history": rows, "weights": weights}
 
 
 def run_killed_and_resumed(method, workdir):
     """As `run` on two devices, killed after the first step of the averaging phase and started again."""
-    record = phases._Record.on_epoch_end
+    record = history.Record.on_epoch_end
 
     def record_and_die(callback, epoch, logs):
         record(callback, epoch, logs)
-        if len(phases.read_history(workdir)) == _STEPS["train"] + 1:
+        if len(training.read_history(workdir)) == _STEPS["train"] + 1:
             raise KeyboardInterrupt
 
-    phases._Record.on_epoch_end = record_and_die
+    history.Record.on_epoch_end = record_and_die
     try:
         run(method, 2, workdir)
     except KeyboardInterrupt:
-        phases._Record.on_epoch_end = record
-    assert phases._Record.on_epoch_end is record
+        history.Record.on_epoch_end = record
+    assert history.Record.on_epoch_end is record
     return run(method, 2, workdir)
 
 
 def main(out):
     one = tf.config.LogicalDeviceConfiguration()
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [one, one])
-    settings.seed_everything(0)
+    seed_everything(0)
     with tempfile.TemporaryDirectory() as folder:
         folders = (Path(folder) / str(number) for number in range(9))
         told = {"renofeation": [run("renofeation", devices, next(folders)) for devices in (1, 2)]}
         told["resumed"] = run_killed_and_resumed("renofeation", next(folders))
-        compat.swa_class = lambda: averaging.SWA
+        averaging.swa_class = lambda: own_swa.SWA
         told["delta_adversarial"] = [run("delta_adversarial", devices, next(folders)) for devices in (1, 2)]
     try:
         distribution.strategy("mirrored", batch_size=7)

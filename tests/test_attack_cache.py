@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import errno
+import json
 import os
 import threading
 
@@ -10,7 +11,8 @@ import pytest
 from conftest import tiny
 
 from reno_tf import attacks
-from reno_tf.attacks import cache, craft_once, crafting, store
+from reno_tf.attacks import PGD, Budget, Disruption, Rule, TargetDistance, cache, craft_once, crafting
+from reno_tf.attacks.cache import store
 
 
 class Counted:
@@ -73,14 +75,20 @@ def test_whatever_it_depends_on_misses(tmp_path, images):
 
 
 def test_every_parameter_of_an_attack_is_in_its_key():
-    teacher = tiny()
-    plain = attacks.penultimate_pgd(teacher).parameters
-    for change in (
-        *({"epsilon": 0.2}, {"step_size": 0.02}, {"steps": 7}, {"start": "zero"}, {"low": 0.1}, {"high": 0.9}),
-        *({"seed": 1}, {"neuron": 1}, {"target_scale": 10.0}, {"objective": attacks.reference_polarization}),
-        *({"momentum": 1.0}, {"diversity": 0.5}, {"smoothing": 1.0}, {"ball": "l2"}, {"restarts": 2}),
+    teacher, float32 = tiny(), {"precision": "float32"}
+    plain, found = PGD().on(teacher, **float32).parameters, []
+    for fields in (
+        *({"start": "zero"}, {"rule": Rule(momentum=1.0)}, {"rule": Rule(diversity=0.5)}, {"ball": "l2"}),
+        *({"rule": Rule(smoothing=1.0)}, {"restarts": 2}, {"unit": "normalized"}, {"objective": Disruption()}),
+        *({"objective": TargetDistance(neuron=1)}, {"objective": TargetDistance(scale=10.0)}),
     ):
-        assert attacks.penultimate_pgd(teacher, **change).parameters != plain, change
+        found.append(PGD(**fields).on(teacher, **float32).parameters)
+    for budget in ({"epsilon": 0.2}, {"step_size": 0.02}, {"steps": 7}):
+        found.append(PGD().on(teacher, Budget(**budget), **float32).parameters)
+    for option in ({"seed": 1}, {"precision": "bfloat16"}, {"others": np.zeros([2, 4, 4, 3], np.float32)}):
+        found.append(PGD().on(teacher, **float32 | option).parameters)
+    assert all(parameters != plain for parameters in found)
+    assert len({json.dumps(parameters, sort_keys=True) for parameters in found}) == len(found)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped pixel", "flipped header", "flipped checksum", "empty", "longer"])

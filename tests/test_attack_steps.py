@@ -5,16 +5,18 @@ import pytest
 import tensorflow as tf
 from conftest import tiny
 from scipy import ndimage
+from toys import Loss, itself
 
 from reno_tf import attacks
-from reno_tf.attacks import steps
+from reno_tf.attacks import PGD, Budget, Rule, Universal, rules, units
+from reno_tf.attacks.balls import BALLS
 from reno_tf.errors import UserError
 
 
 def test_a_view_shrinks_by_means_and_places_on_black():
     # Half the size: each bilinear sample is the mean of a 2x2 block.
     image = np.random.default_rng(0).uniform(size=(1, 8, 8, 2)).astype(np.float32)
-    weights = [steps._resampling(8, tf.constant([0.5]), tf.constant([place])) for place in (1.0, 0.0)]
+    weights = [rules._resampling(8, tf.constant([0.5]), tf.constant([place])) for place in (1.0, 0.0)]
     seen = tf.einsum("bih,bjw,bhwc->bijc", *weights, image).numpy()
     expected = np.zeros_like(image)
     expected[:, 4:, :4] = image.reshape(1, 4, 2, 4, 2, 2).mean((2, 4))
@@ -24,13 +26,13 @@ def test_a_view_shrinks_by_means_and_places_on_black():
 def test_views_are_diverse_seeded_and_as_often_as_asked():
     images = tf.ones([200, 40, 40, 3])
     keys = tf.random.stateless_uniform([200, 2], [0, 1], 0, 10**6, tf.int32)
-    view = steps.Rule(diversity=0.25).views(keys, 3)
-    seen = view(tf.constant(1), images).numpy()
+    rule = Rule(diversity=0.25)
+    seen = rule.view(keys, tf.constant(1))(images).numpy()
     changed = (seen != 1).any((1, 2, 3))
     assert 30 < changed.sum() < 70  # Binomial(200, 1/4): mean 50, deviation 6
-    np.testing.assert_array_equal(seen, view(tf.constant(1), images))
-    assert ((view(tf.constant(2), images).numpy() != 1).any((1, 2, 3)) != changed).any()
-    one = steps.Rule(diversity=0.25).views(keys[7:8], 3)(tf.constant(1), images[:1])
+    np.testing.assert_array_equal(seen, rule.view(keys, tf.constant(1))(images))
+    assert ((rule.view(keys, tf.constant(2))(images).numpy() != 1).any((1, 2, 3)) != changed).any()
+    one = rule.view(keys[7:8], tf.constant(1))(images[:1])
     np.testing.assert_allclose(one[0], seen[7], atol=1e-6)
     area = seen.mean((1, 2, 3))[changed]
     assert area.min() > 0.75 and area.max() <= 1 + 1e-6  # 0.9 squared, less what the border loses
@@ -38,13 +40,13 @@ def test_views_are_diverse_seeded_and_as_often_as_asked():
 
 def test_smoothing_is_a_gaussian_filter():
     gradient = np.random.default_rng(1).normal(size=(2, 9, 9, 3)).astype(np.float32)
-    ours = steps.Rule(smoothing=1.0).velocity(tf.constant(gradient), 0.0)
+    ours = Rule(smoothing=1.0).velocity(tf.constant(gradient), 0.0)
     expected = ndimage.gaussian_filter(gradient, 1.0, axes=(1, 2), radius=3, mode="constant")
     np.testing.assert_allclose(ours, expected, atol=1e-5)
 
 
 def test_momentum_by_hand():
-    rule = steps.Rule(momentum=0.5)
+    rule = Rule(momentum=0.5)
     first = rule.velocity(tf.constant([[[[2.0, -4.0, 0.0]]]]), tf.zeros([1, 1, 1, 3]))  # mean size 2
     np.testing.assert_allclose(first[0, 0, 0], [1, -2, 0])
     second = rule.velocity(tf.constant([[[[0.0, 3.0, 0.0]]]]), first)  # mean size 1
@@ -53,14 +55,14 @@ def test_momentum_by_hand():
 
 def test_the_euclidean_projection_scales_and_then_clips():
     images = np.full((2, 1, 1, 3), 0.5, np.float32)
-    project = steps.BALLS["l2"].projection(images, 0.5, 0.0, 0.9)
+    project = BALLS["l2"].projection(images, 0.5, 0.0, 0.9)
     x = images + np.float32([[[[3.0, 4.0, 0.0]]], [[[0.1, 0.0, 0.0]]]])
     np.testing.assert_allclose(project(x)[:, 0, 0], [[0.8, 0.9, 0.5], [0.6, 0.5, 0.5]], rtol=1e-6)
 
 
 def test_the_euclidean_start_fills_the_ball():
     keys = tf.random.stateless_uniform([500, 2], [0, 1], 0, 10**6, tf.int32)
-    points = tf.map_fn(lambda key: steps.BALLS["l2"].draw([3], key), keys, fn_output_signature=tf.float32).numpy()
+    points = tf.map_fn(lambda key: BALLS["l2"].draw([3], key), keys, fn_output_signature=tf.float32).numpy()
     radius = np.linalg.norm(points, axis=1)
     assert radius.max() <= 1 and abs((radius**3).mean() - 0.5) < 0.05  # Volume below r is r^3: uniform on [0, 1].
     assert np.abs(points.mean(0)).max() < 0.1
@@ -76,8 +78,8 @@ def test_momentum_equals_cleverhans(monkeypatch, images, norm):
     method = pytest.importorskip("cleverhans.tf2.attacks.momentum_iterative_method")
     ball = {np.inf: "linf", 2: "l2"}[norm]
     epsilon, step = (0.1, 0.01) if ball == "linf" else (1.0, 0.1)
-    options = {"epsilon": epsilon, "step_size": step, "steps": 10, "start": "zero", "momentum": 0.8, "ball": ball}
-    attack = attacks.penultimate_pgd(tiny(seed=7), **options)
+    budget = {"epsilon": epsilon, "step_size": step, "steps": 10}
+    attack = attacks.penultimate_pgd(tiny(seed=7), **budget, start="zero", rule=Rule(momentum=0.8), ball=ball)
     monkeypatch.setattr(method, "loss_fn", _cleverhans_loss(attack))
     expected = method.momentum_iterative_method(
         lambda x: x,
@@ -94,10 +96,11 @@ def test_momentum_equals_cleverhans(monkeypatch, images, norm):
     np.testing.assert_allclose(attack(images), expected, atol=2e-5)
 
 
-def test_euclidean_pgd_equals_cleverhans(images):
+def test_euclidean_pgd_equals_cleverhans(images, monkeypatch):
     method = pytest.importorskip("cleverhans.tf2.attacks.projected_gradient_descent")
     # Without a range: cleverhans clips before it projects too, this project after.
-    options = {"epsilon": 1.0, "step_size": 0.15, "steps": 10, "start": "zero", "ball": "l2", "low": -9.0, "high": 9.0}
+    monkeypatch.setitem(units.UNITS, "unbounded", lambda network: lambda shape: (1.0, -9.0, 9.0))
+    options = {"epsilon": 1.0, "step_size": 0.15, "steps": 10, "start": "zero", "ball": "l2", "unit": "unbounded"}
     attack = attacks.penultimate_pgd(tiny(seed=7), **options)
     expected = method.projected_gradient_descent(
         lambda x: x,
@@ -145,8 +148,8 @@ def test_a_teacher_without_gradient_is_refused(images):
     flat_stage = lambda x: {"stage1": tf.zeros_like(x)}  # noqa: E731
     for attack in (
         attacks.penultimate_pgd(flat),
-        attacks.penultimate_pgd(flat, ball="l2", epsilon=1.0, momentum=1.0),
-        attacks.ATTACKS["universal_lift"](flat_stage, own_images=images),
+        attacks.penultimate_pgd(flat, ball="l2", epsilon=1.0, rule=Rule(momentum=1.0)),
+        Universal(objective=attacks.Lift()).on(flat_stage, others=images),
     ):
         with pytest.raises(UserError, match="cannot work: the attacked model's gradient is zero everywhere"):
             attack(images)
@@ -155,7 +158,8 @@ def test_a_teacher_without_gradient_is_refused(images):
 def test_an_attack_that_need_not_move_is_not_refused():
     # White images, and an objective that falls with brightness: the range holds them where they are.
     white = np.ones([2, 4, 4, 3], np.float32)
-    attack = attacks.PGD(lambda x: -tf.reduce_sum(x, [1, 2, 3]), epsilon=0.1, step_size=0.1, steps=2, start="zero")
+    darker = Loss(function=lambda x: -tf.reduce_sum(x, [1, 2, 3]))
+    attack = PGD(objective=darker, start="zero").on(itself, Budget(epsilon=0.1, step_size=0.1, steps=2))
     np.testing.assert_array_equal(attack(white), white)
 
 

@@ -1,34 +1,34 @@
 """Every attack of the registry, by one test each; and what each should find on a linear network."""
 
-import inspect
+import dataclasses
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from toys import NEURONS, grey_images, kernel, linear_teacher
+from toys import NEURONS, Loss, grey_images, itself, kernel, linear_teacher
 
 from reno_tf import attacks
-from reno_tf.attacks import ATTACKS
+from reno_tf.attacks import ATTACKS, Budget, Rule, units
 from reno_tf.errors import UserError
 
-EPSILON, STEP = 0.1, 0.02
+BUDGET = {"epsilon": 0.1, "step_size": 0.02, "steps": 15}
 
 
-def build(name, teacher=None, **options):
-    """The attacks that a name stands for, as {label: attack}."""
-    offered = {
-        "own_images": grey_images(9),
-        "guides": grey_images(),
-        "image_shape": (4, 4, 3),
-        "mean": [0.5] * 3,
-        "std": [0.25] * 3,
-        "targets": (0, 3),
-    }
-    wanted = inspect.signature(ATTACKS[name]).parameters
-    offered = {key: value for key, value in offered.items() if key in wanted}
-    parameters = {"epsilon": EPSILON, "step_size": STEP, "steps": 15, "precision": "float32"} | offered | options
-    built = ATTACKS[name](teacher or linear_teacher(), **parameters)
-    return built if isinstance(built, dict) else {name: built}
+@pytest.fixture(autouse=True)
+def normalization(monkeypatch):
+    """The toy network does not normalise; an attack that asks is told this."""
+    monkeypatch.setattr(units, "normalization", lambda network: ([0.5] * 3, [0.25] * 3))
+
+
+def build(name, teacher=None, *, others=None, seed=0, budget=None, **fields):
+    """The attacks that a name stands for, as {label: attack}; a single one is labelled by the name."""
+    entry, teacher = ATTACKS[name], teacher or linear_teacher()
+    if others is None:
+        others = {"own": grey_images(9), "attacked": grey_images(), None: None}[entry.others]
+    variants = entry.variants(entry.attack.changed(**fields), teacher, (0, 3))
+    budget = Budget(**(BUDGET | (budget or {})))
+    options = {"seed": seed, "precision": "float32", "others": others}
+    return {label or name: attack.on(teacher, budget, **options) for label, attack in variants.items()}
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -37,10 +37,11 @@ def test_every_attack_keeps_the_rules(name):
     teacher = linear_teacher()
     for label, attack in build(name, teacher, seed=3).items():
         adversarial = attack(images).numpy()
-        change = adversarial - np.clip(images, attack.low, attack.high)
-        size = np.abs(change) if attack.ball == "linf" else np.linalg.norm(change.reshape(6, -1), axis=1)
-        assert (size <= attack.epsilon + 1e-6).all(), label
-        assert (adversarial >= attack.low - 1e-6).all() and (adversarial <= attack.high + 1e-6).all(), label
+        epsilon, low, high = (attack._limits(tf.constant(images))[key].numpy() for key in ("epsilon", "low", "high"))
+        change = adversarial - np.clip(images, low, high)
+        size = np.abs(change) if attack.attack.ball == "linf" else np.linalg.norm(change.reshape(6, -1), axis=1)
+        assert (size <= epsilon + 1e-6).all(), label
+        assert (adversarial >= low - 1e-6).all() and (adversarial <= high + 1e-6).all(), label
         values = attack.trace(images)
         assert len(values) == 16 and values[-1] < values[0], label
         again = build(name, teacher, seed=3)[label]
@@ -54,7 +55,9 @@ def test_the_trace_ends_where_the_attack_does():
     images = grey_images()
     attack = build("pixel")["pixel"]
     np.testing.assert_allclose(attack.trace(images)[-1], np.mean(attack.loss(attack(images))), rtol=1e-6)
-    np.testing.assert_allclose(attack.trace(images)[5], np.mean(build("pixel", steps=5)["pixel"].trace(images)[-1]))
+    np.testing.assert_allclose(
+        attack.trace(images)[5], np.mean(build("pixel", budget={"steps": 5})["pixel"].trace(images)[-1])
+    )
 
 
 def _signs(name, label, teacher):
@@ -75,15 +78,15 @@ def test_the_linear_optimum_is_found(name):
     teacher, images = linear_teacher(), grey_images()
     for label, attack in build(name, teacher).items():
         change = attack(images).numpy() - images
-        expected = EPSILON * np.broadcast_to(_signs(name, label, teacher), images.shape)
+        expected = BUDGET["epsilon"] * np.broadcast_to(_signs(name, label, teacher), images.shape)
         np.testing.assert_allclose(change, expected, atol=1e-6, err_msg=label)
 
 
 def test_the_euclidean_optimum_is_found():
     teacher, images = linear_teacher(), grey_images()
-    attack = build("l2", teacher, target_scale=1e6, start="zero")["l2"]
+    attack = build("l2", teacher, scale=1e6, start="zero")["l2"]
     direction = kernel(teacher, "penultimate")[:, 0].reshape(4, 4, 3)
-    expected = EPSILON * np.sqrt(48 / 3) * direction / np.linalg.norm(direction)
+    expected = BUDGET["epsilon"] * np.sqrt(48 / 3) * direction / np.linalg.norm(direction)
     np.testing.assert_allclose(attack(images) - images, np.broadcast_to(expected, images.shape), atol=1e-4)
 
 
@@ -117,14 +120,14 @@ def test_disruption_goes_far_and_cosine_turns():
 
 def test_a_guide_is_another_image_and_is_matched():
     teacher, images = linear_teacher(), grey_images()
-    attack = build("guide", teacher, epsilon=0.4, step_size=0.005, steps=150)["guide"]
+    attack = build("guide", teacher, budget={"epsilon": 0.4, "step_size": 0.005, "steps": 150})["guide"]
     features, reached = (teacher(x)["penultimate"].numpy() for x in (images, attack(images)))
     nearest = np.linalg.norm(reached[:, None] - features[None], axis=2).argmin(1)
     assert sorted(nearest) == list(range(6)) and (nearest != np.arange(6)).all()
     assert np.linalg.norm(reached - features[nearest], axis=1).max() < 0.2
-    assert build("guide", seed=1)["guide"].parameters != build("guide", seed=2)["guide"].parameters
+    assert build("guide", others=1 - images)["guide"].parameters != attack.parameters
     with pytest.raises(UserError, match="at least 2 guide images, not 1"):
-        build("guide", guides=images[:1])
+        build("guide", others=images[:1])["guide"](images[:1])
 
 
 def test_a_universal_perturbation_is_one_and_learnt_from_the_own_images_alone():
@@ -133,10 +136,10 @@ def test_a_universal_perturbation_is_one_and_learnt_from_the_own_images_alone():
     np.testing.assert_allclose(change, np.broadcast_to(change[:1], change.shape), atol=1e-6)
     other = np.random.default_rng(9).uniform(0.3, 0.7, [2, 4, 4, 3]).astype(np.float32)
     np.testing.assert_allclose((attack(other) - other)[0], change[0], atol=1e-6)
-    elsewhere = build("universal_lift", own_images=1 - grey_images(9))["universal_lift"]
-    assert elsewhere.parameters["own_images"] != attack.parameters["own_images"]
+    elsewhere = build("universal_lift", others=1 - grey_images(9))["universal_lift"]
+    assert elsewhere.parameters["others"] != attack.parameters["others"]
     with pytest.raises(UserError, match="at least one image"):
-        build("universal", own_images=images[:0])
+        build("universal", others=images[:0])
 
 
 def _two_valleys(x):
@@ -147,43 +150,64 @@ def _two_valleys(x):
 
 def test_restarts_keep_the_lowest_loss_of_each_image():
     images = np.full((16, 1, 1, 3), 0.5, np.float32)
-    options = {"epsilon": 0.15, "step_size": 0.005, "steps": 40}
+    budget, valleys = Budget(epsilon=0.15, step_size=0.005, steps=40), Loss(function=_two_valleys)
     losses = [
-        _two_valleys(attacks.PGD(_two_valleys, restarts=restarts, **options)(images)).numpy() for restarts in (1, 2, 6)
+        _two_valleys(attacks.PGD(objective=valleys, restarts=restarts).on(itself, budget)(images)).numpy()
+        for restarts in (1, 2, 6)
     ]
     assert (losses[1] <= losses[0]).all() and (losses[2] <= losses[1]).all()
     assert losses[0].max() > -1.1 and losses[2].max() < -1.8
     with pytest.raises(UserError, match='restarts must be at least 1, and 1 with start="zero"'):
-        attacks.PGD(_two_valleys, restarts=2, start="zero", **options)
+        attacks.PGD(restarts=2, start="zero")
 
 
 def test_each_restart_starts_elsewhere_and_the_first_as_without():
     images = grey_images(2)
     attack = build("pixel", restarts=2)["pixel"]
     indices = tf.range(2)
-    first, second = (attack._start(images, indices, restart)[0].numpy() for restart in (0, 1))
-    np.testing.assert_array_equal(first, build("pixel", steps=0)["pixel"](images))
+    limits = attack._limits(tf.constant(images))
+    first, second = (attack._begin(images, indices, restart, limits)[0].numpy() for restart in (0, 1))
+    np.testing.assert_array_equal(first, build("pixel", budget={"steps": 0})["pixel"](images))
     assert np.abs(first - second).mean() > 0.03
 
 
-def test_the_registry_says_where_its_attacks_come_from():
-    for name, make in ATTACKS.items():
-        assert make.__doc__, name
-        defaults = inspect.signature(make).parameters
-        assert [defaults[key].default for key in ("step_size", "steps")] == [0.01, 40], name
-        assert all(p.kind is p.KEYWORD_ONLY for p in list(defaults.values())[1:-1]), name
-    assert set(attacks.OUTSIDE) < set(ATTACKS)
+def test_the_registry_says_what_each_attack_needs():
+    for name, entry in ATTACKS.items():
+        assert entry.network in ("teacher", "surrogate", "student") and entry.others in ("own", "attacked", None), name
+        assert (entry.network == "student") == ("it has the student" in (entry.outside or "")), name
+    assert {name for name, entry in ATTACKS.items() if entry.outside} == {"reference", "l2", "white_box"}
+
+
+def test_a_new_attack_is_a_dataclass_and_a_line(monkeypatch):
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Darkness(attacks.Objective):
+        outputs: tuple[str, ...] = ("stage1",)
+
+        def loss(self, features):
+            return tf.reduce_sum(features["stage1"], axis=[1, 2, 3])
+
+    monkeypatch.setitem(ATTACKS, "darkness", attacks.Entry(attack=attacks.PGD(objective=Darkness())))
+    teacher, images = linear_teacher(), grey_images()
+    (attack,) = attacks.build("darkness", teacher, Budget(**BUDGET), precision="float32").values()
+    expected = images - 0.1 * np.sign(kernel(teacher, "stage1").sum(1))
+    np.testing.assert_allclose(attack(images), expected, atol=1e-6)
+    assert attack.parameters["objective"] == "darkness"
 
 
 def test_mistakes_are_named():
-    for case, (options, message) in {
-        "pixel neuron": ({"neuron": NEURONS}, "neuron must be from 0 to 5, not 6"),
-        "pixel ball": ({"ball": "l1"}, "unknown ball 'l1'; choose one of: l2, linf"),
-        "pixel momentum": ({"momentum": -1.0}, "momentum and smoothing must not be negative"),
-        "pixel diversity": ({"diversity": 1.5}, r"diversity in \[0, 1\]"),
-        "pixel l2": ({"ball": "l2", "epsilon": [0.1, 0.1, 0.1]}, "one number"),
-        "disruption start": ({"start": "zero"}, 'needs start="uniform"'),
-        "disruption distance": ({"distance": "l1"}, 'must be "l2" or "cosine"'),
-    }.items():
+    teacher = linear_teacher()
+    for make, message in (
+        (lambda: build("pixel", neuron=NEURONS), "neuron must be from 0 to 5, not 6"),
+        (lambda: build("pixel", ball="l1"), "unknown ball 'l1'; choose one of: l2, linf"),
+        (lambda: build("pixel", unit="inch"), "unknown unit 'inch'; choose one of: noise_length, normalized, pixel"),
+        (lambda: Rule(momentum=-1.0), "momentum and smoothing must not be negative"),
+        (lambda: Rule(diversity=1.5), r"diversity in \[0, 1\]"),
+        (lambda: build("pixel", ball="l2", budget={"epsilon": [0.1, 0.1, 0.1]}), "one number"),
+        (lambda: build("disruption", start="zero"), 'needs start="uniform"'),
+        (lambda: build("disruption", distance="l1"), "unknown distance 'l1'; choose one of: cosine, l2"),
+        (lambda: attacks.build("pixels", teacher), "unknown attack 'pixels'; choose one of: disruption, "),
+        (lambda: build("universal", ball="l2"), 'needs ball="linf"'),
+        (lambda: Budget(steps=-1), "steps must not be negative, not -1"),
+    ):
         with pytest.raises(UserError, match=message):
-            build(case.split()[0], **options)
+            make()

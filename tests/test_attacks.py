@@ -4,10 +4,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import tiny
+from toys import Loss, itself
 
 from reno_tf import attacks
-from reno_tf.attacks import PGD
+from reno_tf.attacks import ATTACKS, PGD, Budget, ReferencePolarization, TargetDistance, units
 from reno_tf.errors import UserError
+
+
+def descent(function, *, epsilon, step_size, steps, **fields):
+    """PGD on any loss of the image itself."""
+    budget = Budget(epsilon=epsilon, step_size=step_size, steps=steps)
+    return PGD(objective=Loss(function=function), **fields).on(itself, budget)
+
+
+def limits(attack, images):
+    """Radius and valid range in pixels, as arrays."""
+    values = attack._limits(tf.constant(images))
+    return [values[key].numpy() for key in ("epsilon", "low", "high")]
 
 
 def test_linear_model_against_the_closed_form():
@@ -15,7 +28,7 @@ def test_linear_model_against_the_closed_form():
     rng = np.random.default_rng(6)
     weights = rng.normal(size=(4, 4, 3)).astype(np.float32)
     images = rng.uniform(size=(5, 4, 4, 3)).astype(np.float32)
-    attack = PGD(lambda x: tf.reduce_sum(x * weights, axis=[1, 2, 3]), epsilon=0.1, step_size=0.03, steps=10)
+    attack = descent(lambda x: tf.reduce_sum(x * weights, axis=[1, 2, 3]), epsilon=0.1, step_size=0.03, steps=10)
     expected = np.clip(images - np.float32(0.1) * np.sign(weights), 0, 1)
     np.testing.assert_allclose(attack(images), expected, atol=1e-6)
 
@@ -23,7 +36,7 @@ def test_linear_model_against_the_closed_form():
 def test_quadratic_target_is_reached_when_the_ball_holds_it():
     images = np.full((2, 4, 4, 3), 0.5, np.float32)
     target = images + 0.05
-    attack = PGD(
+    attack = descent(
         lambda x: tf.reduce_sum((x - target) ** 2, axis=[1, 2, 3]), epsilon=0.1, step_size=0.01, steps=40, start="zero"
     )
     np.testing.assert_allclose(attack(images), target, atol=0.01 + 1e-6)
@@ -32,34 +45,59 @@ def test_quadratic_target_is_reached_when_the_ball_holds_it():
 @pytest.mark.parametrize("preset", ["pixel", "paper", "reference"])
 def test_ball_and_range_are_never_left(preset, images):
     teacher = tiny()
+    (attack,) = attacks.build(preset, teacher).values()
     for steps in (0, 1, 7):
-        attack = attacks.ATTACKS[preset](teacher, steps=steps, step_size=0.05)
+        attack = attack.within(Budget(epsilon=attack.budget.epsilon, step_size=0.05, steps=steps))
         adversarial = attack(images).numpy()
-        centre = np.clip(images, attack.low, attack.high)
-        assert (np.abs(adversarial - centre) <= attack.epsilon + 1e-6).all()
-        assert (adversarial >= attack.low - 1e-6).all() and (adversarial <= attack.high + 1e-6).all()
-        assert (np.abs(attack.noise(images) - centre) <= attack.epsilon + 1e-6).all()
+        epsilon, low, high = limits(attack, images)
+        centre = np.clip(images, low, high)
+        assert (np.abs(adversarial - centre) <= epsilon + 1e-6).all()
+        assert (adversarial >= low - 1e-6).all() and (adversarial <= high + 1e-6).all()
+        assert (np.abs(attack.noise(images) - centre) <= epsilon + 1e-6).all()
 
 
-def test_the_valid_range_wins_over_the_ball():
+def test_the_valid_range_wins_over_the_ball(monkeypatch):
     # As the reference's last step has it: white, (1 - 0.406) / 0.225 = 2.64 in blue, becomes 2.2.
+    monkeypatch.setitem(units.UNITS, "grey", lambda network: lambda shape: (1.0, 0.0, 0.9))
     images = np.ones((1, 4, 4, 3), np.float32)
-    attack = PGD(lambda x: tf.reduce_sum(x, axis=[1, 2, 3]), epsilon=0.02, step_size=0.01, steps=3, high=0.9)
+    attack = descent(lambda x: tf.reduce_sum(x, [1, 2, 3]), epsilon=0.02, step_size=0.01, steps=3, unit="grey")
     np.testing.assert_allclose(attack(images), 0.9 * images)
 
 
-def test_reference_preset_counts_in_normalised_space(images):
-    attack = attacks.reference(tiny())  # mean 0.5, std 0.25
-    np.testing.assert_allclose(attack.epsilon, [0.025] * 3, rtol=1e-6)
-    np.testing.assert_allclose(attack.step_size, [0.0025] * 3, rtol=1e-6)
-    np.testing.assert_allclose([attack.low, attack.high], [[-0.05] * 3, [1.05] * 3], rtol=1e-5)
+def test_the_reference_counts_in_normalised_space(images):
+    (attack,) = attacks.build("reference", tiny()).values()  # mean 0.5, std 0.25
+    epsilon, low, high = limits(attack, images)
+    np.testing.assert_allclose(epsilon, [0.025] * 3, rtol=1e-6)
+    np.testing.assert_allclose(attack._limits(tf.constant(images))["step_size"], [0.0025] * 3, rtol=1e-6)
+    np.testing.assert_allclose([low, high], [[-0.05] * 3, [1.05] * 3], rtol=1e-5)
+    assert attack.parameters["epsilon"] == 0.1 and attack.parameters["unit"] == "normalized"
+
+
+def test_one_trace_serves_a_whole_epsilon_curve(images):
+    attack = attacks.penultimate_pgd(tiny(), steps=2)
+    curve = [attack.within(attack.budget.scaled(factor)) for factor in (0.0, 0.5, 1.0, 3.0)]
+    largest = [np.abs(smaller(images) - images).max() for smaller in curve]
+    np.testing.assert_allclose(largest, [0, 0.05, 0.1, 0.3], atol=1e-6)
+    more = attack.within(Budget(epsilon=0.1, step_size=0.02, steps=9))
+    fresh = attacks.penultimate_pgd(tiny(), step_size=0.02, steps=9)
+    np.testing.assert_array_equal(more(images), fresh(images))
+    assert attack._compiled.experimental_get_tracing_count() == 1
+    assert [smaller.parameters["epsilon"] for smaller in curve] == pytest.approx([0, 0.05, 0.1, 0.3])
+
+
+def test_a_ball_that_the_steps_cannot_cross_gets_longer_ones():
+    budget = Budget(epsilon=0.3, step_size=0.1, steps=4)
+    assert budget.scaled(1.25) == Budget(epsilon=0.375, step_size=0.1, steps=4)
+    assert budget.scaled(2.0) == Budget(epsilon=0.6, step_size=0.2, steps=4)
+    assert budget.scaled(0.0) == Budget(epsilon=0.0, step_size=0.1, steps=4)
 
 
 def test_objectives_by_hand():
     features = tf.constant([[3.0, 4.0, 0.0], [0.0, 1.0, 2.0]])
-    target = attacks.target_distance(scale=10.0, neuron=1)(features)
+    features = {"penultimate": features}
+    target = TargetDistance(scale=10.0, neuron=1).loss(features)
     np.testing.assert_allclose(target, [9 + 36 + 0, 0 + 81 + 4])
-    polarised = attacks.reference_polarization(scale=10.0, neuron=1)(features)
+    polarised = ReferencePolarization(scale=10.0, neuron=1).loss(features)
     np.testing.assert_allclose(polarised, [36 + 0.1 * 4.5, 81 + 0.1 * 2.0], rtol=1e-6)
 
 
@@ -92,11 +130,12 @@ def test_the_start_depends_on_seed_and_image_number_alone(images):
 def test_equals_cleverhans(monkeypatch, images, start, preset):
     cleverhans = pytest.importorskip("cleverhans.tf2.attacks.projected_gradient_descent")
     teacher = tiny(seed=7)
-    # cleverhans knows one number for ball, step and range, so the reference preset gets a plain normalisation.
-    options = {"start": start, **({"mean": [0.5] * 3, "std": [1.0] * 3} if preset == "reference" else {})}
-    attack = attacks.ATTACKS[preset](teacher, steps=10, **options)
-    begin = attacks.ATTACKS[preset](teacher, steps=0, **options)(images) - images
+    # cleverhans knows one number for ball, step and range, so the reference gets a plain normalisation.
+    monkeypatch.setattr(units, "normalization", lambda network: ([0.5] * 3, [1.0] * 3))
+    attack = ATTACKS[preset].attack.changed(start=start).on(teacher, Budget(steps=10))
+    begin = attack.within(Budget(steps=0))(images) - images
     monkeypatch.setattr(cleverhans, "random_lp_vector", lambda *args, **kwargs: begin)
+    _, low, high = limits(attack, images)
     expected = cleverhans.projected_gradient_descent(
         lambda x: x,
         tf.constant(images),
@@ -106,8 +145,8 @@ def test_equals_cleverhans(monkeypatch, images, start, preset):
         norm=np.inf,
         # Untargeted cleverhans raises the loss; this project's objective is lowered.
         loss_fn=lambda labels, logits: -attack.loss(logits),
-        clip_min=float(np.min(attack.low)),
-        clip_max=float(np.max(attack.high)),
+        clip_min=float(np.min(low)),
+        clip_max=float(np.max(high)),
         y=tf.zeros([len(images)], tf.int64),
         rand_init=1.0 if start == "uniform" else None,
     )
@@ -116,8 +155,8 @@ def test_equals_cleverhans(monkeypatch, images, start, preset):
 
 def test_no_weight_gradient_is_computed(images):
     attack = attacks.penultimate_pgd(tiny(), steps=2)
-    keys = tf.zeros([len(images), 2], tf.int32)
-    graph = attack._compiled.get_concrete_function(tf.constant(images), tf.constant(images), keys).graph
+    x, keys = tf.constant(images), tf.zeros([len(images), 2], tf.int32)
+    graph = attack._compiled.get_concrete_function(attack._limits(x), x, x, keys).graph
     executed = set().union(*(_reachable(function) for function in graph.as_graph_def().library.function))
     assert "Conv2DBackpropInput" in executed and "Conv2DBackpropFilter" not in executed
 
@@ -139,6 +178,8 @@ def test_mistakes_are_named():
         attacks.penultimate_pgd(tiny(), epsilon=-0.1)
     with pytest.raises(UserError, match="neuron must be from 0 to 15"):
         attacks.penultimate_pgd(tiny(), neuron=16)
+    with pytest.raises(UserError, match="unknown output of the network 'stage9'; choose one of: penultimate, stage1"):
+        attacks.PGD(objective=attacks.Disruption(outputs=("stage9",))).on(tiny())
     with pytest.raises(UserError, match="start must be"):
         attacks.penultimate_pgd(tiny(), start="middle")
 

@@ -1,4 +1,4 @@
-"""configs/paper.py: DESIGN's table of the reference's hyper-parameters, through the resolver."""
+"""configs/paper.py: DESIGN's table of the reference's hyper-parameters, as settings."""
 
 import subprocess
 import sys
@@ -24,43 +24,47 @@ from reno_tf.errors import UserError
 )
 def test_paper_gives_the_references_hyper_parameters(data_set, delta, renofeation_weight):
     assert DATASETS[data_set].origin in ("download", "manual")
-    config = settings.resolve(paper.get_config(f"resnet18,{data_set}"), "delta")
-    optimizer = config.optimizer
-    assert (optimizer.learning_rate, optimizer.weight_decay, optimizer.momentum, config.feature_weight) == delta
-    assert (config.steps.train, config.swa, config.batch_size, config.head_decay) == (30_000, False, 64, 0.01)
-    assert config.data.shots == 0 and config.data.size == 224
+    chosen = settings.read(paper.get_config(f"resnet18,{data_set}"), "delta")
+    schedule, method = chosen.schedule, chosen.method
+    assert (schedule.learning_rate, method.weight_decay, schedule.momentum, method.feature_weight) == delta
+    assert (schedule.steps, schedule.swa, chosen.training.batch_size, method.head_decay) == (30_000, False, 64, 0.01)
+    assert chosen.data.shots == 0 and chosen.data.size == 224
 
-    config = settings.resolve(paper.get_config(f"mobilenetv2,{data_set}"), "renofeation")
-    optimizer, steps = config.optimizer, config.steps
-    assert (optimizer.learning_rate, optimizer.weight_decay, optimizer.momentum) == (0.01, 5e-3, 0.9)
-    assert (config.feature_weight, config.dropout, config.swa) == (renofeation_weight, 0.1, True)
-    assert (steps.train, steps.swa, steps.swa_period, optimizer.swa_learning_rate) == (90_000, 30_000, 500, 0.005)
-    assert (config.model.backbone, config.model.weights) == ("mobilenet_v2", "imagenet")
-    assert config.attack.preset == "reference"
+    chosen = settings.read(paper.get_config(f"mobilenetv2,{data_set}"), "renofeation")
+    schedule, method = chosen.schedule, chosen.method
+    assert (schedule.learning_rate, method.weight_decay, schedule.momentum) == (0.01, 5e-3, 0.9)
+    assert (method.feature_weight, chosen.training.dropout, schedule.swa) == (renofeation_weight, 0.1, True)
+    train, swa = method.phases(schedule)
+    assert (train.steps, swa.steps, swa.average_every, swa.learning_rate) == (90_000, 30_000, 500, 0.005)
+    assert (chosen.networks.backbone, chosen.networks.weights) == ("mobilenet_v2", "imagenet")
+    assert chosen.attack.preset == "reference"
 
-    assert settings.resolve(paper.get_config(f"resnet50,{data_set}"), "retraining").steps.train == 90_000
-    assert settings.resolve(paper.get_config(f"resnet50,{data_set}"), "delta_adversarial").steps.train == 60_000
+    assert settings.read(paper.get_config(f"resnet50,{data_set}"), "retraining").schedule.steps == 90_000
+    assert settings.read(paper.get_config(f"resnet50,{data_set}"), "delta_adversarial").schedule.steps == 60_000
 
 
-def test_paper_changes_few_keys_and_adds_none():
-    def flat(config, prefix=""):
-        for key, value in config.items():
-            yield from (
-                flat(value, f"{prefix}{key}.")
-                if hasattr(value, "items") and prefix != "recipes."
-                else [(prefix + key, str(value))]
-            )
-
-    ours, base = dict(flat(paper.get_config("resnet50,birds"))), dict(flat(default.get_config()))
+def test_paper_changes_few_keys_and_adds_none_but_to_the_recipes():
+    ours, base = (dict(_flat(config)) for config in (paper.get_config("resnet50,birds"), default.get_config()))
     assert ours.keys() == base.keys()
     assert sum(ours[key] != base[key] for key in ours) <= 15
+
+
+def _flat(config, prefix=""):
+    for key, value in config.items():
+        nested = hasattr(value, "items") and prefix != "recipes."
+        yield from _flat(value, f"{prefix}{key}.") if nested else [(prefix + key, str(value))]
+
+
+def test_the_embedded_task_leaves_its_methods_as_they_declare_themselves():
+    config = default.get_config()
+    assert not config.method and not config.recipes.teacher and not config.recipes.random
 
 
 def test_bad_names_are_refused():
     with pytest.raises(ValueError, match="write NETWORK,DATASET, the latter one of: flowers, indoor"):
         paper.get_config("resnet50,cats")
-    with pytest.raises(UserError, match="unknown backbone 'vgg'"):
-        settings.resolve(paper.get_config("vgg,flowers"), "delta")
+    with pytest.raises(UserError, match="unknown config.model.backbone 'vgg'"):
+        settings.read(paper.get_config("vgg,flowers"), "delta")
 
 
 def test_a_configs_mistake_is_one_line():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.reproduce import table2, table7
+from configs.reproduce import table2, table6, table7
 from reno_tf import files, settings
 from reno_tf.errors import UserError
 from reno_tf.reproduction import estimate
@@ -18,16 +18,16 @@ reproduce = importlib.import_module("reno_tf.commands.reproduce")  # The package
 
 def _pretend(config, *, method, workdir, command):
     """Took 3 s + half a second a step to train, 10 s + 2 s a step of the attack for the rest; 2000 bytes more."""
-    workdir, config = Path(workdir), settings.resolve(config, method)
-    steps = config.steps.train + (config.steps.swa if config.swa else 0)
+    workdir, chosen = Path(workdir), settings.read(config, method)
+    steps = sum(phase.steps for phase in chosen.method.phases(chosen.schedule))
     files.write_text(workdir / "history.jsonl", json.dumps({"step": steps}) + "\n")
     train = 3 + 0.5 * steps
-    results = {"seconds": {"train": train}, "attack": {"steps": config.attack.steps}}
+    results = {"seconds": {"train": train}, "attack": {"steps": chosen.attack.steps}}
     files.write_json(workdir / "results.json", results)
     files.write_json(workdir / "data.json", {})
     files.write_bytes(workdir / "checkpoints" / "x", bytes(2000))
     os.utime(workdir / "data.json", (1000, 1000))
-    end = 1000 + train + 10 + 2 * config.attack.steps
+    end = 1000 + train + 10 + 2 * chosen.attack.steps
     os.utime(workdir / "results.json", (end, end))
 
 
@@ -42,7 +42,6 @@ def measured(monkeypatch):
             done.append(task.name)
         return {}
 
-    monkeypatch.setattr(estimate, "run", _pretend)
     monkeypatch.setattr(estimate.sweep, "execute", execute)
     monkeypatch.setattr(estimate.sweep, "room", lambda **_: 2)
     return done
@@ -58,7 +57,7 @@ def _plan(module, **changes):
 
 
 def _estimate(folder, plan):
-    return estimate.estimate(folder, estimate._runs(plan), cpus=1, gpus=0)
+    return estimate.estimate(folder, estimate._runs(plan), _pretend, cpus=1, gpus=0)
 
 
 def test_short_runs_tell_the_cost_of_long_ones(tmp_path, measured):
@@ -101,7 +100,7 @@ def test_what_cannot_be_measured_is_said_and_left_out(tmp_path, measured, monkey
     told = _estimate(tmp_path, plan)
     assert [row["unknown"] for row in told["kinds"].values()] == ["no such data"]
     assert told["seconds"] == told["bytes"] == 0
-    estimate.print_plan(tmp_path, plan)
+    estimate.print_plan(tmp_path, plan, _pretend)
     printed = capsys.readouterr().out
     assert "to do delta_r-resnet18-digits-0\n" in printed
     assert "8 x resnet18_cifar, beside the teacher: no such data\n" in printed
@@ -133,6 +132,14 @@ def test_runs_that_were_resumed_or_are_of_another_version_tell_nothing(tmp_path,
             (workdir / "results.json").write_text({"old": "{}", "damaged": "{"}[harm])
     _estimate(tmp_path, plan)
     assert len(measured) == 2
+
+
+def test_adversarial_training_takes_twice_the_steps_each_at_its_own_cost(tmp_path, measured):
+    rows = _estimate(tmp_path, _plan(table6, data=("digits",), seeds=1, few_seeds=1))["kinds"]
+    attacked = rows["resnet18_cifar, beside the teacher, on attacked images"]
+    # Plain, and with averaging; the images that DELTA was attacked with are there already.
+    assert attacked["runs"] == 2 and attacked["seconds"] == pytest.approx(2 * 13 + 0.5 * (200 + 200 + 100))
+    assert len(measured) == 4
 
 
 def test_the_trials_are_part_of_the_plan(tmp_path, measured):

@@ -5,10 +5,9 @@ import pytest
 from conftest import tiny
 
 import reno_tf
-from reno_tf import attacks
+from reno_tf import attacks, evaluation
 from reno_tf.data import Split
 from reno_tf.errors import UserError
-from reno_tf.evaluation import rates as evaluation
 
 
 def test_rates_by_hand():

@@ -39,6 +39,24 @@ def test_claim_knows_its_run_and_names_another(tmp_path):
     assert [p.name for p in run.iterdir()] == ["config.json"] and files.read_json(run / "config.json") == {"seed": 1}
 
 
+@pytest.mark.parametrize("finished", [False, True])
+def test_claim_refuses_a_run_of_another_format_and_says_why(tmp_path, finished):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.json").write_text('{"seed": 0, "model": {}}')
+    if finished:
+        (run / "results.json").write_text("{}")
+    before = {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in run.iterdir()}
+    told = r"holds a run of another version, .* \(format 1, not 2\); choose another --workdir, or --overwrite it"
+    with pytest.raises(UserError, match=told):
+        files.claim(run, {"seed": 0, "format": 2}, overwrite=False)
+    assert {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in run.iterdir()} == before
+    with pytest.raises(UserError, match=r"\(format 1, not 3\)"):
+        files.claim(run, {"format": 3}, overwrite=False)
+    files.claim(run, {"seed": 0, "format": 2}, overwrite=True)
+    assert [path.name for path in run.iterdir()] == ["config.json"]
+
+
 def test_claim_never_takes_a_folder_that_is_no_run(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     for overwrite in (False, True):

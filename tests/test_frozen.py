@@ -1,5 +1,8 @@
 """A frozen network beside the network it came from."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -22,8 +25,8 @@ def _randomize(model, seed=0):
     return model
 
 
-def _operations(function, *shape):
-    graph = tf.function(function).get_concrete_function(tf.TensorSpec(shape)).graph
+def _operations(function, outputs, *shape):
+    graph = tf.function(lambda images: function(images, outputs)).get_concrete_function(tf.TensorSpec(shape)).graph
     return [operation.type for operation in graph.get_operations()]
 
 
@@ -38,19 +41,19 @@ def test_features_are_the_networks_own(name, side):
     model = _randomize(models.build(name, dropout=0.1))
     images = np.random.default_rng(1).uniform(size=(2, side, side, 3)).astype(np.float32)
     expected = model(images, training=False)
-    for output, features in models.freeze(model, list(model.output))(images).items():
+    for output, features in models.freeze(model)(images, list(model.output)).items():
         _close(features, expected[output])
-    for output, features in models.freeze(model, ["penultimate"], precision="bfloat16")(images).items():
+    for output, features in models.freeze(model, precision="bfloat16")(images, ["penultimate"]).items():
         assert features.dtype == tf.float32 and np.max(np.abs(features - expected[output])) > 1e-5
         _close(features, expected[output], tolerance=0.05)
 
 
-def test_no_batch_norm_no_dropout_and_nothing_unasked_is_left():
+def test_no_batch_norm_no_dropout_and_nothing_unasked_is_left(images):
     model = _randomize(tiny(num_classes=3, dropout=0.5))
-    kinds = _operations(models.freeze(model, ["stage2"]), 2, 16, 16, 3)
+    kinds = _operations(models.freeze(model), ["stage2"], 2, 16, 16, 3)
     assert kinds.count("Conv2D") == 10 and kinds.count("BiasAdd") == 10  # stem, 4 + 4, shortcut
     assert not {"FusedBatchNormV3", "MatMul", "Mean"} & set(kinds)
-    assert "VarHandleOp" not in kinds and not models.freeze(model, ["stage2"])._outputs.keys() - {"stage2"}
+    assert "VarHandleOp" not in kinds and models.freeze(model)(images, ["stage2"]).keys() == {"stage2"}
 
 
 def test_a_batch_norm_whose_convolution_is_read_elsewhere_stays():
@@ -58,7 +61,7 @@ def test_a_batch_norm_whose_convolution_is_read_elsewhere_stays():
     convolved = layers.Conv2D(4, 3)(images)
     model = _randomize(tf_keras.Model(images, {"a": layers.BatchNormalization()(convolved), "b": convolved}))
     x = np.random.default_rng(0).uniform(size=(2, 8, 8, 3)).astype(np.float32)
-    for output, features in models.freeze(model, ["a", "b"])(x).items():
+    for output, features in models.freeze(model)(x, ["a", "b"]).items():
         _close(features, model(x)[output])
 
 
@@ -69,10 +72,10 @@ def test_every_kind_of_convolution(make, options):
     normed = layers.BatchNormalization()(make(4, 3, **options)(layers.DepthwiseConv2D(3, depth_multiplier=2)(images)))
     normed = layers.BatchNormalization(scale=False, center=False)(layers.DepthwiseConv2D(1)(normed))
     model = _randomize(tf_keras.Model(images, {"x": layers.Dense(2)(layers.Flatten()(normed))}))
-    kinds = _operations(models.freeze(model, ["x"]), 2, 9, 9, 3)
+    kinds = _operations(models.freeze(model), ["x"], 2, 9, 9, 3)
     assert "FusedBatchNormV3" not in kinds and "Mul" not in kinds
     x = np.random.default_rng(0).uniform(size=(2, 9, 9, 3)).astype(np.float32)
-    _close(models.freeze(model, ["x"])(x)["x"], model(x)["x"])
+    _close(models.freeze(model)(x, ["x"])["x"], model(x)["x"])
 
 
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
@@ -90,17 +93,40 @@ def test_blocks_give_the_strided_convolution(padding, size, extent):
 
 def test_what_is_no_functional_model_is_called_as_it_is():
     doubled = lambda images: {"penultimate": 2 * images}  # noqa: E731
-    assert models.freeze(doubled, ["penultimate"]) is doubled
+    assert models.freeze(doubled)(3, ["penultimate"]) == {"penultimate": 6}
 
     class Own(tf_keras.Model):
         def call(self, images, training=None):
             return {"penultimate": images + (1.0 if training else 0.0)}
 
-    np.testing.assert_array_equal(models.freeze(Own(), ["penultimate"])(tf.ones([1]))["penultimate"], [1.0])
+    np.testing.assert_array_equal(models.freeze(Own())(tf.ones([1]), ["penultimate"])["penultimate"], [1.0])
 
 
 def test_wrong_features_are_refused(monkeypatch):
     exact = frozen.frozen_layers._affine
     monkeypatch.setattr(frozen.frozen_layers, "_affine", lambda norm: (1.001 * exact(norm)[0], exact(norm)[1]))
-    with pytest.raises(UserError, match="cannot be frozen: its folded penultimate features are off by"):
-        models.freeze(_randomize(tiny()), ["penultimate"])
+    with pytest.raises(UserError, match="cannot be frozen: its folded stage1 features are off by"):
+        models.freeze(_randomize(tiny()))
+
+
+def test_a_model_is_folded_once_for_its_weights(images, monkeypatch):
+    model, built = _randomize(tiny()), []
+    make = frozen._Frozen.__init__
+    monkeypatch.setattr(frozen._Frozen, "__init__", lambda self, model: built.append(1) or make(self, model))
+    first, again, low = models.freeze(model), models.freeze(model), models.freeze(model, precision="bfloat16")
+    assert again is first and low._operations is first._operations and len(built) == 1
+    before = first(images, ["penultimate"])["penultimate"].numpy()
+    _randomize(model, seed=5)
+    changed = models.freeze(model)
+    assert len(built) == 2
+    np.testing.assert_array_equal(first(images, ["penultimate"])["penultimate"], before)
+    _close(changed(images, ["penultimate"])["penultimate"], model(images)["penultimate"])
+
+
+def test_a_frozen_form_does_not_keep_its_model_alive():
+    model = _randomize(tiny())
+    models.freeze(model)
+    known = weakref.ref(model)
+    del model
+    gc.collect()
+    assert known() is None

@@ -3,15 +3,14 @@
 import concurrent.futures
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from interruptions import kill_after, outcome
 from pages import without_pictures
 
 from reno_tf.methods import METHODS
@@ -71,7 +70,7 @@ def test_each_method_runs_and_writes_everything(runs, name):
     assert all(row["sentence"] in (workdir / "report.md").read_text() for row in results["checks"])
     assert len(json.loads((workdir / "convergence.json").read_text())) == 2
     history = [json.loads(line) for line in (workdir / "history.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in history] == [1, 2, 3, 4] if METHODS[name].swa else [1, 2]
+    assert [row["step"] for row in history] == [1, 2, 3, 4] if METHODS[name].schedule.swa else [1, 2]
     assert {"loss", "cross_entropy", "validation_accuracy"} <= history[0].keys()
     html = (workdir / "report.html").read_text()
     assert html.count("data:image/png;base64,") == 5
@@ -131,9 +130,24 @@ def test_a_finished_run_is_not_redone_and_another_run_is_refused(runs):
     status, out, err = _main("--method=linear", f"--workdir={workdir}", *_FEW)
     assert status == 0 and "finished already" in out, err
     status, out, err = _main("--method=finetune", f"--workdir={workdir}", *_FEW)
-    assert status == 2 and "method is linear, not finetune" in err and len(err.splitlines()) == 1
-    del before[workdir / "config.json"]
+    assert status == 2 and "method.name is linear, not finetune" in err and len(err.splitlines()) == 1
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_run_of_an_earlier_format_is_refused_and_left_as_it_is(tmp_path, finished):
+    content = {"config.json": '{"seed": 0, "model": {"backbone": "resnet18_cifar"}}', "history.jsonl": '{"step": 50}'}
+    content |= {"results.json": "{}"} if finished else {"checkpoints/train/checkpoint": "newest"}
+    for name, text in content.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    status, out, err = _main(f"--workdir={tmp_path}", *_FEW)
+    assert status == 2 and not out and len(err.splitlines()) == 1, err
+    assert "holds a run of another version, whose settings this one does not read (format 1, not 2)" in err
+    assert "choose another --workdir, or --overwrite it" in err
+    there = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    assert there == content
 
 
 @pytest.mark.long
@@ -142,52 +156,28 @@ def test_killed_in_either_phase_a_run_resumes_to_the_same_bits(tmp_path):
     few += ["--config.steps.train=24", "--config.steps.swa=16", "--config.steps.swa_period=3", "--config.interval=4"]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
 
-    def kill_after(step):
-        process = _start(f"--workdir={broken}", *few)
-        deadline = time.monotonic() + 200
-        while time.monotonic() < deadline and process.poll() is None:
-            rows = (broken / "history.jsonl").read_text().splitlines() if (broken / "history.jsonl").exists() else []
-            if rows and json.loads(rows[-1])["step"] >= step:
-                break
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert not (broken / "results.json").exists()
-        return json.loads((broken / "history.jsonl").read_text().splitlines()[-1])["step"]
-
     uninterrupted = _start(f"--workdir={whole}", *few)
-    assert 4 <= kill_after(4) < 24  # in the first phase
-    assert 28 <= kill_after(28) < 40  # in the averaging phase
+    for step, end in ((4, 24), (28, 40)):  # in the first phase, in the averaging phase
+        assert step <= kill_after(step, _start(f"--workdir={broken}", *few), broken) < end
     for process in (_start(f"--workdir={broken}", *few), uninterrupted):
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
-
-    def outcome(workdir):
-        results = json.loads((workdir / "results.json").read_text())
-        del results["seconds"]
-        rows = [json.loads(line) for line in (workdir / "history.jsonl").read_text().splitlines()]
-        history = [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
-        return results, history, _exported_weights(workdir / "export" / "renofeation-digits" / "1")
-
     assert outcome(broken) == outcome(whole)
-
-
-def _exported_weights(path):
-    """{name: bytes} of a SavedModel's variables. The file's own bytes also hold the order of Python objects."""
-    reader = tf.train.load_checkpoint(str(path / "variables" / "variables"))
-    names = [name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
-    assert len(names) > 100
-    return {name: reader.get_tensor(name).tobytes() for name in names}
 
 
 # argument: what the line names
 _MISTAKES = {
     "--method=finetun": "unknown method 'finetun'; choose one of: delta, delta_adversarial, delta_r, finetune, l2sp",
     "--config=configs/none.py": "configs/none.py",
-    "--config.optimiser.momentum=0": "no config key optimiser.momentum; those of configs/default.py are adversarial",
+    "--config.optimiser.momentum=0": "no config key optimiser.momentum; those of configs/default.py are attack.batch",
+    "--config.feature_weight=3": "no config key feature_weight; those of configs/default.py are attack.batch_size, ",
+    "--config.recipes.teachers.momentum=0": "no config key recipes.teachers.momentum; those of",
     "--config.attack.epsilom=0.1": "no config key attack.epsilom; those of",
     "--config.data.name.x=1": "no config key data.name.x; those of",
     "--config.optimizer.lr=1": "optimizer.learning_rate",
+    "--config.method.foo=1": "renofeation has no coefficient foo (config.method), but: weight_decay, head_decay, feat",
+    "--config.recipes.random.train=many": "config.recipes.random.train must be a whole number, not 'many'",
+    "--config.optimizer.learning_rate=nan": "config.optimizer.learning_rate must be a finite number, not nan",
     "--config.attack.steps=many": "config.attack.steps=many",
     "--config.attack.epsilon=-0.1": "config.attack.epsilon must be at least 0, not -0.1",
     "--config.model.weights=none.safetensors": "no weights file none.safetensors",

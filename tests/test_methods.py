@@ -8,19 +8,19 @@ import tensorflow as tf
 
 from reno_tf import methods
 from reno_tf.errors import UserError
-from reno_tf.methods import METHODS, Batch
+from reno_tf.methods import METHODS, Batch, Step
 
 _COMMON = {"cross_entropy", "weight_decay", "head_decay"}
-# name: (start, trains, terms besides the common ones, dropout, averages, step factor)
+# name: (start, trains, terms besides the common ones, dropout, averages, step factor, undefended)
 _FACTS = {
-    "retraining": ("random", "all", set(), 0.0, False, 1),
-    "linear": ("teacher", "head", set(), 0.0, False, 1),
-    "finetune": ("teacher", "all", set(), 0.0, False, 1),
-    "l2sp": ("teacher", "all", {"anchor_decay"}, 0.0, False, 1),
-    "delta": ("teacher", "all", {"feature_distance"}, 0.0, False, 1),
-    "delta_r": ("random", "all", {"feature_distance"}, 0.0, False, 1),
-    "renofeation": ("random", "all", {"feature_distance"}, 0.1, True, 1),
-    "delta_adversarial": ("teacher", "all", {"feature_distance"}, 0.0, False, 2),
+    "retraining": ("random", "all", set(), 0.0, False, 1, False),
+    "linear": ("teacher", "head", set(), 0.0, False, 1, True),
+    "finetune": ("teacher", "all", set(), 0.0, False, 1, True),
+    "l2sp": ("teacher", "all", {"anchor_decay"}, 0.0, False, 1, True),
+    "delta": ("teacher", "all", {"feature_distance"}, 0.0, False, 1, True),
+    "delta_r": ("random", "all", {"feature_distance"}, 0.0, False, 1, False),
+    "renofeation": ("random", "all", {"feature_distance"}, 0.1, True, 1, False),
+    "delta_adversarial": ("teacher", "all", {"feature_distance"}, 0.0, False, 2, False),
 }
 
 
@@ -47,8 +47,8 @@ def test_every_method_is_listed():
 @pytest.mark.parametrize("name", _FACTS)
 def test_facts(name):
     method = METHODS[name]()
-    facts = (method.start, method.trains, set(method.terms(_batch())) - _COMMON, method.dropout, method.swa)
-    assert (*facts, method.step_factor) == _FACTS[name]
+    facts = (method.start, method.trains, set(method.terms(_batch())) - _COMMON, method.dropout, method.schedule.swa)
+    assert (*facts, method.step_factor, method.undefended) == _FACTS[name]
 
 
 @pytest.mark.parametrize("name", _FACTS)
@@ -96,10 +96,30 @@ def test_adversarial_training_raises_the_students_loss_within_the_ball():
     images = np.random.default_rng(3).uniform(size=(6, 16, 16, 3)).astype(np.float32)
     labels = tf.constant([0, 1, 2, 0, 1, 2])
     method = methods.DeltaAdversarial(epsilon=0.05, step_size=0.02)
-    attacked = method.perturb(student, tf.constant(images), labels)
+    step = Step(student=student, images=tf.constant(images), labels=labels, stages=["stage1"])
+    attacked = method.perturb(step)
 
     def loss(x):
         return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, student(x, training=False)["logits"]).numpy()
 
     assert np.abs(attacked - images).max() <= 0.05 + 1e-6
     assert (loss(attacked) > loss(images)).all()
+
+
+def test_the_averaging_phase_follows_at_half_the_rate():
+    method, schedule = methods.Renofeation(), methods.Renofeation.schedule
+    first, second = method.phases(schedule)
+    assert (first.name, first.steps, first.learning_rate, first.decay) == ("train", 600, 0.01, "cosine")
+    assert (second.name, second.steps, second.learning_rate, second.decay) == ("swa", 200, 0.005, "constant")
+    assert (first.average_every, second.average_every) == (0, 25)
+    (alone,) = method.phases(dataclasses.replace(schedule, swa=False))
+    assert alone == first
+    given = method.phases(dataclasses.replace(schedule, learning_rate=0.4, swa_learning_rate=0.3))
+    assert [phase.learning_rate for phase in given] == [0.4, 0.3]
+
+
+def test_an_interval_divides_its_phase():
+    phase = methods.Phase(name="train", steps=60, learning_rate=0.1)
+    assert (phase.interval(20), phase.interval(60), phase.interval(500)) == (20, 60, 60)
+    with pytest.raises(UserError, match=r"the interval \(7\) must divide the 60 steps of the phase train"):
+        phase.interval(7)

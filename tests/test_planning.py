@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 from configs.reproduce import scales
-from reno_tf import settings
+from reno_tf import methods, settings
 from reno_tf.errors import UserError
 from reno_tf.reproduction import planning
 from reno_tf.reproduction.artefacts import Artefact, Row
@@ -16,6 +16,10 @@ def _plan(name, scale="embedded", **changes):
     config = importlib.import_module(f"configs.reproduce.{name}").get_config(scale)
     config.reproduce.update(changes)
     return Plan(config)
+
+
+def _settings(planned):
+    return settings.read(planned.config, planned.method)
 
 
 def _names(plan):
@@ -50,16 +54,17 @@ def test_of_two_rows_of_one_run_the_one_with_all_its_seeds_counts(monkeypatch):
 
 
 @pytest.mark.parametrize("scale", ["embedded", "paper"])
-def test_every_run_resolves(scale):
+def test_every_run_can_be_read(scale):
     plan = _plan("all", scale)
     for row in plan.rows:
         for data in plan.recipe.data:
-            planned = plan.run(row, data, 3, {})
-            config = settings.resolve(planned.config, planned.method)
-            assert (config.seed, config.data.name, config.split) == (3, data, "test")
+            chosen = _settings(plan.run(row, data, 3, {}))
+            assert (chosen.seed, chosen.data.name, chosen.report.split) == (3, data, "test")
+            assert chosen.method.name == row.method
+    held_out = {"embedded": 20, "paper": 5}[scale]
     for _, planned in plan.trials():
-        config = settings.resolve(planned.config, planned.method)
-        assert (config.split, config.data.validation_per_class) == ("validation", {"embedded": 20, "paper": 5}[scale])
+        chosen = _settings(planned)
+        assert (chosen.report.split, chosen.data.validation_per_class) == ("validation", held_out)
     # The paper trains on all training images.
     assert scale == "embedded" or plan.run(plan.rows[0], "birds", 0, {}).config.data.validation_per_class == 0
 
@@ -68,16 +73,22 @@ def test_a_rows_changes_reach_the_run():
     plan = _plan("all", "paper")
     rows = {row.run("birds", 0): row for row in plan.rows}
 
-    def config(name):
-        return settings.resolve(plan.run(rows[name], "birds", 0, {}).config, rows[name].method)
+    def chosen(name):
+        return _settings(plan.run(rows[f"{name}-birds-0"], "birds", 0, {}))
 
-    assert config("delta@0.33-resnet18-birds-0").data.fraction == 0.33
-    assert config("delta_r+dropout-resnet18-birds-0").dropout == 0.1
-    assert config("delta_r+swa-resnet18-birds-0").swa and not config("delta_r-resnet18-birds-0").swa
-    assert config("delta@lambda=10-resnet18-birds-0").feature_weight == 10
-    assert config("renofeation-mobilenetv2-birds-0").model.backbone == "mobilenet_v2"
-    assert config("renofeation-resnet18-birds-0").feature_weight == 1  # The paper's, for birds.
-    assert config("delta-resnet18-birds-0").optimizer.learning_rate == 0.01
+    assert chosen("delta@0.33-resnet18").data.fraction == 0.33
+    assert chosen("delta_r+dropout-resnet18").training.dropout == 0.1
+    assert chosen("delta_r+swa-resnet18").schedule.swa and not chosen("delta_r-resnet18").schedule.swa
+    assert chosen("delta@lambda=10-resnet18").method.feature_weight == 10
+    assert chosen("renofeation-mobilenetv2").networks.backbone == "mobilenet_v2"
+    assert chosen("renofeation-resnet18").method.feature_weight == 1  # The paper's, for birds.
+    assert chosen("delta-resnet18").schedule.learning_rate == 0.01
+
+
+def test_a_rows_coefficient_wins_over_the_one_that_was_chosen():
+    plan = _plan("figure4", tuned=("delta",))
+    chosen = [_settings(plan.run(row, "greek", 0, {"feature_weight": 7.0})) for row in plan.rows]
+    assert [one.method.feature_weight for one in chosen] == [0.05, 0.5, 5.0, 50.0]
 
 
 def test_the_grid_is_the_papers_and_its_choice_goes_to_the_methods_that_take_it():
@@ -87,40 +98,54 @@ def test_the_grid_is_the_papers_and_its_choice_goes_to_the_methods_that_take_it(
     assert len(plan.weights()) == 4
     assert not _plan("table7").trials() and not _plan("table7").weights()  # Random starts are not tuned.
     rows = {row.method: row for row in plan.rows}
-    chosen = {"learning_rate": 0.007, "weight_decay": 0.0}
-    for method, learning_rate in (("finetune", 0.007), ("delta", 0.007), ("retraining", 0.01)):
-        planned = plan.run(rows[method], "greek", 0, chosen)
-        assert settings.resolve(planned.config, method).optimizer.learning_rate == learning_rate
+    choice = {"learning_rate": 0.007, "weight_decay": 0.03, "feature_weight": 0.25}
+    for name, learning_rate, weight_decay in (
+        ("finetune", 0.007, 0.03),
+        ("delta", 0.007, 0.03),
+        ("l2sp", 0.007, 0.0),  # Its anchor takes the place of weight decay.
+        ("retraining", 0.01, 5e-3),
+    ):
+        chosen = _settings(plan.run(rows[name], "greek", 0, choice))
+        assert (chosen.schedule.learning_rate, chosen.method.weight_decay) == (learning_rate, weight_decay), name
+    assert _settings(plan.run(rows["delta"], "greek", 0, choice)).method.feature_weight == 0.25
+    values, planned = plan.trials()[0]
+    trial = _settings(planned)
+    assert values == {
+        "learning_rate": trial.schedule.learning_rate,
+        "momentum": trial.schedule.momentum,
+        "weight_decay": trial.method.weight_decay,
+    }
 
 
 def test_weights_are_averaged_at_half_the_learning_rate():
     plan = _plan("all")
     rows = {row.run("greek", 0): row for row in plan.rows}
-    chosen = {"learning_rate": 0.008}
+    choice = {"learning_rate": 0.008}
     for name, rate in {
         "delta+swa": 0.004,
         "delta_adversarial+dropout+swa": 0.004,
         "delta_r+swa": 0.005,  # half of 0.01: random starts are not tuned
         "renofeation": 0.005,
     }.items():
-        row = rows[f"{name}-resnet18-greek-0"]
-        planned = plan.run(row, "greek", 0, chosen)
-        assert settings.resolve(planned.config, row.method).optimizer.swa_learning_rate == rate, name
+        chosen = _settings(plan.run(rows[f"{name}-resnet18-greek-0"], "greek", 0, choice))
+        assert chosen.method.phases(chosen.schedule)[1].learning_rate == rate, name
 
 
 def test_adversarial_training_is_at_the_attacks_budget():
     plan = _plan("table6")
-    for data in ("digits", "greek"):
-        planned = plan.run(plan.rows[-1], data, 0, {})
-        config = settings.resolve(planned.config, "delta_adversarial")
-        assert settings.build_method(config).epsilon == config.attack.epsilon == {"digits": 0.1, "greek": 0.025}[data]
-        assert "adversarial" not in settings.resolve(planned.config, "delta")  # Which has no use for it.
+    rows = {row.method: row for row in plan.rows}
+    for data, epsilon in (("digits", 0.1), ("greek", 0.025)):
+        chosen = _settings(plan.run(rows["delta_adversarial"], data, 0, {}))
+        assert chosen.method.epsilon == chosen.attack.epsilon == epsilon
+        plain = _settings(plan.run(rows["delta"], data, 0, {}))
+        assert plain.method == methods.Delta()  # It has no use for it.
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"artefacts": ("table9",)}, "unknown name in config.reproduce.artefacts 'table9'"),
+        ({"seed": 3}, "unknown key in config.reproduce 'seed'; choose one of: artefacts, .*, seeds, "),
         ({"grid": {"learning_rat": (0.1,)}}, "unknown name in config.reproduce.grid 'learning_rat'"),
         ({"data": ()}, "config.reproduce.data must not be empty"),
         ({"feature_weights": ()}, "config.reproduce.feature_weights must not be empty"),
@@ -130,6 +155,7 @@ def test_adversarial_training_is_at_the_attacks_budget():
         ({"networks": (("resnet18", "resnet"),)}, "unknown backbone in config.reproduce.networks 'resnet'"),
         ({"settings": {"greeks": {}}}, "unknown name in config.reproduce.settings 'greeks'"),
         ({"settings": {"greek": {"atack": {}}}}, "config.reproduce.settings of greek: .*atack"),
+        ({"settings": {"greek": {"attack": {"epsilom": 1.0}}}}, "config.reproduce.settings of greek: .*epsilom"),
     ],
 )
 def test_mistakes_show_at_once(changes, message):

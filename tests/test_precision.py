@@ -24,7 +24,7 @@ def test_auto_follows_the_processor(monkeypatch, flags, resolved):
     monkeypatch.setattr(hardware, "cpu_flags", lambda: flags)
     assert hardware.resolve_precision("auto") == resolved
     assert attacks.penultimate_pgd(tiny()).parameters["precision"] == resolved
-    assert attacks.reference(tiny(), precision="float32").parameters["precision"] == "float32"
+    assert attacks.PGD().on(tiny(), precision="float32").parameters["precision"] == "float32"
 
 
 @pytest.mark.parametrize(("capability", "resolved"), [((7, 5), "float32"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")])
@@ -80,7 +80,8 @@ teacher = reno_tf.models.build("resnet18_cifar", width=2)
 images = np.random.default_rng(0).uniform(size=(7, 16, 16, 3)).astype(np.float32)
 attack = reno_tf.attacks.penultimate_pgd(teacher, steps=3, precision="float32")
 crafted = reno_tf.attacks.craft(attack, images, batch_size=5)
-graph = attack._attack_all.get_concrete_function(*map(tf.constant, (images, images, np.zeros((7, 2), np.int32)))).graph
+arguments = map(tf.constant, (images, images, np.zeros((7, 2), np.int32)))
+graph = attack._attack_all.get_concrete_function(attack._limits(images), *arguments).graph
 calls = {node.device.split("/")[-1] for node in graph.as_graph_def().node if "PartitionedCall" in node.op}
 print(json.dumps([crafted.tolist(), sorted(calls)]))
 """

@@ -18,7 +18,7 @@ def folder(monkeypatch, tmp_path):
     """An empty pretrained/, where training is skipped."""
     for module in (weights, pretrain):
         monkeypatch.setattr(module, "PRETRAINED", tmp_path / "pretrained")
-    monkeypatch.setattr(pretrain.phases, "fit", lambda *_, **__: None)
+    monkeypatch.setattr(pretrain.training, "fit", lambda *_, **__: None)
     return tmp_path / "pretrained"
 
 
@@ -32,11 +32,25 @@ def test_a_teacher_is_written_and_found_by_its_name(folder, tmp_path, capsys):
     path, digest = models.locate("mobilenet_v2_cifar", "glyphs")
     assert path == folder / entry["file"] and digest == entry["sha256"] == models.sha256(path.read_bytes())
 
+    # Another one is not trained in its folder.
+    config.pretrain.weight_decay = 0.5
+    with pytest.raises(UserError, match=r"holds another run \(weight_decay is 5e-05, not 0.5\)"):
+        commands.start("pretrain", config, command="", workdir=str(tmp_path / "run"))
 
-@pytest.mark.parametrize(("key", "value"), [("steps", 400), ("steps", 0), ("interval", 0)])
-def test_steps_that_train_nothing_are_refused(folder, tmp_path, key, value):
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("steps", 700, r"the interval \(500\) must divide the 700 steps of the phase pretrain"),
+        ("steps", 0, "config.pretrain.steps must be at least 1, not 0"),
+        ("interval", 0, "config.pretrain.interval must be at least 1, not 0"),
+        ("learning_rate", -0.1, "config.pretrain.learning_rate must be at least 0, not -0.1"),
+        ("data", "cats", "unknown config.pretrain.data 'cats'; choose one of: actions, "),
+    ],
+)
+def test_what_trains_nothing_is_refused(folder, tmp_path, key, value, message):
     config = get_config()
     config.pretrain[key] = value
-    with pytest.raises(UserError, match="config.pretrain.interval .* divide config.pretrain.steps"):
+    with pytest.raises(UserError, match=message):
         commands.start("pretrain", config, command="", workdir=str(tmp_path / "run"))
     assert not folder.exists() and not (tmp_path / "run").exists()

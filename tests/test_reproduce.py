@@ -33,6 +33,9 @@ class _Sweeping:
         config.reproduce.update({**defaults, **changes})
         reproduce.reproduce(config, command="COMMAND", workdir=str(self.folder), **dict(options))
 
+    def config(self, run):
+        return json.loads((self.folder / run / "config.json").read_text())
+
     def outcome(self, name):
         return json.loads((self.results / f"{name}.json").read_text())
 
@@ -49,9 +52,9 @@ class _Sweeping:
 
 def _pretend(config, *, method, workdir, overwrite, command):
     """What a run leaves behind that others read. Larger steps are better here, and seeds differ by a point."""
-    resolved = settings.resolve(config, method)
-    files.claim(files.Path(workdir), resolved.to_dict(), overwrite=overwrite)
-    accuracy = 0.5 + 10 * resolved.optimizer.learning_rate + 0.01 * config.seed
+    chosen = settings.read(config, method)
+    files.claim(files.Path(workdir), chosen.as_json(), overwrite=overwrite)
+    accuracy = 0.5 + 10 * chosen.schedule.learning_rate + 0.01 * chosen.seed
     rates = dict.fromkeys(("clean_accuracy", "validation_accuracy"), accuracy)
     rates |= dict.fromkeys(("attack_success_rate", "noise_success_rate", "feature_distance", "weight_distance"), 0.1)
     rates["versions"] = {"tensorflow": "2.0", "tensorflow-addons": None, "device": "abacus"}
@@ -69,11 +72,10 @@ def _starting(names, prefix):
 def test_the_grid_is_tried_on_validation_images_and_its_best_goes_to_the_runs(sweeping):
     sweeping(table2)
     assert len(_starting(sweeping.done, "trials/digits/")) == 8
-    trial = json.loads((sweeping.folder / sweeping.done[0] / "config.json").read_text())
-    assert trial["split"] == "validation"
+    assert sweeping.config(sweeping.done[0])["report"]["split"] == "validation"
     for name, learning_rate in (("finetune-resnet18-greek-1", 0.01), ("retraining-resnet18-greek-1", 0.01)):
-        config = json.loads((sweeping.folder / name / "config.json").read_text())
-        assert config["split"] == "test" and config["optimizer"]["learning_rate"] == learning_rate
+        config = sweeping.config(name)
+        assert config["report"]["split"] == "test" and config["schedule"]["learning_rate"] == learning_rate
     # All values of 0.01 are as good here: the first of the grid is taken.
     assert sweeping.outcome("table2")["hyper_parameters"]["greek"] == {
         "learning_rate": 0.01,
@@ -86,10 +88,8 @@ def test_deltas_weight_is_chosen_after_the_grid(sweeping):
     sweeping(table2, choose_feature_weight=True, seeds=1)
     assert "delta@lambda=5-resnet18-digits-0" in sweeping.done
     assert sweeping.done.index("delta@lambda=5-resnet18-digits-0") < sweeping.done.index("delta-resnet18-digits-0")
-    config = json.loads((sweeping.folder / "delta-resnet18-digits-0" / "config.json").read_text())
-    assert (
-        config["feature_weight"] == sweeping.outcome("table2")["hyper_parameters"]["digits"]["feature_weight"] == 0.05
-    )
+    chosen = sweeping.outcome("table2")["hyper_parameters"]["digits"]["feature_weight"]
+    assert sweeping.config("delta-resnet18-digits-0")["method"]["feature_weight"] == chosen == 0.05
     # Runs on the test split show a choice nothing but their accuracy on the validation split.
     for name, seen in (
         ("grid", {"validation_accuracy", "attack_success_rate"}),
@@ -112,7 +112,7 @@ def test_a_full_disk_hides_no_missing_run(sweeping, monkeypatch):
 
 def test_figure_4_says_which_weight_delta_has(sweeping):
     sweeping(figure4)
-    assert sweeping.outcome("figure4")["chosen"] == {"digits": 0.5, "greek": 0.5}  # The config's: none is chosen.
+    assert sweeping.outcome("figure4")["chosen"] == {"digits": 0.5, "greek": 0.5}  # The method's own: none is chosen.
 
 
 def test_an_outcome_has_every_seed_of_every_row(sweeping):
@@ -173,6 +173,15 @@ def test_a_run_of_another_version_is_kept_and_named(sweeping):
         sweeping(table7)
     assert json.loads(path.read_text()) == other
     assert sweeping.outcome("table7")["rows"][3]["cells"]["digits"]["seeds"] == [1]
+
+
+def test_a_run_of_an_earlier_format_is_kept_and_named(sweeping):
+    sweeping(table7)
+    path = sweeping.folder / "renofeation-resnet18-digits-0" / "config.json"
+    path.write_text('{"seed": 0, "model": {}}')
+    with pytest.raises(UserError, match="renofeation-resnet18-digits-0 holds a run of another version, .*format 1"):
+        sweeping(table7)
+    assert path.read_text() == '{"seed": 0, "model": {}}' and len(sweeping.done) == 16
 
 
 @pytest.mark.parametrize(

@@ -1,64 +1,174 @@
-"""From config and method to a checked set of numbers."""
+"""From config and method to checked, frozen settings."""
+
+import dataclasses
+import json
 
 import pytest
+from ml_collections import ConfigDict
 
 from configs.default import get_config
-from reno_tf import settings
+from reno_tf import methods, settings
 from reno_tf.errors import UserError
 from reno_tf.methods import METHODS
 
 
-def _resolve(method="renofeation", **changes):
+def _read(method="renofeation", *, preset="pixel", **changes):
+    """`changes`: section__key=value; a recipe's or method's key need not be there before."""
     config = get_config()
     for key, value in changes.items():
-        section, _, leaf = key.rpartition("__")
-        setattr(config[section] if section else config, leaf, value)
-    return settings.resolve(config, method)
+        *sections, leaf = key.split("__")
+        owner = config
+        for section in sections:
+            owner = owner[section]
+        owner[leaf] = value
+    return settings.read(config, method, preset=preset)
+
+
+def _phases(chosen):
+    return chosen.method.phases(chosen.schedule)
+
+
+# By where a method starts: learning rate, that of averaging, weight decay.
+_DECLARED = {"teacher": (0.005, 0.0025, 1e-4), "random": (0.01, 0.005, 5e-3)}
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_method_takes_its_starts_recipe(name):
-    resolved, recipe = _resolve(name), get_config().recipes[METHODS[name].start]
-    assert resolved.optimizer.learning_rate == recipe.learning_rate
-    assert resolved.optimizer.weight_decay == recipe.weight_decay
-    assert resolved.steps.train == recipe.train * METHODS[name].step_factor
-    assert (resolved.dropout, resolved.swa) == (METHODS[name].dropout, METHODS[name].swa)
-    assert (resolved.attack.epsilon, resolved.attack.step_size, resolved.attack.steps) == (0.1, 0.01, 40)
-    anchored = name == "l2sp"
-    assert settings.build_method(resolved).weight_decay == (0 if anchored else recipe.weight_decay)
+def test_a_run_has_what_its_method_declares(name):
+    method, chosen = METHODS[name], _read(name)
+    learning_rate, averaging_rate, weight_decay = _DECLARED[method.start]
+    factor = 2 if name == "delta_adversarial" else 1
+    assert chosen.schedule == dataclasses.replace(method.schedule, steps=factor * 600)
+    assert (chosen.schedule.learning_rate, chosen.schedule.momentum) == (learning_rate, 0.9)
+    assert chosen.schedule.swa == (name == "renofeation")
+    assert chosen.training.dropout == method.dropout == (0.1 if name == "renofeation" else 0)
+    assert chosen.method == method() and chosen.method.weight_decay == (0 if name == "l2sp" else weight_decay)
+    assert (chosen.attack.epsilon, chosen.attack.step_size, chosen.attack.steps) == (0.1, 0.01, 40)
+    averaged = _phases(_read(name, swa=True))
+    assert [(phase.steps, phase.learning_rate) for phase in averaged] == [
+        (factor * 600, learning_rate),
+        (200, averaging_rate),
+    ]
 
 
-def test_a_value_given_wins_over_recipe_preset_and_method():
-    resolved = _resolve("delta", optimizer__learning_rate=0.3, dropout=0.2, swa=True, attack__epsilon=0.05)
-    assert resolved.optimizer.learning_rate == 0.3 and resolved.optimizer.momentum == 0.9
-    assert resolved.dropout == 0.2 and resolved.swa is True and resolved.attack.epsilon == 0.05
-    assert _resolve(dropout=0.0, swa=False).swa is False
-    assert settings.build_method(_resolve("l2sp", anchor_weight=0.7)).anchor_weight == 0.7
+def test_what_the_config_gives_wins_over_recipe_method_and_attack():
+    recipe = {"recipes__teacher__learning_rate": 0.2, "recipes__teacher__train": 50}
+    changes = {"optimizer__learning_rate": 0.3, "dropout": 0.2, "swa": True, "attack__epsilon": 0.05}
+    chosen = _read("delta_adversarial", **changes, **recipe)
+    assert chosen.schedule.learning_rate == 0.3 and chosen.schedule.momentum == 0.9
+    assert chosen.schedule.steps == 100  # Twice the recipe's, for adversarial training.
+    assert chosen.training.dropout == 0.2 and chosen.schedule.swa is True and chosen.attack.epsilon == 0.05
+    assert _read("delta_adversarial", steps__train=50).schedule.steps == 50  # What is asked for is not doubled.
+    without = _read(dropout=0.0, swa=False)
+    assert without.schedule.swa is False and without.training.dropout == 0
+
+
+def test_the_averaging_rate_is_half_of_the_learning_rate_that_is_used():
+    def rate(**changes):
+        return _phases(_read(**changes))[1].learning_rate
+
+    assert rate(optimizer__learning_rate=0.3) == rate(recipes__random__learning_rate=0.3) == 0.15
+    assert rate(recipes__random__swa_learning_rate=0.2) == 0.2
+    assert rate(recipes__random__swa_learning_rate=0.2, optimizer__swa_learning_rate=0.7) == 0.7
+
+
+def test_coefficients_reach_the_method():
+    assert _read("l2sp", method__anchor_weight=0.7).method == methods.L2SP(anchor_weight=0.7)
+    chosen = _read("delta_adversarial", method__attack_steps=5, method__feature_weight=2).method
+    assert chosen == methods.DeltaAdversarial(attack_steps=5, feature_weight=2.0)
+    assert isinstance(chosen.feature_weight, float)
+
+
+def test_a_recipes_coefficient_is_taken_by_the_methods_that_have_it():
+    recipe = {"recipes__teacher__feature_weight": 3.0, "recipes__teacher__weight_decay": 0.5}
+    assert _read("delta", **recipe).method == methods.Delta(feature_weight=3.0, weight_decay=0.5)
+    assert _read("finetune", **recipe).method == methods.Finetune(weight_decay=0.5)
+    assert _read("l2sp", **recipe).method == methods.L2SP()
+    assert _read("renofeation", **recipe).method == methods.Renofeation()  # It starts elsewhere.
+    assert _read("delta", **recipe, method__feature_weight=4.0).method.feature_weight == 4.0
 
 
 def test_presets_bring_their_own_budget():
-    assert _resolve(attack__preset="paper").attack.epsilon == 0.4
-    assert _resolve(attack__preset="suite").attack.epsilon == 0.1
-    assert settings.attack_names(_resolve(attack__preset="suite", attack__suite=("guide", "l2"))) == ("guide", "l2")
-    assert settings.attack_names(_resolve(attack__preset="paper")) == ("paper",)
+    assert _read(attack__preset="paper").attack.epsilon == 0.4
+    assert _read(attack__preset="suite").attack.epsilon == 0.1
+    assert _read(attack__preset="suite", attack__suite=("guide", "l2")).attack.names == ("guide", "l2")
+    assert _read(attack__preset="paper").attack.names == ("paper",)
+    assert _read(preset="suite").attack.preset == "suite"
+    assert _read(preset="suite", attack__preset="paper").attack.preset == "paper"
 
 
-def test_nothing_is_left_open():
-    def leaves(section):
-        for value in section.values():
-            yield from leaves(value) if isinstance(value, dict) else [value]
+def test_the_surrogate_is_trained_without_the_defenders_coefficients():
+    changes = {"attack__preset": "surrogate", "method__feature_weight": 7.0, "optimizer__learning_rate": 0.3}
+    chosen = _read(**changes)
+    assert chosen.method.feature_weight == 7.0 and chosen.surrogate.method == methods.Renofeation()
+    assert chosen.surrogate.schedule == chosen.schedule and chosen.surrogate.surrogate is None
+    other = _read(**changes, attack__surrogate="retraining")
+    assert other.surrogate.method == methods.Retraining() and not other.surrogate.schedule.swa
+    assert _read(preset="suite").surrogate and _read().surrogate is None
 
-    values = list(leaves(_resolve(data__dir="somewhere", data__tfds_dir="elsewhere").to_dict()))
-    assert None not in values and len(values) > 30
+
+def _leaves(value):
+    if dataclasses.is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, dict | tuple):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(inner)
+    else:
+        yield value
+
+
+def test_settings_hold_plain_values_that_cannot_be_changed():
+    chosen = _read(preset="suite")
+    leaves = list(_leaves(chosen))
+    assert len(leaves) > 60 and all(type(value) in (bool, int, float, str, type(None)) for value in leaves)
+    parts = [chosen, *(getattr(chosen, field.name) for field in dataclasses.fields(chosen) if field.name != "seed")]
+    assert len(parts) == 9
+    for part in parts:
+        name = dataclasses.fields(part)[0].name
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(part, name, getattr(part, name))
+
+
+def test_the_config_is_only_read():
+    config = get_config()
+    before = config.to_yaml()
+    settings.read(config, "delta", preset="suite")
+    assert config.to_yaml() == before and not config.method
+
+
+def test_json_has_all_that_makes_the_run():
+    content = json.loads(json.dumps(_read("delta", attack__preset="surrogate").as_json(), allow_nan=False))
+    assert content["format"] == settings.FORMAT == 2
+    assert content["method"] == {"name": "delta", "weight_decay": 1e-4, "head_decay": 0.01, "feature_weight": 0.5}
+    assert content["networks"]["student"] == "resnet18_cifar" and content["schedule"]["steps"] == 600
+    assert "surrogate" not in content  # It follows from the rest.
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method__feature_weight": 0.51},
+        {"method__head_decay": 0.0},
+        {"recipes__teacher__momentum": 0.0},
+        {"seed": 1},
+        {"data__shots": 3},
+        {"model__tap": "after_dropout"},
+        {"dropout": 0.1},
+        {"curve__images": 3},
+        {"attack__steps": 3},
+    ],
+    ids=str,
+)
+def test_json_differs_where_the_runs_differ(changes):
+    assert _read("delta", **changes).as_json() != _read("delta").as_json() == _read("delta").as_json()
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"attack__preset": "pixels"}, "unknown attack preset 'pixels'; choose one of: .*pixel, reference.*suite"),
-        ({"data__name": "cats"}, "unknown data set 'cats'; choose one of: actions, armenian"),
-        ({"model__backbone": "vgg"}, "unknown backbone 'vgg'; choose one of: .*resnet18_cifar"),
-        ({"model__student": "vgg"}, "unknown backbone 'vgg'"),
+        ({"data__name": "cats"}, "unknown config.data.name 'cats'; choose one of: actions, armenian"),
+        ({"model__backbone": "vgg"}, "unknown config.model.backbone 'vgg'; choose one of: .*resnet18_cifar"),
+        ({"model__student": "vgg"}, "unknown config.model.student 'vgg'"),
         ({"model__taps": ("a",)}, "config.model.taps goes with the backbones keras_"),
         ({"model__batch_norm_momentum": 1.0}, "config.model.batch_norm_momentum must be in"),
         ({"model__tap": "between"}, "choose one of: after_dropout, before_dropout"),
@@ -68,17 +178,64 @@ def test_nothing_is_left_open():
         ({"attack__suite": ("pixels",)}, "unknown attack in config.attack.suite 'pixels'"),
         ({"attack__suite": ()}, "config.attack.suite needs an attack that counts: any but reference, l2, white_box"),
         ({"attack__suite": ("l2", "white_box")}, "config.attack.suite needs an attack that counts"),
+        ({"attack__surrogate": "distil"}, "unknown config.attack.surrogate 'distil'; choose one of: delta, "),
         ({"attack__restarts": 0}, "config.attack.restarts must be at least 1, not 0"),
         ({"attack__cache_limit": -1.0}, "config.attack.cache_limit must be at least 0, not -1.0"),
         ({"attack__steps": -1}, "config.attack.steps must be at least 0, not -1"),
+        ({"attack__epsilon": float("nan")}, "config.attack.epsilon must be a finite number, not nan"),
         ({"steps__train": -5}, "config.steps.train must be at least 1, not -5"),
-        ({"interval": 7}, r"config.interval \(7\) must divide config.steps.train"),
+        ({"interval": 7}, r"the interval \(7\) must divide the 600 steps of the phase train"),
+        ({"interval": 600}, None),  # The averaging phase is shorter.
         ({"dropout": 1.5}, r"config.dropout must be in \[0, 1\), not 1.5"),
         ({"optimizer__momentum": 1.0}, r"config.optimizer.momentum must be in \[0, 1\), not 1.0"),
+        ({"optimizer__learning_rate": -0.1}, "config.optimizer.learning_rate must be at least 0, not -0.1"),
+        ({"optimizer__learning_rate": float("nan")}, "config.optimizer.learning_rate must be a finite number, not nan"),
+        ({"optimizer__swa_learning_rate": float("inf")}, "config.optimizer.swa_learning_rate must be a finite number"),
         ({"steps__swa_period": 10**6}, "config.steps.swa_period must be from 1 to config.steps.swa"),
         ({"seed": -1}, "config.seed must be at least 0, not -1"),
+        ({"method__foo": 1}, r"renofeation has no coefficient foo .*: weight_decay, head_decay, feature_weight$"),
+        ({"method__anchor_weight": 1.0}, "renofeation has no coefficient anchor_weight"),
+        ({"method__feature_weight": "abc"}, "config.method.feature_weight must be a number, not 'abc'"),
+        ({"method__feature_weight": True}, "config.method.feature_weight must be a number, not True"),
+        ({"method__feature_weight": None}, "config.method.feature_weight must be a number, not None"),
+        ({"method__feature_weight": float("nan")}, "config.method.feature_weight must be a finite number, not nan"),
+        ({"method__feature_weight": -1}, "feature_weight must not be negative, not -1.0"),
+        ({"recipes__random__learning_rat": 1.0}, "unknown key in config.recipes.random 'learning_rat'; .*swa_period"),
+        ({"recipes__random__learning_rate": "abc"}, "config.recipes.random.learning_rate must be a number, not 'abc'"),
+        ({"recipes__random__learning_rate": True}, "config.recipes.random.learning_rate must be a number, not True"),
+        ({"recipes__random__train": 2.5}, "config.recipes.random.train must be a whole number, not 2.5"),
+        ({"recipes__random__feature_weight": ()}, r"config.recipes.random.feature_weight must be a number, not \(\)"),
     ],
 )
 def test_mistakes_name_the_key_and_the_choices(changes, message):
-    with pytest.raises(UserError, match=message):
-        _resolve(**changes)
+    if message is None:
+        assert _read(**changes)
+        return
+    with pytest.raises(UserError, match=message) as told:
+        _read(**changes)
+    assert "\n" not in str(told.value)
+
+
+def test_l2sp_has_no_weight_decay_to_set():
+    with pytest.raises(UserError, match="l2sp has no coefficient weight_decay .*, but: head_decay, anchor_weight"):
+        _read("l2sp", method__weight_decay=0.1)
+    with pytest.raises(UserError, match=r"config.method.attack_steps must be a whole number, not 2.5"):
+        _read("delta_adversarial", method__attack_steps=2.5)
+
+
+def test_sections_that_other_modes_read():
+    config = get_config()
+    assert settings.read_networks(config).student == "resnet18_cifar"
+    assert settings.read_data(config) == _read().data
+    assert settings.read_pretrain(config).steps == 3000
+    config.pretrain.steps = 0
+    with pytest.raises(UserError, match="config.pretrain.steps must be at least 1, not 0"):
+        settings.read_pretrain(config)
+    with pytest.raises(UserError, match="no config key config.data.sise; there are name, dir"):
+        settings.read_data(ConfigDict({"data": {**config.data, "sise": 3}}))
+
+
+def test_a_recipe_may_change_the_schedule_and_any_coefficient():
+    schedule = {"learning_rate", "momentum", "swa_learning_rate", "train", "swa", "swa_period"}
+    coefficients = {"weight_decay", "head_decay", "feature_weight", "anchor_weight"}
+    assert set(settings.recipe_keys()) == schedule | coefficients | {"epsilon", "step_size", "attack_steps"}

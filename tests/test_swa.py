@@ -6,11 +6,9 @@ import tensorflow as tf
 import tf_keras
 
 from reno_tf import compat
-from reno_tf.training import averaging as swa
-from reno_tf.training import optimizers
-from reno_tf.training import own_swa as averaging
+from reno_tf.training import averaging, optimizers, own_swa
 
-_CLASSES = {"own": averaging.SWA}
+_CLASSES = {"own": own_swa.SWA}
 if compat.has_addons():
     _CLASSES["addons"] = compat.addons_swa()
 
@@ -27,13 +25,20 @@ def _train(optimizer, theta, steps, first=0):
 
 @pytest.mark.parametrize("swa_class", _CLASSES.values(), ids=_CLASSES)
 def test_average_is_the_mean_of_the_snapshots(monkeypatch, swa_class):
-    monkeypatch.setattr(swa, "swa_class", lambda: swa_class)
+    monkeypatch.setattr(averaging, "swa_class", lambda: swa_class)
     theta = tf.Variable([1.0, -1.0])
-    optimizer = swa.wrap(optimizers.SGD(0.1, 0.9), period=4)
+    optimizer = averaging.wrap(optimizers.SGD(0.1, 0.9), period=4)
     path = _train(optimizer, theta, 14)
-    swa.assign_averages(optimizer, [theta], period=4)
+    averaging.assign_averages(optimizer, [theta], period=4)
     # after steps 4, 8 and 12
     np.testing.assert_allclose(theta, np.mean([path[3], path[7], path[11]], axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_addons_class_is_taken_where_it_is_installed(monkeypatch, installed):
+    monkeypatch.setattr(compat, "has_addons", lambda: installed)
+    monkeypatch.setattr(compat, "addons_swa", lambda: "the addons' class")
+    assert averaging.swa_class() == ("the addons' class" if installed else own_swa.SWA)
 
 
 @pytest.mark.skipif("addons" not in _CLASSES, reason="no tensorflow_addons on this Python")
@@ -78,10 +83,10 @@ def test_averaging_works_inside_a_graph(swa_class):
 
 def test_no_snapshot_yet_is_an_error():
     theta = tf.Variable([1.0])
-    optimizer = swa.wrap(optimizers.SGD(0.1), period=5)
+    optimizer = averaging.wrap(optimizers.SGD(0.1), period=5)
     optimizer.apply_gradients([(tf.constant([1.0]), theta)])
     with pytest.raises(ValueError, match="no snapshot"):
-        swa.assign_averages(optimizer, [theta], period=5)
+        averaging.assign_averages(optimizer, [theta], period=5)
     assert theta.numpy() != 0
 
 
@@ -92,7 +97,7 @@ def test_batch_norm_reestimation_is_the_mean_over_batches():
     norm.moving_variance.assign([np.inf, 7.0, 7.0])  # Whatever stood there has no weight.
     rng = np.random.default_rng(5)
     batches = [rng.normal(loc=i, scale=i + 1, size=(5, 4, 4, 3)).astype(np.float32) for i in range(3)]
-    swa.reestimate_batch_norm(model, batches)
+    averaging.reestimate_batch_norm(model, batches)
     means = np.mean([batch.mean((0, 1, 2)) for batch in batches], axis=0)
     # Bessel's correction, as torch has it: 5 * 4 * 4 values a batch.
     variances = np.mean([batch.var((0, 1, 2), ddof=1) for batch in batches], axis=0)
@@ -104,5 +109,5 @@ def test_batch_norm_reestimation_is_the_mean_over_batches():
 def test_frozen_batch_norm_is_left_alone():
     norm = tf_keras.layers.BatchNormalization(trainable=False)
     model = tf_keras.Sequential([tf_keras.Input([4, 4, 3]), norm])
-    swa.reestimate_batch_norm(model, [np.ones((2, 4, 4, 3), np.float32)])
+    averaging.reestimate_batch_norm(model, [np.ones((2, 4, 4, 3), np.float32)])
     np.testing.assert_array_equal(norm.moving_mean, np.zeros(3))

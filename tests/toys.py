@@ -1,9 +1,29 @@
-"""A linear network in place of a backbone: what each attack should find is known."""
+"""Networks and objectives on which what each attack should find is known."""
+
+import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import tf_keras
 
+from reno_tf.attacks import Objective
+
 SIZE, CHANNELS, NEURONS, CLASSES = 4, 5, 6, 3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Loss(Objective):
+    """Any loss of the image itself, on the network `itself`. function: images -> [B]."""
+
+    outputs: tuple[str, ...] = ("image",)
+    function: Callable
+
+    def loss(self, features):
+        return self.function(features["image"])
+
+
+def itself(images):
+    return {"image": images}
 
 
 def linear_teacher(seed=3):

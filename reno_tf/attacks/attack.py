@@ -227,7 +227,7 @@ def resolve_jit(jit_compile: bool | str) -> bool:
 
 def compiled(function, jit_compile: bool, **options):
     """A tf.function. Many attacks, each compiled once, are meant: they are no reason for a warning."""
-    result = tf.function(function, jit_compile=jit_compile, **options)
+    result = tf.function(function, jit_compile=jit_compile, autograph=False, **options)
     result._omit_frequent_tracing_warning = True
     return result
 

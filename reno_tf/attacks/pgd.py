@@ -26,8 +26,8 @@ class PGDCrafter(Crafter):
 
     def __init__(self, attack, network, budget, **options):
         super().__init__(attack, network, budget, **options)
-        functions = (self._descend, self._trace, self._loss, self._features)
-        self._compiled, self._traced, self._losses, self._clean_features = (
+        functions = (self._descend, self._trace, self.loss, self._features)
+        self._compiled, self._traced, self.losses, self._clean_features = (
             compiled(function, self.jit_compile) for function in functions
         )
         self._attack_all, spread = self._compiled, devices()
@@ -47,10 +47,10 @@ class PGDCrafter(Crafter):
         best = self._attempt(images, indices, 0, limits, context)
         if self.attack.restarts == 1:
             return best
-        lowest = self._losses(best, *context)
+        lowest = self.losses(best, *context)
         for restart in range(1, self.attack.restarts):
             other = self._attempt(images, indices, restart, limits, context)
-            losses = self._losses(other, *context)
+            losses = self.losses(other, *context)
             best = tf.where((losses < lowest)[:, None, None, None], other, best)
             lowest = tf.minimum(losses, lowest)
         return best
@@ -71,7 +71,7 @@ class PGDCrafter(Crafter):
         project = BALLS[self.attack.ball].projection(images, limits["epsilon"], limits["low"], limits["high"])
         begin = project(start)
         if self.budget.moves and tf.reduce_all(begin == adversarial):
-            refuse_zero_gradient(lambda x: self._loss(x, *context), begin)
+            refuse_zero_gradient(lambda x: self.loss(x, *context), begin)
 
     def _begin(self, images, indices, restart, limits):
         """Where each image starts, and what its views are drawn from."""
@@ -81,15 +81,16 @@ class PGDCrafter(Crafter):
         own = self._random(images, self._keys(indices, _START_STREAM, restart))
         return images + limits["epsilon"] * own, keys
 
-    def _loss(self, images, *context):
+    def loss(self, images, *context):
+        """The objective, [B]; `context`: what it remembers of the clean images."""
         return self.objective.loss(self._features(images), *context)
 
     def _descend(self, limits, images, start, keys, *context):
-        return descend(lambda x: self._loss(x, *context), images, start, keys=keys, **self._declared, **limits)
+        return descend(lambda x: self.loss(x, *context), images, start, keys=keys, **self._declared, **limits)
 
     def _trace(self, steps, limits, images, start, keys, *context):
         options = {**limits, "steps": steps}  # A recorded trace has a length, so its steps are no tensor.
-        return trace(lambda x: self._loss(x, *context), images, start, keys=keys, **self._declared, **options)
+        return trace(lambda x: self.loss(x, *context), images, start, keys=keys, **self._declared, **options)
 
     @property
     def _declared(self):
@@ -142,9 +143,10 @@ def penultimate_pgd(
     steps=Budget.steps,
     target_scale=TargetDistance.scale,
     neuron=TargetDistance.neuron,
-    start=PGD.start,
-    restarts=PGD.restarts,
-    **options,
+    seed=0,
+    precision="auto",
+    jit_compile="auto",
+    **fields,
 ) -> Crafter:
     """Polarises the teacher's penultimate features (paper, equation 1; Rezaei and Liu, 2019).
 
@@ -154,12 +156,13 @@ def penultimate_pgd(
     Args:
       teacher: a model of this package (its "penultimate" output is attacked), or any callable
         images [B, H, W, 3] in [0, 1] -> {"penultimate": [B, D]}.
-      epsilon, step_size: in [0, 1] pixels. steps: how many.
+      epsilon, step_size: in [0, 1] pixels: 0.1 is a tenth of the range from black to white. steps: how many.
       target_scale: m, the value that the neuron is driven to; neuron: which one, from 0 to D - 1.
-      start, restarts: see `PGD`. **options: seed, precision, jit_compile; see `Crafter`.
+      seed, precision, jit_compile: see `Crafter`. **fields: of `PGD`: rule, ball, unit, start, restarts.
 
     Raises:
       UserError: a parameter out of its range.
     """
-    attack = PGD(objective=TargetDistance(scale=target_scale, neuron=neuron), start=start, restarts=restarts)
-    return attack.on(teacher, Budget(epsilon=epsilon, step_size=step_size, steps=steps), **options)
+    attack = PGD(objective=TargetDistance(scale=target_scale, neuron=neuron), **fields)
+    budget = Budget(epsilon=epsilon, step_size=step_size, steps=steps)
+    return attack.on(teacher, budget, seed=seed, precision=precision, jit_compile=jit_compile)

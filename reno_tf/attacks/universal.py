@@ -50,11 +50,12 @@ class UniversalCrafter(Crafter):
                 values.append(float(value))
             values.append(float(self._compiled(limits, batches[0], change)[1]))
             if self.budget.moves and tf.reduce_all(begin == change):
-                refuse_zero_gradient(self._loss, self._changed(limits, batches[0], change))
+                refuse_zero_gradient(self.loss, self._changed(limits, batches[0], change))
             self._found = change, values
         return self._found
 
-    def _loss(self, images):
+    def loss(self, images):
+        """The objective, [B]."""
         return self.objective.loss(self._features(images))
 
     def _changed(self, limits, images, change):
@@ -63,7 +64,7 @@ class UniversalCrafter(Crafter):
     def _step(self, limits, images, change):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(change)
-            value = tf.reduce_mean(self._loss(self._changed(limits, images, change)))
+            value = tf.reduce_mean(self.loss(self._changed(limits, images, change)))
         gradient = tape.gradient(value, change, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         change -= limits["step_size"] * tf.sign(gradient)
         return tf.clip_by_value(change, -limits["epsilon"], limits["epsilon"]), value

@@ -14,6 +14,10 @@ from reno_tf.reproduction.artefacts import ARTEFACTS, NETWORKS, Artefact, Row, S
 
 _TRIED = "finetune"  # The method whose grid chooses for all that take the choice.
 _NEEDED = ("artefacts", "data", "networks", "seeds", "shares", "feature_weights")
+_KEYS = (
+    *(*_NEEDED, "scale", "notes", "settings", "grid", "tuned", "held_out"),
+    *("choose_feature_weight", "few_seeds", "cpus", "gpus"),
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,6 +40,8 @@ class Plan:
     config: ConfigDict
 
     def __post_init__(self):
+        for key in self.recipe:
+            choose("key in config.reproduce", key, _KEYS)
         for key in _NEEDED:
             if not self.recipe[key]:
                 raise UserError(f"config.reproduce.{key} must not be empty")
@@ -104,15 +110,15 @@ class Plan:
 
     def configure(self, data: str, chosen: dict, *, seed: int = 0) -> ConfigDict:
         """The config of a data set's runs, with what was chosen for it, {recipe key: value}."""
-        config = self.config.copy_and_resolve_references().lock()
+        config = self.config.copy_and_resolve_references().unlock()
+        del config.reproduce
+        config.lock()  # A mistake in the settings is refused; any coefficient may be added where they belong.
         for open_section in (config.method, *config.recipes.values()):
             open_section.unlock()
         try:
             config.update(self.recipe.settings.get(data, {}))
         except (KeyError, TypeError, ValueError) as mistake:
             raise UserError(f"config.reproduce.settings of {data}: {' '.join(str(mistake).split())[:300]}") from None
-        with config.unlocked():
-            del config.reproduce
         config.seed, config.data.name = seed, data
         config.recipes.teacher.update(chosen)
         return config

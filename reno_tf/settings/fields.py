@@ -1,6 +1,7 @@
 """A section of the config as a dataclass: every key there, of its type, within its bounds."""
 
 import dataclasses
+import math
 import typing
 from collections.abc import Mapping
 
@@ -39,7 +40,7 @@ def checked(cls, name, value, where):
 
 
 def typed(kind, value, key):
-    """Whole numbers may stand for others, lists for tuples; nothing else is converted."""
+    """Whole numbers may stand for others, lists for tuples; nothing else is converted, and no number is infinite."""
     kinds = typing.get_args(kind) or (kind,)
     if isinstance(value, list):
         value = tuple(value)
@@ -48,4 +49,6 @@ def typed(kind, value, key):
     if type(value) not in kinds:
         names = {float: "a number", int: "a whole number", bool: "true or false", str: "text", tuple: "a tuple"}
         raise UserError(f"{key} must be {' or '.join(names.get(k, 'None') for k in kinds)}, not {value!r}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{key} must be a finite number, not {value}")
     return value

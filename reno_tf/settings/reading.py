@@ -84,17 +84,29 @@ def _method(method, recipe, coefficients) -> Method:
     taken = {field.name: field for field in dataclasses.fields(method) if field.init}
     if unknown := [key for key in coefficients if key not in taken]:
         raise UserError(f"{method.name} has no coefficient {unknown[0]} (config.method), but: {', '.join(taken)}")
-    changes = {key: value for key, value in recipe.items() if key in taken} | coefficients
-    return method(**{key: typed(taken[key].type, value, f"config.method.{key}") for key, value in changes.items()})
+    offered = {f"config.recipes.{method.start}": recipe, "config.method": coefficients}
+    changes = {
+        key: typed(taken[key].type, value, f"{where}.{key}")
+        for where, values in offered.items()
+        for key, value in values.items()
+        if key in taken
+    }
+    return method(**changes)
 
 
 def _schedule(config, method, recipe) -> Schedule:
     """The method's own, with what the recipe and the config change."""
-    changes = {field: recipe[key] for field, (_, key) in _SCHEDULE.items() if key in recipe}
+    kinds = {field.name: field.type for field in dataclasses.fields(Schedule)}
+    changes = {
+        field: typed(kinds[field], recipe[key], f"config.recipes.{method.start}.{key}")
+        for field, (_, key) in _SCHEDULE.items()
+        if key in recipe
+    }
     schedule = dataclasses.replace(method.schedule, **changes)
     schedule = dataclasses.replace(schedule, steps=method.step_factor * schedule.steps)
-    given = {field: config[section][key] for field, (section, key) in _SCHEDULE.items()} | {"swa": config.swa}
-    given = {field: value for field, value in given.items() if value is not None}
+    given = {f"config.{section}.{key}": (field, config[section][key]) for field, (section, key) in _SCHEDULE.items()}
+    given["config.swa"] = ("swa", config.swa)
+    given = {field: typed(kinds[field], value, key) for key, (field, value) in given.items() if value is not None}
     return _checked_schedule(dataclasses.replace(schedule, **given))
 
 

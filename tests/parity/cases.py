@@ -6,7 +6,7 @@ import tf_keras
 
 from parity.states import random_images, random_state
 from reno_tf import Transfer, attacks, methods, models
-from reno_tf.attacks.pgd import descend
+from reno_tf.attacks.descent import descend
 from reno_tf.models import torch_import
 from reno_tf.training import optimizers
 
@@ -72,10 +72,10 @@ def attack_start():
 def attack_steps():
     """The images after each of the reference attack's first steps, and what it minimises there."""
     teacher = build("resnet18")
-    attack = attacks.reference(teacher, precision="float32")
+    (attack,) = attacks.build("reference", teacher, precision="float32").values()
     images, x = attack_start()
-    found, ball = {}, {key: getattr(attack, key) for key in ("epsilon", "step_size", "low", "high")}
-    step = tf.function(lambda x: descend(attack.loss, images, x, steps=1, **ball))
+    found, limits = {}, {**attack._limits(tf.constant(images)), "steps": 1}
+    step = tf.function(lambda x: descend(attack.loss, images, x, **limits))
     for number in range(1, STEPS + 1):
         x = step(x)
         found[f"images {number}"], found[f"objective {number}"] = x.numpy(), attack.loss(x).numpy()
