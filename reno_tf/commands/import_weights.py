@@ -22,7 +22,7 @@ def import_weights(config, *, file: str | None = None) -> None:
     file's hash under that name, else by the file's name without its suffix. Raises UserError, and
     writes nothing, if the file's hash is not the one in its name or a weight does not fit.
     """
-    backbone = choose("backbone to import", config.model.backbone, torch_import.MODULES | KERAS_APPLICATIONS)
+    backbone = choose("backbone to import", config.model.backbone, [*torch_import.importable(), *KERAS_APPLICATIONS])
     known = weights.manifest()
     entries = known.setdefault(backbone, {})
     load = _from_keras if backbone in KERAS_APPLICATIONS else _from_torch
@@ -60,7 +60,7 @@ def _from_keras(backbone, file, entries):
     if file is not None and not (file.endswith(".h5") and Path(file).is_file()):
         raise UserError(f"--file must be a .h5 of Keras's weights without top, not {file}")
     try:
-        model = KERAS_APPLICATIONS[backbone](keras_weights=file or "imagenet")
+        model = KERAS_APPLICATIONS[backbone].build(backbone, keras_weights=file or "imagenet")
     except UserError:
         raise
     except Exception as error:  # A failed download raises no narrower one.
