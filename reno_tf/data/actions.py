@@ -21,9 +21,9 @@ class StanfordActions(ManualBuilder):
     SIZES = {"train": 4000, "test": 5532}
     CLASSES = tuple(_CLASSES.split())
 
-    def listed_photos(self, files, split):
+    def listed_photos(self, split):
         return {
             f"JPEGImages/{file}": label
             for label in self.CLASSES
-            for file in files.lines(f"ImageSplits/{label}_{split}.txt")
+            for file in self.lines(f"ImageSplits/{label}_{split}.txt")
         }

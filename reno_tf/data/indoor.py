@@ -22,5 +22,5 @@ class IndoorScenes(ManualBuilder):
     SIZES = {"train": 5360, "test": 1340}
     CLASSES = tuple(_CLASSES.split())
 
-    def listed_photos(self, files, split):
-        return {f"Images/{line}": line.partition("/")[0] for line in files.lines(self.LISTS[split])}
+    def listed_photos(self, split):
+        return {f"Images/{line}": line.partition("/")[0] for line in self.lines(self.LISTS[split])}
