@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and the folder of a run."""
+"""Files that are complete or absent, their digests, and the folder of a run."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from reno_tf.errors import UserError
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes under a temporary name beside `path`, then renames: never a half-written file."""
+    """Writes under a temporary name beside `path`, then renames, so that no half-written file is ever there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -25,10 +25,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
+    """As `write_bytes`, in UTF-8."""
     write_bytes(path, content.encode())
 
 
 def write_json(path: Path, content) -> None:
+    """As `write_bytes`; sorted keys, and an error for what is no JSON, such as NaN."""
     write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
@@ -43,7 +45,7 @@ def read_json(path: Path):
 
 
 def digest(*parts: bytes) -> str:
-    """SHA-256 over the parts, in hexadecimal."""
+    """SHA-256 over the parts and their lengths, in hexadecimal."""
     hasher = hashlib.sha256()
     for part in parts:
         hasher.update(len(part).to_bytes(8, "little"))
@@ -60,12 +62,12 @@ def digest_path(path: Path) -> str:
 
 
 def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
-    """Makes `workdir` the folder of the run that `config` describes, or finds it to be that already.
+    """Makes `workdir` the folder of the run that `config` describes, unless it is that already.
 
     Raises:
-      UserError: another run lives there, the folder holds something else, or it cannot be written.
+      UserError: the folder belongs to another run, holds other files, or cannot be written.
     """
-    config = json.loads(json.dumps(config))  # As it will be read back: tuples are lists.
+    config = json.loads(json.dumps(config))  # As config.json gives it back: tuples are lists.
     if workdir.exists() and not workdir.is_dir():
         raise UserError(f"workdir {workdir} is a file, not a folder")
     known = read_json(workdir / "config.json")
@@ -84,7 +86,7 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
             f"workdir {workdir} holds another run ({difference}); choose another --workdir, or --overwrite it"
         )
     elif known is not None and (workdir / "results.json").is_file():
-        return  # Finished: nothing is to be written, on a full disk least of all.
+        return  # A finished run needs no write, which could fail on a full disk.
     try:
         write_json(workdir / "config.json", config)
     except OSError as error:

@@ -58,33 +58,38 @@ def _values(model):
     }
 
 
-@pytest.mark.parametrize("last", [2, 6, 10])  # A step of each phase, after which the run is killed.
-def test_a_phase_is_prepared_once_and_the_state_is_what_the_checkpoint_has(tmp_path, monkeypatch, last):
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What an uninterrupted training ends with."""
     _PREPARED.clear()
-    whole = _values(_train(_Recorded(), tmp_path / "whole"))
-    assert _PREPARED == _PHASES and whole["prepared"] == 3
-    _PREPARED.clear()
+    values = _values(_train(_Recorded(), tmp_path_factory.mktemp("whole")))
+    assert _PREPARED == _PHASES and values["prepared"] == 3
+    return values
 
+
+@pytest.mark.parametrize("last", [2, 6, 10])  # A step of each phase, after which the run is killed.
+def test_a_phase_is_prepared_once_and_the_state_is_what_the_checkpoint_has(tmp_path, monkeypatch, whole, last):
+    _PREPARED.clear()
     record = history.Record.on_epoch_end
 
     def record_and_die(callback, epoch, logs):
         record(callback, epoch, logs)
-        if training.read_history(tmp_path / "broken")[-1]["step"] == last:
+        if training.read_history(tmp_path)[-1]["step"] == last:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(history.Record, "on_epoch_end", record_and_die)
         with pytest.raises(KeyboardInterrupt):
-            _train(_Recorded(), tmp_path / "broken")
+            _train(_Recorded(), tmp_path)
     begun = _PHASES[: (last - 1) // 4 + 1]
     assert begun == _PREPARED
-    saved = tf.train.load_checkpoint(str(tmp_path / "broken" / "checkpoints" / begun[-1]))
+    saved = tf.train.load_checkpoint(str(tmp_path / "checkpoints" / begun[-1]))
     assert saved.get_tensor("state/prepared/.ATTRIBUTES/VARIABLE_VALUE") == len(begun)
     assert np.abs(saved.get_tensor("state/centre/.ATTRIBUTES/VARIABLE_VALUE")).max() > 0
 
-    assert _values(_train(_Recorded(), tmp_path / "broken")) == whole
+    assert _values(_train(_Recorded(), tmp_path)) == whole
     assert _PREPARED == _PHASES
-    steps = [(row["phase"], row["step"]) for row in training.read_history(tmp_path / "broken")]
+    steps = [(row["phase"], row["step"]) for row in training.read_history(tmp_path)]
     assert steps == [(phase, 4 * place + step) for place, phase in enumerate(_PHASES) for step in (1, 2, 3, 4)]
 
 

@@ -152,8 +152,8 @@ def test_another_number_of_images_than_published_is_refused(flowers, monkeypatch
 
 
 def test_a_leak_into_imagenet_is_told(flowers, monkeypatch):
-    told = dataclasses.replace(DATASETS["flowers"], note=DATASETS["dogs"].note)
-    monkeypatch.setitem(sources.DATASETS, "flowers", told)
+    noted = dataclasses.replace(DATASETS["flowers"], note=DATASETS["dogs"].note)
+    monkeypatch.setitem(sources.DATASETS, "flowers", noted)
     assert "ImageNet's training set" in flowers(skip_unreadable=True).facts()["note"]
 
 

@@ -59,13 +59,13 @@ def test_overlap_finds_what_was_left_out():
 @pytest.mark.parametrize("name", _SETS)
 def test_images_are_a_function_of_split_character_and_number(name, tmp_path):
     builder = _SETS[name](data_dir=str(tmp_path))
-    few, more = dict(builder._generate_examples(0, 1)), dict(builder._generate_examples(0, 2))
+    one, two = dict(builder._generate_examples(0, 1)), dict(builder._generate_examples(0, 2))
     test = dict(builder._generate_examples(1, 1))
-    assert len(few) == _SIZES[name] and len(more) == 2 * len(few)
-    for key, example in few.items():
-        np.testing.assert_array_equal(example["image"], more[key]["image"])
+    assert len(one) == _SIZES[name] and len(two) == 2 * len(one)
+    for key, example in one.items():
+        np.testing.assert_array_equal(example["image"], two[key]["image"])
         assert (example["image"] != test[key]["image"]).any() and example["image"].mean(-1).std() > 5
-    assert len({example["image"].tobytes() for example in more.values()}) == len(more)
+    assert len({example["image"].tobytes() for example in two.values()}) == len(two)
 
 
 def test_only_fonts_of_the_set_are_used(monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""A transfer method from outside of the package, with every hook: python toy_method.py --method=toy [--FLAG=VALUE ...]"""
+"""A method from outside of the package that uses every hook: python toy_method.py --method=toy [--FLAG=VALUE ...]"""
 
 import dataclasses
 from typing import ClassVar

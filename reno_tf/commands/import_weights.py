@@ -1,4 +1,4 @@
-"""--mode=import_weights: a published weights file -> pretrained/ and its entry in the manifest."""
+"""--mode=import_weights: brings a published weights file into pretrained/ and its manifest."""
 
 import re
 from pathlib import Path
@@ -15,16 +15,16 @@ from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 def import_weights(config, *, file: str | None = None) -> None:
     """Brings weights of `config.model.backbone` into pretrained/, and their hashes into its manifest.
 
-    For a network in torchvision's form `file` is a state dict in torchvision's names. For one of
-    Keras Applications it is a .h5 of Keras's weights without top, or None: Keras downloads its own.
+    `file` is the network's published state dict of PyTorch. For a network of Keras Applications it is
+    a .h5 of Keras's weights without top, or None: then Keras downloads its own.
 
-    The weights are then known as "imagenet" if Keras downloaded them or the manifest states the
-    file's hash under that name, else by the file's name without its suffix. Raises UserError, and
-    writes nothing, if the file's hash is not the one in its name or a weight does not fit.
+    The weights get the name "imagenet" if Keras downloads them, or if the manifest states the file's
+    hash under that name; otherwise the file's name without its suffix. Raises UserError, and writes
+    nothing, if the file's hash is not the one in its name or a weight does not fit.
     """
-    backbone = choose("backbone to import", config.model.backbone, torch_import.MODULES | KERAS_APPLICATIONS)
-    known = weights.manifest()
-    entries = known.setdefault(backbone, {})
+    backbone = choose("backbone to import", config.model.backbone, [*torch_import.importable(), *KERAS_APPLICATIONS])
+    manifest = weights.manifest()
+    entries = manifest.setdefault(backbone, {})
     load = _from_keras if backbone in KERAS_APPLICATIONS else _from_torch
     name, digest, values = load(backbone, file, entries)
     entry = entries.setdefault(name, {"url": None, "licence": None, "source_sha256": None})
@@ -34,13 +34,10 @@ def import_weights(config, *, file: str | None = None) -> None:
     target = weights.PRETRAINED / f"{backbone}_{name}.safetensors"
     entry |= {"file": target.name, "sha256": models.sha256(content), "source_sha256": digest}
     files.write_bytes(target, content)
-    files.write_json(weights.PRETRAINED / "manifest.json", known)
-    stated = (
-        "its source's is as the publisher states"
-        if "source_sha256_starts" in entry
-        else "stated by nobody, recorded now"
-    )
-    print(f"{target}: weights {name} of {backbone}; SHA-256 {entry['sha256'][:8]}..., {stated}")
+    files.write_json(weights.PRETRAINED / "manifest.json", manifest)
+    is_stated = "source_sha256_starts" in entry
+    check = "its source has the publisher's SHA-256" if is_stated else "recorded now: the publisher states none"
+    print(f"{target}: weights {name} of {backbone}; SHA-256 {entry['sha256'][:8]}..., {check}")
 
 
 def _from_torch(backbone, file, entries):
@@ -59,29 +56,31 @@ def _from_torch(backbone, file, entries):
 def _from_keras(backbone, file, entries):
     if file is not None and not (file.endswith(".h5") and Path(file).is_file()):
         raise UserError(f"--file must be a .h5 of Keras's weights without top, not {file}")
+    source = file or "the download by Keras"
     try:
-        model = KERAS_APPLICATIONS[backbone](keras_weights=file or "imagenet")
+        model = KERAS_APPLICATIONS[backbone].build(backbone, keras_weights=file or "imagenet")
     except UserError:
         raise
-    except Exception as error:  # A failed download raises no narrower one.
-        raise UserError(f"{file or 'the download by Keras'} gives no weights of {backbone}: {error}") from None
+    except Exception as error:  # Keras raises no narrower class for a failed download.
+        raise UserError(f"{source} gives no weights of {backbone}: {error}") from None
     values = {name: weight.numpy() for name, weight in models.named_weights(model).items()}
     for name, value in values.items():
         if not np.isfinite(value).all():
-            raise UserError(f"{file or 'the download by Keras'}: {name} has values that are not finite")
+            raise UserError(f"{source}: {name} has values that are not finite")
     if file is None:
         return "imagenet", None, values
     return Path(file).stem, models.sha256(Path(file).read_bytes()), values
 
 
 def _check_hash_in_name(name, digest):
-    """PyTorch's publishers put the first 8 digits of the SHA-256 in the name: resnet18-f37072fd.pth."""
+    """Compares the SHA-256 with its first digits in the file's name, as in resnet18-f37072fd.pth."""
     stated = re.search(r"-([0-9a-f]{8,64})\.pth$", name)
     if stated and not digest.startswith(stated[1]):
         raise UserError(f"{name} is altered or incomplete: its SHA-256 is {digest[:8]}..., its name says {stated[1]}")
 
 
 def _name(entries, path, digest):
+    """The weights' name in the manifest: the one with the file's hash, or else the file's."""
     stated = {name: entry["source_sha256_starts"] for name, entry in entries.items() if "source_sha256_starts" in entry}
     for name, start in stated.items():
         if digest.startswith(start):

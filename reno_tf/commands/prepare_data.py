@@ -1,4 +1,4 @@
-"""--mode=prepare_data: fetches, builds and checks a data set. --mode=list_data: what there is."""
+"""--mode=prepare_data fetches, builds and checks a data set. --mode=list_data prints all data sets."""
 
 import numpy as np
 
@@ -8,26 +8,26 @@ from reno_tf.data import DATASETS
 
 
 def prepare_data(config) -> None:
-    """Builds `config.data.name` from the network or from `config.data.dir`, looks at every image, prints a summary."""
+    """Builds `config.data.name` from the network or `config.data.dir`, decodes every image, and prints a summary."""
     everything = {"shots": 0, "fraction": 1.0, "validation_per_class": 0}
     dataset = common.load_data(settings.read_data(config), **everything, download=True)
     print(summary(dataset))
 
 
 def summary(dataset) -> str:
-    """A few lines: classes, images, the smallest class, what was dropped."""
+    """The numbers of classes and images, the smallest class, and the unreadable files, a line each."""
     lines = [f"{dataset.name}: {len(dataset.class_names)} classes"]
     for name in ("train", "test"):
-        split, dropped = getattr(dataset, name), dataset.unreadable[name]
+        split = getattr(dataset, name)
         counts = np.bincount(split.labels, minlength=len(dataset.class_names))
         smallest = dataset.class_names[counts.argmin()]
         lines.append(f"{name}: {len(split)} images; smallest class {smallest!r} with {counts.min()}")
-        lines += [f"{name}: unreadable, dropped: {file}" for file in dropped]
+        lines += [f"{name}: unreadable, dropped: {file}" for file in dataset.unreadable[name]]
     return "\n".join(lines)
 
 
 def list_data(config) -> None:
-    """Prints every data set with its sizes and where it comes from."""
+    """Prints every data set with its sizes and its origin."""
     print(f"{'name':<12}{'classes':>8}{'train':>8}{'test':>8}  origin")
     for name, source in DATASETS.items():
         sizes = source.sizes or ("-", "-", "-")

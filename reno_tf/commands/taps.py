@@ -1,4 +1,4 @@
-"""--mode=taps: prints where a backbone is tapped."""
+"""--mode=taps: prints a backbone's stages."""
 
 from reno_tf import models, settings
 
@@ -6,7 +6,7 @@ from reno_tf import models, settings
 def taps(config) -> None:
     """Prints, for each stage of `config.model.backbone`, its height, width, channels and the layer that ends it.
 
-    Other layers are chosen by `config.model.taps`, in order from the input on.
+    `config.model.taps` chooses other layers, in order from the input on.
     """
     networks = settings.read_networks(config)
     model = models.build(networks.backbone, **networks.options)

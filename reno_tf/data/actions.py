@@ -1,7 +1,6 @@
 """Stanford 40 Actions (Yao et al., ICCV 2011)."""
 
 from reno_tf.data.manual import ManualBuilder
-from reno_tf.data.photos_builder import Photo
 
 _CLASSES = """
 applauding blowing_bubbles brushing_teeth cleaning_the_floor climbing cooking cutting_trees
@@ -18,19 +17,13 @@ class StanfordActions(ManualBuilder):
     """Stanford 40 Actions: people doing one of 40 things, 100 training images of each."""
 
     HOMEPAGE = "http://vision.stanford.edu/Datasets/40actions.html"
-    MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        f"Put Stanford40_JPEGImages.zip and Stanford40_ImageSplits.zip, from {HOMEPAGE}, into the manual directory"
-    )
     ARCHIVES = {"JPEGImages": "Stanford40_JPEGImages.zip", "ImageSplits": "Stanford40_ImageSplits.zip"}
     SIZES = {"train": 4000, "test": 5532}
     CLASSES = tuple(_CLASSES.split())
 
-    def listed(self, files):
+    def listed_photos(self, split):
         return {
-            split: [
-                Photo(f"JPEGImages/{file}", label, files.read)
-                for label in self.CLASSES
-                for file in files.lines(f"ImageSplits/{label}_{split}.txt")
-            ]
-            for split in self.SIZES
+            f"JPEGImages/{file}": label
+            for label in self.CLASSES
+            for file in self.lines(f"ImageSplits/{label}_{split}.txt")
         }

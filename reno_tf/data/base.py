@@ -1,4 +1,4 @@
-"""What a data set is once it is read: named classes and splits."""
+"""A data set that is read: named classes, and splits of images with labels."""
 
 import dataclasses
 import hashlib
@@ -15,8 +15,9 @@ class Split:
     """Images with their labels.
 
     images: uint8 [N, H, W, 3], an array, or `Photos` that are decoded when indexed.
-    labels: int64 [N]. files: their names, or None where images never were files.
-    indices: int64 [N], where each stands in the published split; in order if not given.
+    labels: int64 [N].
+    files: names [N] of the images' files, or None where images never were files.
+    indices: int64 [N], each image's place in the published split; 0, 1, ... by default.
 
     Raises UserError for images of another type.
     """
@@ -41,12 +42,17 @@ class Split:
         files = None if self.files is None else self.files[positions]
         return Split(images, self.labels[positions], files, self.indices[positions])
 
+    def origin(self) -> dict:
+        """The images' places in the published split, and their files."""
+        files = {} if self.files is None else {"files": self.files.tolist()}
+        return {"indices": self.indices.tolist(), **files}
+
     def floats(self) -> np.ndarray | Floats:
-        """The images as the models take them, float32 in [0, 1]: an array, or what acts as one when indexed."""
+        """The images as float32 in [0, 1], as the models take them; those of `Photos` are computed when indexed."""
         return Floats(self.images) if isinstance(self.images, Photos) else self.images.astype(np.float32) / 255
 
     def digest(self) -> str:
-        """SHA-256 over the shape and the content of the images, in hexadecimal."""
+        """SHA-256 over the images' shape and content, in hexadecimal."""
         if isinstance(self.images, Photos):
             return self.images.digest()
         return hashlib.sha256(str(self.images.shape).encode() + self.images.tobytes()).hexdigest()
@@ -56,9 +62,9 @@ class Split:
 class Dataset:
     """`train` and `validation` are disjoint parts of the published training split.
 
-    augment: of training images, beside a photo's random crop: (images, key) -> images, or None.
-    unreadable: files of the published splits "train" and "test" that were dropped.
-    note: what a reader of its results should know.
+    augment: the augmentation besides a photo's random crop, for `train_batches`.
+    unreadable: files of the published splits "train" and "test" that are left out.
+    note: what a reader of the results should know about the data set.
     """
 
     name: str
@@ -73,29 +79,24 @@ class Dataset:
     def facts(self) -> dict:
         """Name and sizes, for results.json."""
         sizes = {f"num_{split}": len(getattr(self, split)) for split in ("train", "validation", "test")}
-        dropped = {f"num_unreadable_{split}": len(files) for split, files in self.unreadable.items()}
-        return {"name": self.name, "num_classes": len(self.class_names), **sizes, **dropped, "note": self.note}
+        unreadable = {f"num_unreadable_{split}": len(files) for split, files in self.unreadable.items()}
+        return {"name": self.name, "num_classes": len(self.class_names), **sizes, **unreadable, "note": self.note}
 
     def chosen(self) -> dict:
         """Which images of the published training split are used, for data.json."""
-        chosen = {}
-        for name in ("train", "validation"):
-            split = getattr(self, name)
-            files = {} if split.files is None else {"files": split.files.tolist()}
-            chosen[name] = {"indices": split.indices.tolist(), **files}
-        return chosen
+        return {"train": self.train.origin(), "validation": self.validation.origin()}
 
 
 def draw(
     split: Split, *, shots: int = 0, fraction: float = 1.0, validation_per_class: int = 0, seed: int
 ) -> tuple[Split, Split]:
-    """Draws training and validation images of each class: a pure function of (seed, class), nested.
+    """Draws training and validation images of each class, as a pure function of (seed, class).
 
-    The first four of ten shots are the four, the 33 % are inside the 66 %.
+    Smaller draws are parts of larger ones: four shots of ten, 33 % of 66 %.
 
     Args:
-      shots: training images of each class; 0: all that validation leaves.
-      fraction: in (0, 1], the part of those that is taken, at least one of each class.
+      shots: training images of each class; 0: all images except those of validation.
+      fraction: in (0, 1], the part of the shots that is drawn, at least one image of each class.
       validation_per_class: validation images of each class.
 
     Raises:
@@ -106,13 +107,13 @@ def draw(
     train, validation = [], []
     for label in np.unique(split.labels):
         members = np.flatnonzero(split.labels == label)
-        last = len(members) - validation_per_class
-        if last < max(shots, 1):
+        available = len(members) - validation_per_class
+        if available < max(shots, 1):
             raise UserError(
                 f"class {label} has {len(members)} training images: too few for data.shots={shots} "
                 f"and data.validation_per_class={validation_per_class}"
             )
         members = np.random.default_rng([seed, int(label)]).permutation(members)
-        train.append(members[: max(1, round(fraction * (shots or last)))])
-        validation.append(members[last:])
+        train.append(members[: max(1, round(fraction * (shots or available)))])
+        validation.append(members[available:])
     return split.take(np.concatenate(train)), split.take(np.concatenate(validation))

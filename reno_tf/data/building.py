@@ -1,4 +1,4 @@
-"""Builds a data set once, and looks at every photo of it before any is used."""
+"""Builds a data set once, and decodes each of its photos once before any is used."""
 
 import concurrent.futures
 import contextlib
@@ -19,18 +19,18 @@ from reno_tf.data import transforms
 from reno_tf.data.sources import Source
 from reno_tf.errors import UserError
 
-_FILE_KEYS = ("file", "file_name", "image/filename")  # builders name the file's name differently
-_TIMEOUT = 10  # seconds to find that there is no network
+_FILE_KEYS = ("file", "file_name", "image/filename")  # The builders have different keys for a file's name.
+_TIMEOUT = 10  # seconds until a host counts as unreachable
 
 
 def build(name: str, source: Source, builder, *, archives: str | None) -> None:
-    """Builds what is not built yet. Two processes may do so at once: the second waits.
+    """Builds the data set unless it is built already. If two processes do so at once, the second waits.
 
     Args:
-      archives: folder of archives that were fetched by hand.
+      archives: folder of archives that the user fetched by hand.
 
     Raises:
-      UserError: an archive is missing, or the network.
+      UserError: an archive is missing, or there is no network.
     """
     if builder.data_path.exists():
         return
@@ -40,7 +40,7 @@ def build(name: str, source: Source, builder, *, archives: str | None) -> None:
         _check_network(name, builder.url_infos, archives)
     config = tfds.download.DownloadConfig(manual_dir=archives)
     tfds.disable_progress_bar()
-    with filelock.FileLock(folder / ".lock"), contextlib.redirect_stdout(io.StringIO()):  # It talks of downloads.
+    with filelock.FileLock(folder / ".lock"), contextlib.redirect_stdout(io.StringIO()):  # tfds prints its steps.
         builder.download_and_prepare(download_config=config)  # Returns at once if another process was first.
 
 
@@ -50,9 +50,10 @@ def records(builder, split: str):
 
 
 def index(builder, split: str, *, progress: Callable[[Iterable], Iterable] = iter) -> dict[str, np.ndarray]:
-    """{"labels" int64, "files" str, "readable" bool}, each [N]: every photo is decoded once, ever.
+    """{"labels" int64, "files" str, "readable" bool}, each [N].
 
-    The outcome is kept beside what was built. `progress` wraps the iterable of photos.
+    The first call decodes every photo, and stores the result beside the data set. `progress` wraps the
+    iterable of photos then.
     """
     path = Path(builder.data_path) / f"index-{split}.npz"
     if not path.is_file():
@@ -63,28 +64,24 @@ def index(builder, split: str, *, progress: Callable[[Iterable], Iterable] = ite
         content = io.BytesIO()
         np.savez(content, labels=np.int64(labels), files=np.array(names), readable=np.array(readable))
         files.write_bytes(path, content.getvalue())
-    with np.load(path) as kept:
-        return dict(kept)
+    with np.load(path) as stored:
+        return dict(stored)
 
 
 def _row(examples, number):
     example = examples[number]
     name = next(example[key] for key in _FILE_KEYS if key in example)
-    return example["label"], name.decode(), _is_readable(example["image"])
-
-
-def _is_readable(encoded):
     try:
-        transforms.decode(tf.constant(encoded))
+        transforms.decode(tf.constant(example["image"]))
     except tf.errors.InvalidArgumentError:
-        return False
-    return True
+        return example["label"], name.decode(), False
+    return example["label"], name.decode(), True
 
 
 def _check_network(name, urls, archives):
-    """tensorflow-datasets tries for minutes where there is no network: ask first."""
-    wanted = {info.filename: url for url, info in urls.items()}
-    for file, url in wanted.items():
+    """Fails at once without a network, where tensorflow-datasets tries for minutes."""
+    needed = {info.filename: url for url, info in urls.items()}
+    for file, url in needed.items():
         if archives and (Path(archives) / file).is_file():
             continue
         address = urllib.parse.urlsplit(url)
@@ -94,5 +91,5 @@ def _check_network(name, urls, archives):
         except OSError as error:
             raise UserError(
                 f"{name} cannot be downloaded: {address.hostname} does not answer ({error}). Fetch "
-                f"{', '.join(sorted(wanted))} elsewhere and name their folder by --config.data.dir"
+                f"{', '.join(sorted(needed))} elsewhere and name their folder by --config.data.dir"
             ) from None

@@ -4,29 +4,21 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-IMAGE_SIZE = 32
-_DIGIT_SIZE = 24  # enlarged to this and centred, so that a digit is about as large as the source's glyphs
+from reno_tf.data.builder_info import image_info
+from reno_tf.data.glyphs import IMAGE_SIZE
+
+_DIGIT_SIZE = 24  # A digit is enlarged to this and centred: about as large as the source's glyphs.
 _TEST_PER_CLASS = 120
 
 
 class HandwrittenDigits(tfds.core.GeneratorBasedBuilder):
-    """1797 real 8x8 digits, enlarged to 32x32: 1200 to test (120 a class), 597 to train."""
+    """scikit-learn's 1797 real 8x8 digits, enlarged to 32x32: 1200 to test (120 a class), 597 to train."""
 
     VERSION = tfds.core.Version("1.0.0")
 
     def _info(self):
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description="Handwritten digits shipped with scikit-learn, 8x8 grey, enlarged to 32x32 RGB.",
-            homepage="https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits",
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(shape=(IMAGE_SIZE, IMAGE_SIZE, 3), encoding_format="png"),
-                    "label": tfds.features.ClassLabel(names=[str(digit) for digit in range(10)]),
-                }
-            ),
-            supervised_keys=("image", "label"),
-        )
+        homepage = "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits"
+        return image_info(self, "0123456789", size=IMAGE_SIZE, homepage=homepage)
 
     def _split_generators(self, dl_manager):
         from sklearn.datasets import load_digits  # Slow to import, and needed once.
@@ -34,11 +26,8 @@ class HandwrittenDigits(tfds.core.GeneratorBasedBuilder):
         pixels, labels = load_digits(return_X_y=True)
         order = np.random.default_rng(0).permutation(len(labels))
         test = np.concatenate([order[labels[order] == digit][:_TEST_PER_CLASS] for digit in range(10)])
-        train = np.setdiff1d(order, test)
-        return {
-            "train": self._generate_examples(pixels, labels, train),
-            "test": self._generate_examples(pixels, labels, test),
-        }
+        splits = {"train": np.setdiff1d(order, test), "test": test}
+        return {split: self._generate_examples(pixels, labels, indices) for split, indices in splits.items()}
 
     def _generate_examples(self, pixels, labels, indices):
         for index in indices:

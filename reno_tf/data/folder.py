@@ -9,14 +9,14 @@ import tensorflow_datasets as tfds
 
 from reno_tf.data.class_folders import list_splits
 from reno_tf.data.imagefile import ImageError
-from reno_tf.data.photos_builder import Photo, PhotosBuilder
+from reno_tf.data.photos_builder import PhotosBuilder
 
 
 class FolderImages(PhotosBuilder):
-    """The images of a folder that is laid out as `class_folders.list_splits` says.
+    """The images of a folder with the layout of `class_folders.list_splits`.
 
-    What is built is kept under a digest of all files' names, sizes and times: a changed folder is
-    built anew. Raises UserError at once if the layout is another.
+    The build is stored under a digest of all files' names, sizes and times, so that a changed folder is
+    built anew. Raises UserError at once for another layout.
     """
 
     BUILDER_CONFIGS = []
@@ -37,11 +37,11 @@ class FolderImages(PhotosBuilder):
 
     def photos(self, dl_manager):
         return {
-            split: [Photo(file, label, self._read) for label, files in classes.items() for file in files]
+            split: {file: label for label, files in classes.items() for file in files}
             for split, classes in self._splits.items()
         }
 
-    def _read(self, file):
+    def read(self, file):
         try:
             return (self._dir / file).read_bytes()
         except OSError as error:
@@ -61,6 +61,6 @@ def _digest(root, splits):
 def _size_and_time(file):
     try:
         status = file.stat()
-    except OSError:  # The build will name it.
-        return (None, None)
-    return (status.st_size, status.st_mtime_ns)
+    except OSError:  # The build names the file.
+        return None, None
+    return status.st_size, status.st_mtime_ns

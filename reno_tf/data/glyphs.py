@@ -1,4 +1,4 @@
-"""Printed glyphs from the fonts that matplotlib ships: the embedded source, and what its targets share."""
+"""Printed glyphs in the fonts that matplotlib ships: the embedded source, and the base of `scripts`."""
 
 import functools
 import string
@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image, ImageDraw, ImageFont
 
+from reno_tf.data.builder_info import image_info
+
 IMAGE_SIZE = 32
-_SCALE = 4  # drawn this many times larger, then reduced with antialiasing
+_SCALE = 4  # Glyphs are drawn this many times larger, then reduced with antialiasing.
 FONTS = tuple(
     f"{family}{style}.ttf"
     for family, styles in {
@@ -26,8 +28,8 @@ FONTS = tuple(
 class GlyphBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """One class per character, in random font, size, rotation, shear, place, colours and noise.
 
-    An image is a pure function of (split, character, number). `FONTS` must contain all `CHARACTERS`:
-    a missing glyph would be drawn as a box.
+    An image is a pure function of (split, character, number). Each of `FONTS` must contain all
+    `CHARACTERS`: Pillow draws a box for a missing glyph.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -37,21 +39,13 @@ class GlyphBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     TEST_PER_CLASS: int
 
     def _info(self):
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description="Printed glyphs rendered from the fonts that matplotlib ships (DejaVu, STIX).",
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(shape=(IMAGE_SIZE, IMAGE_SIZE, 3), encoding_format="png"),
-                    "label": tfds.features.ClassLabel(names=list(self.CHARACTERS)),
-                }
-            ),
-            supervised_keys=("image", "label"),
-        )
+        return image_info(self, self.CHARACTERS, size=IMAGE_SIZE)
 
     def _split_generators(self, dl_manager):
-        per_class = {"train": self.TRAIN_PER_CLASS, "test": self.TEST_PER_CLASS}
-        return {split: self._generate_examples(seed, per_class[split]) for seed, split in enumerate(per_class)}
+        return {
+            "train": self._generate_examples(0, self.TRAIN_PER_CLASS),
+            "test": self._generate_examples(1, self.TEST_PER_CLASS),
+        }
 
     def _generate_examples(self, seed, per_class):
         for label, character in enumerate(self.CHARACTERS):
@@ -61,16 +55,16 @@ class GlyphBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 
 class PrintedGlyphs(GlyphBuilder):
-    """A-Z, a-z, 0-9 (62 classes)."""
+    """A-Z, a-z, 0-9 (62 classes) in the fonts that matplotlib ships."""
 
     CHARACTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
     TRAIN_PER_CLASS, TEST_PER_CLASS = 200, 30
 
 
 def render(character: str, generator: np.random.Generator, fonts: Sequence[str] = FONTS) -> np.ndarray:
-    """One glyph, uint8 [32, 32, 3]; every random choice is drawn from `generator`.
+    """One glyph, uint8 [32, 32, 3]; `generator` makes every random choice.
 
-    Size varies by 10 % only and the baseline is kept, so that "c" and "C" stay different classes.
+    The size varies by 10 % only and the baseline is fixed, so that "c" and "C" stay different classes.
     """
     side = IMAGE_SIZE * _SCALE
     canvas = Image.new("L", (side, side))

@@ -1,4 +1,4 @@
-"""Image files of any kind, as bytes that TensorFlow reads to the pixels that Pillow sees."""
+"""Image files of any kind, as bytes that TensorFlow and Pillow decode to the same pixels."""
 
 import contextlib
 import io
@@ -12,22 +12,22 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 
 
 class ImageError(Exception):
-    """Says in a few words why a file is not a readable image."""
+    """The reason why a file is no readable image, in one short line."""
 
 
 def normalize(content: bytes) -> bytes:
-    """The image as a JPEG or PNG that TensorFlow and Pillow read to the same pixels, whatever the file's name said.
+    """The image as a JPEG or PNG that TensorFlow and Pillow decode to the same pixels.
 
-    A grey or RGB JPEG that `tf.io.decode_jpeg(..., dct_method="INTEGER_ACCURATE")` reads as Pillow
-    does is returned as it is. Anything else becomes a lossless RGB PNG: upright by its EXIF data, the
-    first frame, on white where it is transparent, of 16-bit grey the high byte, and of a JPEG with
-    damage that only Pillow passes over what Pillow sees.
+    The content tells the format, not the file's name. A grey or RGB JPEG is returned as it is if
+    `tf.io.decode_jpeg(..., dct_method="INTEGER_ACCURATE")` gives Pillow's pixels. Any other image
+    becomes a lossless RGB PNG of Pillow's pixels: upright by its EXIF data, the first frame of an
+    animation, white where it is transparent, the high byte of 16-bit grey.
 
     Raises:
-      ImageError: not a whole image of at most `PIL.Image.MAX_IMAGE_PIXELS` pixels.
+      ImageError: no complete image of at most `PIL.Image.MAX_IMAGE_PIXELS` pixels.
     """
-    pixels, plain_jpeg = _decode(content)
-    if plain_jpeg and _tensorflow_reads(content, pixels):
+    pixels, is_plain_jpeg = _decode(content)
+    if is_plain_jpeg and _tensorflow_gives(pixels, content):
         return content
     png = io.BytesIO()
     Image.fromarray(pixels).save(png, "PNG")
@@ -39,18 +39,18 @@ def _decode(content):
     if not content:
         raise ImageError("empty file")
     try:
-        # More than MAX_IMAGE_PIXELS is a warning, twice as many an error; here both are too many.
+        # Pillow warns above MAX_IMAGE_PIXELS, and fails above twice as many; here both are too many.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
                 image.load()
-                # MPO: the format of JPEGs with a second picture behind the first.
-                plain = image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L")
-                # It turns the pixels, then fails where it cannot write damaged EXIF data anew.
+                # MPO is a JPEG with a second picture behind the first.
+                is_plain_jpeg = image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L")
+                # It turns the pixels first, and then fails if it cannot rewrite damaged EXIF data.
                 with contextlib.suppress(Exception):
                     ImageOps.exif_transpose(image, in_place=True)
-                return np.asarray(_rgb(image)), plain
+                return np.asarray(_rgb(image)), is_plain_jpeg
     except UnidentifiedImageError:
         raise ImageError("not a JPEG, PNG, WebP, BMP or GIF image") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -60,7 +60,7 @@ def _decode(content):
 
 
 def _rgb(image):
-    if image.mode.startswith("I;16"):  # Pillow would clip it at 255.
+    if image.mode.startswith("I;16"):  # Pillow's own conversion clips at 255.
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -68,8 +68,8 @@ def _rgb(image):
     return image.convert("RGB")
 
 
-def _tensorflow_reads(jpeg, expected):
+def _tensorflow_gives(pixels, jpeg):
     try:
-        return np.array_equal(tf.io.decode_jpeg(jpeg, channels=3, dct_method="INTEGER_ACCURATE"), expected)
+        return np.array_equal(tf.io.decode_jpeg(jpeg, channels=3, dct_method="INTEGER_ACCURATE"), pixels)
     except tf.errors.InvalidArgumentError:
         return False

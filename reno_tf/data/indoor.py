@@ -1,7 +1,6 @@
 """MIT Indoor Scene Recognition, known as Indoor 67 (Quattoni and Torralba, CVPR 2009)."""
 
 from reno_tf.data.manual import ManualBuilder
-from reno_tf.data.photos_builder import Photo
 
 _CLASSES = """
 airport_inside artstudio auditorium bakery bar bathroom bedroom bookstore bowling buffet casino
@@ -15,20 +14,13 @@ stairscase studiomusic subway toystore trainstation tv_studio videostore waiting
 
 
 class IndoorScenes(ManualBuilder):
-    """MIT Indoor 67: the official lists name 100 of each scene's images, about 80 of them for training."""
+    """MIT Indoor 67: the published lists name about 80 training and 20 test images of each scene."""
 
     HOMEPAGE = "https://web.mit.edu/torralba/www/indoor.html"
-    MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        f"Put indoorCVPR_09.tar, TrainImages.txt and TestImages.txt, from {HOMEPAGE}, into the manual directory"
-    )
     ARCHIVES = {"Images": "indoorCVPR_09.tar"}
-    LISTS = ("TrainImages.txt", "TestImages.txt")
+    LISTS = {"train": "TrainImages.txt", "test": "TestImages.txt"}
     SIZES = {"train": 5360, "test": 1340}
     CLASSES = tuple(_CLASSES.split())
 
-    def listed(self, files):
-        lists = dict(zip(("train", "test"), self.LISTS, strict=True))
-        return {
-            split: [Photo(f"Images/{line}", line.partition("/")[0], files.read) for line in files.lines(name)]
-            for split, name in lists.items()
-        }
+    def listed_photos(self, split):
+        return {f"Images/{line}": line.partition("/")[0] for line in self.lines(self.LISTS[split])}

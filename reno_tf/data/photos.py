@@ -1,4 +1,4 @@
-"""Photos of any size that stay encoded, on disk, until they are looked at."""
+"""Photos of any size that stay encoded on the disk until they are used."""
 
 import functools
 import hashlib
@@ -11,9 +11,9 @@ from reno_tf.data import transforms
 
 
 class Photos:
-    """Looks like a uint8 array [N, size, size, 3] of test views; what is indexed is decoded then.
+    """Behaves as a uint8 array [N, size, size, 3] of test views, each of which is decoded when indexed.
 
-    A test view is the photo with its shorter side at size * 256 / 224, its centre cropped.
+    A test view is the centre of the photo, after a resize of its shorter side to size * 256 / 224.
 
     Args:
       read: number of a photo -> its encoded bytes.
@@ -41,7 +41,7 @@ class Photos:
         return Photos(self._read, self.numbers[positions], size=self.size)
 
     def encoded(self, position):
-        """The bytes of the photo at `position` (a scalar tensor), as a string tensor in any graph."""
+        """The encoded photo at `position`, a scalar tensor, as a string tensor; works in any graph."""
         number = tf.gather(self.numbers, position)
         return tf.ensure_shape(tf.numpy_function(self._read, [number], tf.string, stateful=False), [])
 
@@ -54,17 +54,21 @@ class Photos:
 
     @functools.cached_property
     def _views(self):
+        """The compiled function from positions [N] to their views."""
+
+        def view(position):
+            return transforms.test_view(self.encoded(position), size=self.size)
+
         @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
         def views(positions):
-            view = tf.TensorSpec([self.size, self.size, 3], tf.uint8)
-            decode = lambda position: transforms.test_view(self.encoded(position), size=self.size)  # noqa: E731
-            return tf.map_fn(decode, positions, fn_output_signature=view, parallel_iterations=8)
+            spec = tf.TensorSpec(self.shape[1:], tf.uint8)
+            return tf.map_fn(view, positions, fn_output_signature=spec, parallel_iterations=8)
 
         return views
 
 
 class Floats:
-    """`images` / 255 as float32, computed for what is indexed: [0, 1], as the models take them."""
+    """Behaves as the float32 array `images` / 255, of which only the indexed part is computed."""
 
     dtype = np.dtype(np.float32)
 

@@ -1,37 +1,28 @@
-"""What the builders of photographs share: every file is decoded once, and what cannot be is named."""
-
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+"""What the builders of photos share: they decode every file once, and name each file that cannot be decoded."""
 
 import tensorflow_datasets as tfds
 
+from reno_tf.data.builder_info import image_info
 from reno_tf.data.imagefile import ImageError, normalize
 from reno_tf.errors import UserError
 
-_NAMED = 10  # files named in a message; of the others, only the number
+_MAX_NAMED = 10  # A message names so many files, and counts the others.
 
 
-def complaint(unreadable: dict[str, list[str]]) -> str:
-    """Names the unreadable files of all splits."""
+def unreadable_message(unreadable: dict[str, list[str]]) -> str:
+    """Counts and names the unreadable files of all splits."""
     files = [file for split in unreadable.values() for file in split]
-    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-    return f"{len(files)} unreadable {'image' if len(files) == 1 else 'images'}: {', '.join(files[:_NAMED])}{more}"
-
-
-class Photo(NamedTuple):
-    """`read(file)` returns the file's content, or raises ImageError; `label` is a class name."""
-
-    file: str
-    label: str
-    read: Callable[[str], bytes]
+    named, more = files[:_MAX_NAMED], len(files) - _MAX_NAMED
+    images = "image" if len(files) == 1 else "images"
+    return f"{len(files)} unreadable {images}: {', '.join(named)}{f' and {more} more' if more > 0 else ''}"
 
 
 class PhotosBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Photographs of any size with a class each, stored as `imagefile.normalize` returns them.
+    """Photos of any size with a class each, stored as `imagefile.normalize` returns them.
 
-    A file that cannot be read fails the build, which then leaves nothing; all such files are named.
-    With `skip_unreadable` (another config, so a copy of its own) they are left out instead and
-    listed in `info.metadata["unreadable"]`: {split: ["file (reason)", ...]}.
+    An unreadable file fails the build. The error names all such files, and nothing stays on the disk.
+    With `skip_unreadable` the build leaves them out, and lists them in `info.metadata["unreadable"]`:
+    {split: ["file (reason)", ...]}. It is another config of the builder, so a copy of its own.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -39,6 +30,7 @@ class PhotosBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         tfds.core.BuilderConfig(name="whole", description="Every image."),
         tfds.core.BuilderConfig(name="readable", description="Unreadable images left out."),
     ]
+    HOMEPAGE: str | None = None
 
     def __init__(self, *, skip_unreadable: bool = False, config=None, **kwargs):
         self._unreadable = {"train": [], "test": []}
@@ -52,46 +44,42 @@ class PhotosBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def class_names(self) -> list[str]:
         raise NotImplementedError
 
-    def photos(self, dl_manager) -> dict[str, list[Photo]]:
-        """The photographs of the splits "train" and "test"."""
+    def photos(self, dl_manager) -> dict[str, dict[str, str]]:
+        """{"train": {file: class name}, "test": ...}."""
+        raise NotImplementedError
+
+    def read(self, file: str) -> bytes:
+        """The content of one of those files. Raises ImageError."""
         raise NotImplementedError
 
     def _info(self):
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=" ".join(self.__doc__.split()),
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(shape=(None, None, 3)),
-                    "label": tfds.features.ClassLabel(names=self.class_names),
-                    "file": tfds.features.Text(),
-                }
-            ),
-            supervised_keys=("image", "label"),
-            metadata=tfds.core.MetadataDict(unreadable=self._unreadable),
-        )
+        metadata = tfds.core.MetadataDict(unreadable=self._unreadable)
+        file = tfds.features.Text()
+        return image_info(self, self.class_names, homepage=self.HOMEPAGE, metadata=metadata, file=file)
 
     def _split_generators(self, dl_manager):
         return {split: self._generate_examples(split, photos) for split, photos in self.photos(dl_manager).items()}
 
-    def _generate_examples(self, split, photos: Iterable[Photo]):
-        missing = set(self.class_names)
-        for photo in photos:
-            file = photo.file.encode(errors="backslashreplace").decode()  # Names need not be valid UTF-8.
+    def _generate_examples(self, split, photos):
+        empty_classes = set(self.class_names)
+        for file, label in photos.items():
+            name = file.encode(errors="backslashreplace").decode()  # A file's name need not be valid UTF-8.
             try:
-                image = normalize(photo.read(photo.file))
+                image = normalize(self.read(file))
             except ImageError as error:
-                self._unreadable[split].append(f"{file} ({error})")
+                self._unreadable[split].append(f"{name} ({error})")
             else:
-                missing.discard(photo.label)
-                yield file, {"image": image, "label": photo.label, "file": file}
-        # A whole build has its own, complete complaint below; but tfds cannot write an empty split.
-        if missing and (self.skip_unreadable or len(missing) == len(self.class_names)):
-            raise UserError(f"class {min(missing)!r} has no readable {split} image; {complaint(self._unreadable)}")
+                empty_classes.discard(label)
+                yield name, {"image": image, "label": label, "file": name}
+        # Without `skip_unreadable` the error below names all files; but tfds cannot write an empty split.
+        if empty_classes and (self.skip_unreadable or len(empty_classes) == len(self.class_names)):
+            message = unreadable_message(self._unreadable)
+            raise UserError(f"class {min(empty_classes)!r} has no readable {split} image; {message}")
 
     def _download_and_prepare(self, *args, **kwargs):
         for files in self._unreadable.values():
             files.clear()  # of an earlier, failed build
         super()._download_and_prepare(*args, **kwargs)
         if any(self._unreadable.values()) and not self.skip_unreadable:
-            raise UserError(f"{complaint(self._unreadable)}; replace them, or leave them out with --skip_unreadable")
+            message = unreadable_message(self._unreadable)
+            raise UserError(f"{message}; replace them, or leave them out with --skip_unreadable")

@@ -1,4 +1,4 @@
-"""Batches whose contents are a pure function of (seed, step), so that a run can resume anywhere."""
+"""Batches that are a pure function of (seed, step), so that a run can resume at any step."""
 
 import math
 
@@ -14,15 +14,16 @@ _ORDER_STREAM, _AUGMENT_STREAM, _CROP_STREAM = 2, 3, 4
 def train_batches(split: Split, *, batch_size: int, seed: int, start_step: int = 0, augment=None) -> tf.data.Dataset:
     """Endless batches (images float32 [B, H, W, 3] in [0, 1], labels int64 [B]) from `start_step` on.
 
-    Each pass over the data is its own permutation; a batch may span two passes. Photos are seen
-    through a random resized crop of their own.
+    Each pass over the data has its own permutation; a batch may span two passes. Each photo gets a
+    random resized crop.
 
     Args:
-      augment: (images float32 [B, H, W, 3], seed int32 [2]) -> images, or None.
+      augment: (images float32 [B, H, W, 3], seed int32 [2]) -> images; None for no augmentation but
+        the photos' crops.
     """
     key = _key(seed, _AUGMENT_STREAM)
-    gather = _photo_batches if isinstance(split.images, Photos) else _array_batches
-    steps = gather(split, batch_size=batch_size, seed=seed, start_step=start_step)
+    batches = _photo_batches if isinstance(split.images, Photos) else _array_batches
+    steps = batches(split, batch_size=batch_size, seed=seed, start_step=start_step)
 
     def finish(step, images, labels):
         images = tf.cast(images, tf.float32) / 255
@@ -58,7 +59,7 @@ def batches_per_pass(split: Split, batch_size: int) -> int:
 
 
 def _array_batches(split, *, batch_size, seed, start_step):
-    """(step, images uint8, labels), whole batches at once."""
+    """(step, images uint8, labels), a batch at a time."""
     images, labels = tf.constant(split.images), tf.constant(split.labels)
 
     def batch(step):
@@ -69,13 +70,13 @@ def _array_batches(split, *, batch_size, seed, start_step):
 
 
 def _photo_batches(split, *, batch_size, seed, start_step):
-    """(step, images float32 in [0, 255], labels), photo by photo on all cores."""
+    """(step, images float32 in [0, 255], labels), a photo at a time on each core."""
     labels, key = tf.constant(split.labels), _key(seed, _CROP_STREAM)
 
     def photo(position):
         index = _order(position[None], size=len(split), seed=seed)[0]
-        own = tf.random.experimental.stateless_fold_in(key, position, alg="philox")
-        crop = transforms.random_resized_crop(split.images.encoded(index), own, size=split.images.size)
+        photo_key = tf.random.experimental.stateless_fold_in(key, position, alg="philox")
+        crop = transforms.random_resized_crop(split.images.encoded(index), photo_key, size=split.images.size)
         return position // batch_size, crop, labels[index]
 
     positions = tf.data.Dataset.range(start_step * batch_size, tf.int64.max)
@@ -88,7 +89,7 @@ def _key(seed, stream):
 
 
 def _order(positions, *, size, seed):
-    """Where each position of the endless sequence lies in the split: one permutation a pass, none ever stored."""
+    """The place in the split of each position of the endless sequence: a permutation a pass, computed by need."""
     passes, offsets = positions // size, positions % size
     streams = [tf.fill(tf.shape(positions), tf.constant(c, tf.int64)) for c in (seed, _ORDER_STREAM)]
     keys = tf.stack([*streams, passes], 1)

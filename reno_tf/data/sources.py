@@ -1,4 +1,4 @@
-"""Where each data set comes from. A new one is a tensorflow-datasets builder and a line here."""
+"""Where each data set comes from. A new one is a tensorflow-datasets builder, and a line here."""
 
 import dataclasses
 import functools
@@ -21,10 +21,10 @@ class Source:
 
     builder: (data_dir=..., ...) -> a tensorflow-datasets builder with "image" and "label".
     origin: "embedded" (generated here, small enough for memory), "download" (tensorflow-datasets
-      fetches the archives), "manual" (the user brings the archives) or "folder" (the user's images).
-    sizes: numbers of classes, training and test images, as published; None: whatever the folder holds.
-    train: the published splits that are trained on, as tensorflow-datasets writes them.
-    note: what a user should know of it.
+      fetches the archives), "manual" (the user fetches the archives) or "folder" (the user's images).
+    sizes: published numbers of classes, training and test images; None for a folder of any size.
+    train: the published splits that make the training split, in tensorflow-datasets' notation.
+    note: what a user should know about the data set.
     """
 
     builder: Callable
@@ -34,18 +34,22 @@ class Source:
     note: str = ""
 
     def open(self, *, folder: str | None, skip_unreadable: bool, data_dir: str | None) -> tfds.core.DatasetBuilder:
-        """The builder; nothing is built yet. See `reno_tf.data.load` for the arguments."""
+        """The builder, which has built nothing yet. See `reno_tf.data.load` for the arguments."""
         options = {"data_dir": data_dir}
         if self.origin != "embedded":
-            options["file_format"] = "array_record"  # Its records can be read in any order.
+            options["file_format"] = "array_record"  # Reads records in any order.
         if self.origin in ("manual", "folder"):
             options["skip_unreadable"] = skip_unreadable
         return self.builder(folder, **options) if self.origin == "folder" else self.builder(**options)
 
     @property
     def augment(self) -> Callable | None:
-        """Beside a photo's random crop: (images float32 [B, H, W, 3], seed int32 [2]) -> images, or None."""
+        """The augmentation besides a photo's random crop: see `reno_tf.data.train_batches`."""
         return transforms.random_affine if self.origin == "embedded" else None
+
+
+def _download(name, **options):
+    return Source(builder=functools.partial(tfds.builder, name), origin="download", **options)
 
 
 DATASETS = {
@@ -57,18 +61,10 @@ DATASETS = {
     "armenian": Source(builder=ArmenianLetters, origin="embedded", sizes=(33, 1980, 1320)),
     "georgian": Source(builder=GeorgianLetters, origin="embedded", sizes=(33, 1980, 1320)),
     "operators": Source(builder=MathOperators, origin="embedded", sizes=(30, 1800, 1200)),
-    "flowers": Source(
-        builder=functools.partial(tfds.builder, "oxford_flowers102"),
-        origin="download",
-        sizes=(102, 2040, 6149),
-        train="train+validation",
-    ),
-    "birds": Source(
-        builder=functools.partial(tfds.builder, "caltech_birds2011"), origin="download", sizes=(200, 5994, 5794)
-    ),
-    "dogs": Source(
-        builder=functools.partial(tfds.builder, "stanford_dogs"),
-        origin="download",
+    "flowers": _download("oxford_flowers102", sizes=(102, 2040, 6149), train="train+validation"),
+    "birds": _download("caltech_birds2011", sizes=(200, 5994, 5794)),
+    "dogs": _download(
+        "stanford_dogs",
         sizes=(120, 12000, 8580),
         note="its images are part of ImageNet's training set: an ImageNet teacher has seen them",
     ),

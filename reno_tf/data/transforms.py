@@ -1,4 +1,4 @@
-"""What becomes of an image before a network sees it: torchvision's transforms for photos, in TensorFlow.
+"""The transforms between an image and a network: torchvision's for photos, in TensorFlow.
 
 Every random choice is a pure function of the given key.
 """
@@ -7,8 +7,8 @@ import math
 
 import tensorflow as tf
 
-_ATTEMPTS = 10  # to draw a crop that lies in the image, as torchvision
-_BANDS = 16  # of output rows that are computed together
+_ATTEMPTS = 10  # torchvision's number of draws until a crop lies in the image
+_BANDS = 16  # A resize computes its output rows in so many bands.
 
 
 def decode(encoded):
@@ -22,23 +22,23 @@ def decode(encoded):
 
 
 def decode_crop(encoded, window, *, size: int):
-    """Only the crop `window` (top, left, height, width), to be resized to `size`: uint8 [h, w, 3].
+    """The crop `window` (top, left, height, width) of an image, uint8 [h, w, 3], for a resize to `size`.
 
-    Of a JPEG only the crop's blocks are transformed, at 1/2, 1/4 or 1/8 of the scale as long as
-    the crop stays twice as large as `size` (Pillow's reducing_gap=2); its border then falls on a
-    multiple of that. Colours of the outermost pixel may differ: its neighbours were not decoded.
+    A JPEG's blocks outside the crop are not decoded, so the colours of the outermost pixels may differ.
+    The others are decoded at 1/2, 1/4 or 1/8 of their size while the crop stays at least twice as large as
+    `size` (Pillow's reducing_gap=2); the crop's border is then rounded down to a multiple of 2, 4 or 8.
     """
 
     def scaled(ratio):
-        part = window // ratio
-        return lambda: tf.io.decode_and_crop_jpeg(encoded, part, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE")
+        options = {"channels": 3, "ratio": ratio, "dct_method": "INTEGER_ACCURATE"}
+        return lambda: tf.io.decode_and_crop_jpeg(encoded, window // ratio, **options)
 
     def cropped():
         top, left, height, width = tf.unstack(window)
         return decode(encoded)[top : top + height, left : left + width]
 
-    spare = tf.reduce_min(window[2:]) // (2 * size)  # how many times smaller it may be decoded
-    halvings = tf.reduce_sum(tf.cast(spare >= [2, 4, 8], tf.int32))
+    reduction = tf.reduce_min(window[2:]) // (2 * size)  # The crop may be decoded so many times smaller.
+    halvings = tf.reduce_sum(tf.cast(reduction >= [2, 4, 8], tf.int32))
     jpeg = lambda: tf.switch_case(halvings, [scaled(ratio) for ratio in (1, 2, 4, 8)])  # noqa: E731
     return tf.ensure_shape(tf.cond(tf.io.is_jpeg(encoded), jpeg, cropped), [None, None, 3])
 
@@ -46,8 +46,8 @@ def decode_crop(encoded, window, *, size: int):
 def resize(image, height: int, width: int, *, mirror=False):
     """Antialiased bilinear resize: [H, W, 3] -> float32 [height, width, 3], left and right exchanged if `mirror`.
 
-    Pillow's triangle filter: its support grows with the reduction. Each axis is a product with a
-    banded matrix. Dense products over bands take less than half the time of
+    The filter is Pillow's triangle, whose support grows with the reduction. The resize of each axis is a
+    product with a banded matrix. Dense products over bands take less than half the time of
     tf.image.resize(antialias=True) on a CPU, and differ from it by rounding alone.
     """
     rows, columns = tf.shape(image)[0], tf.shape(image)[1]
@@ -59,7 +59,7 @@ def resize(image, height: int, width: int, *, mirror=False):
 
 
 def _resize_rows(image, rows, size, *, mirror=False):
-    """[rows, M] -> [size, M], `_BANDS` bands of output rows at once; the last row first if `mirror`."""
+    """[rows, M] -> [size, M] in `_BANDS` bands; the last row comes first if `mirror`."""
     size = tf.convert_to_tensor(size)
     band = tf.cast(tf.math.ceil(size / _BANDS), tf.int32)
     scale = tf.cast(rows, tf.float32) / tf.cast(size, tf.float32)
@@ -68,18 +68,18 @@ def _resize_rows(image, rows, size, *, mirror=False):
     number = tf.where(mirror, size - 1 - number, number)
     centre = scale * (tf.cast(number, tf.float32) + 0.5)
     reach = tf.cast(tf.math.ceil(scale * tf.cast(band, tf.float32) + 2 * support), tf.int32) + 1
-    length = tf.minimum(rows, reach)  # input rows that a band may see
+    length = tf.minimum(rows, reach)  # the input rows that a band reads
     first = tf.clip_by_value(tf.cast(tf.reduce_min(centre, 1) - support, tf.int32), 0, rows - length)
-    seen = first[:, None] + tf.range(length)
-    distance = tf.abs(tf.cast(seen, tf.float32)[:, None, :] + 0.5 - centre[..., None])
+    inputs = first[:, None] + tf.range(length)
+    distance = tf.abs(tf.cast(inputs, tf.float32)[:, None, :] + 0.5 - centre[..., None])
     weights = tf.maximum(0.0, 1.0 - distance / support)
     weights = tf.math.divide_no_nan(weights, tf.reduce_sum(weights, -1, keepdims=True))
-    resized = tf.matmul(weights, tf.gather(image, seen))
+    resized = tf.matmul(weights, tf.gather(image, inputs))
     return tf.reshape(resized, [_BANDS * band, -1])[:size]
 
 
 def test_view(encoded, *, size: int):
-    """The whole image's shorter side to size * 256 / 224, then the centre crop: uint8 [size, size, 3]."""
+    """Resizes the shorter side to size * 256 / 224, then crops the centre: uint8 [size, size, 3]."""
     image = decode(encoded)
     shorter = round(size * 256 / 224)
     height, width = tf.shape(image)[0], tf.shape(image)[1]
@@ -87,7 +87,7 @@ def test_view(encoded, *, size: int):
     longer = tf.where(tall, shorter * height // width, shorter * width // height)
     height, width = tf.where(tall, longer, shorter), tf.where(tall, shorter, longer)
     image = tf.cast(tf.round(resize(image, height, width)), tf.uint8)
-    # torchvision rounds the margins half to even, as Python does.
+    # torchvision rounds margins of half a pixel to even, as Python does.
     top, left = (tf.cast(tf.round(tf.cast(side - size, tf.float32) / 2), tf.int32) for side in (height, width))
     return tf.ensure_shape(image[top : top + size, left : left + size], [size, size, 3])
 
@@ -96,8 +96,10 @@ def random_resized_crop(encoded, key, *, size: int, scale=(0.08, 1.0), ratio=(3 
     """torchvision's RandomResizedCrop and RandomHorizontalFlip: float32 [size, size, 3] in [0, 255].
 
     Args:
-      encoded: one encoded image. key: int32 [2].
-      scale: of the crop's area, as a part of the image's. ratio: of its width to its height.
+      encoded: one encoded image.
+      key: int32 [2].
+      scale: range of the crop's area, as a part of the image's.
+      ratio: range of the crop's width / height.
     """
     jpeg_shape = lambda: tf.io.extract_jpeg_shape(encoded)[:2]  # noqa: E731
     shape = tf.cond(tf.io.is_jpeg(encoded), jpeg_shape, lambda: tf.shape(decode(encoded))[:2])
@@ -110,7 +112,7 @@ def random_resized_crop(encoded, key, *, size: int, scale=(0.08, 1.0), ratio=(3 
 def crop_window(shape, key, *, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)):
     """RandomResizedCrop's window (top, left, height, width), int32 [4], in an image of `shape` (H, W).
 
-    Ten attempts; if none lies in the image, the largest centred window of an allowed ratio.
+    It is the first of ten draws that lies in the image, or else the largest centred window of an allowed ratio.
     """
     height, width = (tf.cast(side, tf.float32) for side in tf.unstack(shape))
     draw = tf.random.stateless_uniform([4, _ATTEMPTS], key, alg="philox")
@@ -127,19 +129,21 @@ def crop_window(shape, key, *, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)):
 
 
 def random_affine(images, seed, *, rotation=0.15, scale=0.1, shift=2.0):
-    """Turns, scales and shifts each image about its centre; edges are continued outwards.
+    """Turns, scales and shifts each image about its centre; the pixels of its edges continue outwards.
 
     Args:
-      images: float [B, H, W, 3]. seed: int32 [2].
-      rotation: largest angle, radians. scale: largest change of size, a fraction.
-      shift: largest shift along each axis, pixels.
+      images: float [B, H, W, 3].
+      seed: int32 [2].
+      rotation: largest angle, in radians.
+      scale: largest change of size, as a fraction.
+      shift: largest shift along each axis, in pixels.
     """
     batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
     draw = tf.random.stateless_uniform([4, batch], seed, -1.0, 1.0, alg="philox")
     angle, zoom = rotation * draw[0], 1.0 + scale * draw[1]
     a, b = tf.cos(angle) / zoom, tf.sin(angle) / zoom
     cx, cy = (width - 1) / 2, (height - 1) / 2
-    # output (x, y) -> input: rotate about the centre, then shift
+    # From an output pixel (x, y) to its input pixel: a rotation about the centre, then a shift.
     tx = cx + shift * draw[2] - (a * cx - b * cy)
     ty = cy + shift * draw[3] - (b * cx + a * cy)
     zero = tf.zeros_like(a)

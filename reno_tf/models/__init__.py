@@ -1,4 +1,4 @@
-"""Backbones that give their stages by name. A new family is a file of builders, and a line here."""
+"""Backbones that give their stages by name. A new family is one file of `Backbone`s, and one line here."""
 
 import tf_keras
 
@@ -49,9 +49,9 @@ def build(
     Raises:
       UserError: unknown name or weights, or a file that is missing, altered or of another network.
     """
-    builder = BACKBONES[choose("backbone", name, BACKBONES)]
+    backbone = BACKBONES[choose("backbone", name, BACKBONES)]
     with policy(precision):
-        model = builder(num_classes=num_classes, **options)
+        model = backbone.build(name, num_classes=num_classes, **options)
     for layer in model._flatten_layers():
         if isinstance(layer, tf_keras.layers.BatchNormalization):
             layer.momentum = momentum

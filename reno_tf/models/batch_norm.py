@@ -7,10 +7,10 @@ from reno_tf.models.replicas import replica_context
 
 
 class GlobalBatchNormalization(tf_keras.layers.BatchNormalization):
-    """Keras's layer, which in training normalises by the statistics of the global batch.
+    """Keras's layer, but training normalises by the statistics of the global batch.
 
-    Keras's own `synchronized=True` is another function than its fused layer: its moving variance
-    has no Bessel's correction, and it subtracts mean^2 from the mean square, which cancels digits.
+    Keras's own `synchronized=True` computes something else than its fused layer: its moving variance
+    lacks Bessel's correction, and mean square - mean^2 cancels digits.
     """
 
     def call(self, inputs, training=None, mask=None):
@@ -27,14 +27,15 @@ class GlobalBatchNormalization(tf_keras.layers.BatchNormalization):
         variance = mean_of(tf.math.squared_difference(x, mean))
         self._assign_moving_average(self.moving_mean, mean, self.momentum, None)
         count = tf.cast(context.num_replicas_in_sync * tf.size(x) / tf.size(mean), x.dtype)
-        unbiased = variance * count / (count - 1) if self.fused else variance  # As Keras's two ways have it.
-        self._assign_moving_average(self.moving_variance, unbiased, self.momentum, None)
+        # Keras's fused layer averages the unbiased variance, its other one the biased variance.
+        averaged = variance * count / (count - 1) if self.fused else variance
+        self._assign_moving_average(self.moving_variance, averaged, self.momentum, None)
         normalized = tf.nn.batch_normalization(x, mean, variance, self.beta, self.gamma, self.epsilon)
         return tf.cast(normalized, inputs.dtype)
 
 
 def synchronize(model: tf_keras.Model) -> None:
-    """Lets the model's BatchNorms see the global batch. Layers that Keras built change their class in place."""
+    """Makes the model's BatchNorms use the global batch: the layers change their class in place."""
     for layer in model._flatten_layers():
         if type(layer) is tf_keras.layers.BatchNormalization:
             layer.__class__ = GlobalBatchNormalization

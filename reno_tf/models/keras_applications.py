@@ -11,8 +11,8 @@ import tf_keras
 
 from reno_tf.errors import UserError
 from reno_tf.models import graph
+from reno_tf.models.backbone import Backbone
 from reno_tf.models.layers import normalize
-from reno_tf.models.stages import Stages, tapped_model
 
 # Where the paper taps; for every other network the rule of `find_taps` holds.
 _TAPS = {"MobileNetV2": ("block_2_add", "block_5_add", "block_9_add", "block_15_add", "out_relu")}
@@ -20,53 +20,35 @@ _PROBE = 224  # Side in pixels of the images on which resolutions are compared i
 _FIRST_LEVEL = 2  # Stages start where the image's sides are quartered; before that is the stem.
 
 
-def keras_application(
-    application,
-    *,
-    num_classes=None,
-    dropout=0.0,
-    tap="before_dropout",
-    image_size=None,
-    taps=None,
-    keras_weights=None,
-):
+def application_layers(application: str, images, stages, *, taps=None, keras_weights=None):
     """A network of tf_keras.applications without its top, tapped.
 
     Args:
       application: the function's name there: "ResNet50", "DenseNet121", ...
-      num_classes: size of the linear head; None builds the backbone alone.
-      dropout, tap: see `reno_tf.models.taps.Stages`.
-      image_size: side of the square input in pixels; None accepts any size.
+      images: [B, H, W, 3] in [0, 1]. stages: see `Backbone`.
       taps: names of the layers that end the stages, in order; None finds them (`find_taps`).
       keras_weights: None, "imagenet" (Keras downloads them) or a file of Keras's weights without top.
-
-    Returns:
-      Images [B, H, W, 3] in [0, 1] -> {"stage1": [B, h, w, c], ..., "penultimate": [B, d][,
-      "logits": [B, num_classes]]}; "penultimate" is the global average of the last feature map.
 
     Raises:
       UserError: a tap that is no layer of the network, or one that needs `image_size` (NASNet).
     """
     tf_keras.backend.reset_uids()  # Teacher and student pair up by name, so unnamed layers need equal ones.
     build = getattr(tf_keras.applications, application)
-    network = build(include_top=False, weights=keras_weights, input_shape=(image_size, image_size, 3))
+    network = build(include_top=False, weights=keras_weights, input_shape=tuple(images.shape[1:]))
     taps = taps or _TAPS.get(application) or find_taps(network)
     unknown = [name for name in taps if name not in {layer.name for layer in network.layers}]
     if unknown:
         raise UserError(f"{application} has no layer {unknown[0]} to tap")
-    images = tf_keras.Input([image_size, image_size, 3], name="images")
-    stages = Stages(dropout, tap)
-    features = _replay(network, _preprocess(images, build), taps, stages)
-    return tapped_model(images, stages, features, num_classes, f"keras_{application.lower()}")
+    return _replay(network, _preprocess(images, build), taps, stages)
 
 
 def find_taps(network: tf_keras.Model) -> list[str]:
     """The layers that end a stage: at each resolution the last activation or merge that all paths cross.
 
     A resolution is the nearest power of 2 by which the image's sides shrank, from 4 on. A merge is
-    a layer of several inputs, such as the end of a residual block. Where all paths cross none, as
-    in NASNet, the last activation ends the stage. Raises UserError if the network does not work on
-    images of any size.
+    a layer of several inputs, such as the end of a residual block. If all paths cross no such layer,
+    as in NASNet, the last activation ends the stage. Raises UserError if the network does not work
+    on images of any size.
     """
     nodes = graph.nodes(network)
     side = network.input.shape[1] or _PROBE
@@ -86,17 +68,17 @@ def find_taps(network: tf_keras.Model) -> list[str]:
 def _crossings(nodes):
     """For each node, whether every path from the input to the output leads through it."""
     places = {id(node): place for place, node in enumerate(nodes)}
-    reach = list(range(len(nodes)))  # The last place that reads each node's output.
+    reach = list(range(len(nodes)))  # For each node, the last place that reads its output.
     for place, node in enumerate(nodes):
         for parent in node.parent_nodes:
             if id(parent) in places:  # Not the network's input.
                 reach[places[id(parent)]] = place
-    jumped = np.maximum.accumulate([0, *reach[:-1]])  # How far a path from before a node goes at most.
+    jumped = np.maximum.accumulate([0, *reach[:-1]])  # For each node, how far a path leads from before it.
     return [bool(furthest <= place) for place, furthest in enumerate(jumped)]
 
 
 def _heights(network, nodes, side):
-    """Of each node's output for images of that side; None where it has none."""
+    """The height of each node's output for images of that side; None for an output that is no feature map."""
     probe = tf.function(tf_keras.Model(network.input, [node.outputs for node in nodes]))
     try:
         outputs = probe.get_concrete_function(tf.TensorSpec([1, side, side, 3])).structured_outputs
@@ -111,7 +93,7 @@ def _is_activation(layer):
 
 
 def _replay(network, x, taps, stages):
-    """Calls the network's layers on `x` again, handing what each tapped layer gives to `stages`."""
+    """Calls the network's layers on `x` again, and calls `stages` on the output of each tapped layer."""
     nodes = graph.nodes(network)
     tensors = {str(id(network.input)): [x] * len(nodes)}  # `map_arguments` pops one for each reader.
     for node in nodes:
@@ -123,7 +105,7 @@ def _replay(network, x, taps, stages):
 
 
 def _preprocess(images, build):
-    """Keras's `preprocess_input` of that network, which is affine per channel, on images in [0, 1]."""
+    """The network's own `preprocess_input` for images in [0, 1]. It is affine per channel."""
     preprocess = sys.modules[build.__module__].preprocess_input
     black, white, red = preprocess(np.float32([[[[0, 0, 0], [255, 255, 255], [255, 0, 0]]]]))[0, 0]
     flipped = red[0] == black[0]  # Caffe's channel order: blue, green, red.
@@ -141,4 +123,6 @@ def _applications():
             yield name
 
 
-KERAS_APPLICATIONS = {f"keras_{name.lower()}": functools.partial(keras_application, name) for name in _applications()}
+KERAS_APPLICATIONS = {
+    f"keras_{name.lower()}": Backbone(functools.partial(application_layers, name)) for name in _applications()
+}

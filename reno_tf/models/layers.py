@@ -1,4 +1,4 @@
-"""The layers that every backbone in torchvision's form is made of."""
+"""The layers that every family of backbones is made of."""
 
 import tf_keras
 from tf_keras import layers
@@ -8,8 +8,7 @@ IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 # What the embedded teachers' weights expect.
 SMALL = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 
-# BatchNorm as in torchvision: epsilon 1e-5, and 0.9 of the moving statistics kept at each step.
-_BATCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}
+_MOMENTUM = 0.9  # The part of BatchNorm's moving statistics that each step keeps, as in torchvision.
 
 
 def normalize(images, *, mean, std):
@@ -25,15 +24,28 @@ def normalization(model: tf_keras.Model) -> tuple[list[float], list[float]]:
     return [-o / s for o, s in zip(layer.offset, layer.scale, strict=True)], [1 / s for s in layer.scale]
 
 
-def conv_norm(x, channels: int | None, kernel: int, stride: int, name: str):
-    """Convolution without bias, padded by kernel // 2 on all sides, then BatchNorm.
+def conv_norm(
+    x, channels: int | None, kernel: int, stride: int, name: str, *, padding: str = "torch", epsilon: float = 1e-5
+):
+    """Convolution without bias, then BatchNorm: the layers `{name}_conv` and `{name}_bn`.
 
-    `channels` None makes it depthwise: one filter per channel of `x`.
+    Args:
+      channels: of the output; None makes the convolution depthwise, with one filter per channel of `x`.
+      padding: "torch" pads by kernel // 2 on all sides. "same" is TensorFlow's: at stride 2 it pads an
+        even side by one pixel less before than after.
+      epsilon: BatchNorm's.
     """
-    # Keras's "same" pads (0, 1) at stride 2; torch pads (1, 1): pad by hand, then convolve "valid".
-    by_hand = kernel > 1 and stride > 1
+    if padding not in ("torch", "same"):
+        raise ValueError(f'padding must be "torch" or "same", not {padding!r}')
+    # The two differ only where the stride skips pixels and the kernel sees more than one.
+    by_hand = padding == "torch" and kernel > 1 and stride > 1
     if by_hand:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     options = {"strides": stride, "padding": "valid" if by_hand else "same", "use_bias": False, "name": f"{name}_conv"}
     x = layers.Conv2D(channels, kernel, **options)(x) if channels else layers.DepthwiseConv2D(kernel, **options)(x)
-    return layers.BatchNormalization(name=f"{name}_bn", **_BATCH_NORM)(x)
+    return layers.BatchNormalization(name=f"{name}_bn", epsilon=epsilon, momentum=_MOMENTUM)(x)
+
+
+def conv_norm_names(name: str, conv: str, bn: str) -> dict[str, str]:
+    """{layer: published module} of what `conv_norm` builds under `name`."""
+    return {f"{name}_conv": conv, f"{name}_bn": bn}

@@ -21,7 +21,7 @@ def policy(precision: str):
     try:
         yield
     finally:
-        # None: whatever Keras's floating type is, also when that changes later.
+        # None stands for Keras's floating type, also after a later change of it.
         mixed_precision.set_global_policy(None if before.name == tf_keras.backend.floatx() else before)
 
 
@@ -31,7 +31,7 @@ def is_mixed(model: tf_keras.Model) -> bool:
 
 
 def as_float32(model: tf_keras.Model) -> tf_keras.Model:
-    """Lets a mixed model, from now on, compute in float32 alone; its weights always were. Returns it."""
+    """Switches a mixed model to float32, in place, and returns it. Its weights are float32 in either case."""
     for layer in model._flatten_layers(include_self=False):
         if layer.compute_dtype == "bfloat16":
             layer._set_dtype_policy("float32")

@@ -2,14 +2,13 @@
 
 import functools
 
-import tf_keras
 from tf_keras import layers
 
-from reno_tf.models.layers import IMAGENET, SMALL, conv_norm, normalize
-from reno_tf.models.stages import Stages, tapped_model
+from reno_tf.models.backbone import Backbone
+from reno_tf.models.layers import IMAGENET, SMALL, conv_norm, conv_norm_names, normalize
 
 # Expansion, channels, repeats, stride of the first: the paper's t, c, n, s.
-_BLOCKS = (
+_TABLE = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
     (6, 32, 3, 2),
@@ -18,49 +17,49 @@ _BLOCKS = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
+_BLOCKS = tuple(  # Expansion, channels and stride of each block.
+    (expansion, channels, stride if repeat == 0 else 1)
+    for expansion, channels, repeats, stride in _TABLE
+    for repeat in range(repeats)
+)
 _TAPPED = (3, 6, 10, 16)  # Blocks, counted from 1; the fifth stage is the last convolution.
 
 
-def mobilenet(
-    *,
-    name,
-    mean,
-    std,
-    width=1.0,
-    stem_stride=2,
-    num_classes=None,
-    dropout=0.0,
-    tap="before_dropout",
-    image_size=None,
-):
+def mobilenet(images, stages, *, mean, std, width=1.0, stem_stride=2):
     """Any MobileNetV2.
 
     Args:
-      name: the model's.
-      mean, std: of the normalisation, per channel of images in [0, 1].
+      images: [B, H, W, 3] in [0, 1]. stages: see `Backbone`.
+      mean, std: of the normalisation, per channel.
       width: factor of all channels but the last 1280.
       stem_stride: of the first convolution; 1 for small images.
-      num_classes: size of the linear head; None builds the backbone alone.
-      dropout, tap: see `reno_tf.models.taps.Stages`.
-      image_size: side of the square input in pixels; None accepts any size.
 
     Returns:
-      Images [B, H, W, 3] in [0, 1] -> {"stage1": [B, H/4, W/4, 24], "stage2": [B, H/8, W/8, 32],
-      "stage3": [B, H/16, W/16, 64], "stage4": [B, H/32, W/32, 160], "stage5": [B, H/32, W/32,
-      1280], "penultimate": [B, 1280][, "logits": [B, num_classes]]}; sizes are rounded up, and twice
-      as large with a stem stride of 1. Stages 1 to 4 are outputs of linear bottlenecks, so they may be
-      negative.
+      The last of the stages [B, H/4, W/4, 24], [B, H/8, W/8, 32], [B, H/16, W/16, 64],
+      [B, H/32, W/32, 160], [B, H/32, W/32, 1280]; sizes are rounded up, and twice as large with a
+      stem stride of 1. Stages 1 to 4 are outputs of linear bottlenecks, so they may be negative.
     """
-    images = tf_keras.Input([image_size, image_size, 3], name="images")
-    stem = conv_norm(normalize(images, mean=mean, std=std), round(32 * width), 3, stem_stride, "stem")
-    x, stages, number = _relu6(stem, "stem"), Stages(dropout, tap), 0
-    for expansion, channels, repeats, first_stride in _BLOCKS:
-        for stride in (first_stride, *[1] * (repeats - 1)):
-            number += 1
-            x = _inverted_residual(x, expansion, round(channels * width), stride, f"block{number}")
-            x = stages(x) if number in _TAPPED else x
-    x = stages(_relu6(conv_norm(x, 1280, 1, 1, "last"), "last"))
-    return tapped_model(images, stages, x, num_classes, name)
+    x = normalize(images, mean=mean, std=std)
+    x = _relu6(conv_norm(x, round(32 * width), 3, stem_stride, "stem"), "stem")
+    for number, (expansion, channels, stride) in enumerate(_BLOCKS, 1):
+        x = _inverted_residual(x, expansion, round(channels * width), stride, f"block{number}")
+        x = stages(x) if number in _TAPPED else x
+    return stages(_relu6(conv_norm(x, 1280, 1, 1, "last"), "last"))
+
+
+def torchvision_names() -> dict[str, str]:
+    """{layer: torchvision's module}."""
+    names = conv_norm_names("stem", "features.0.0", "features.0.1")
+    for number, (expansion, *_) in enumerate(_BLOCKS, 1):
+        ours, theirs = f"block{number}", f"features.{number}.conv"
+        activated = ("expand", "depthwise") if expansion > 1 else ("depthwise",)
+        for place, part in enumerate(activated):
+            names |= conv_norm_names(f"{ours}_{part}", f"{theirs}.{place}.0", f"{theirs}.{place}.1")
+        # torchvision groups a convolution with its activation; the projection has none.
+        place = len(activated)
+        names |= conv_norm_names(f"{ours}_project", f"{theirs}.{place}", f"{theirs}.{place + 1}")
+    last = f"features.{len(_BLOCKS) + 1}"
+    return names | conv_norm_names("last", f"{last}.0", f"{last}.1") | {"head": "classifier.1"}
 
 
 def _inverted_residual(x, expansion, channels, stride, name):
@@ -77,6 +76,6 @@ def _relu6(x, name):
 
 
 MOBILENETS = {
-    "mobilenet_v2": functools.partial(mobilenet, name="mobilenet_v2", **IMAGENET),
-    "mobilenet_v2_cifar": functools.partial(mobilenet, name="mobilenet_v2_cifar", width=0.5, stem_stride=1, **SMALL),
+    "mobilenet_v2": Backbone(functools.partial(mobilenet, **IMAGENET), torchvision_names()),
+    "mobilenet_v2_cifar": Backbone(functools.partial(mobilenet, width=0.5, stem_stride=1, **SMALL)),
 }

@@ -1,4 +1,4 @@
-"""What a layer must know when a batch is spread over several replicas."""
+"""What layers and losses need to know when a batch is split over several replicas."""
 
 from collections.abc import Callable
 
@@ -6,19 +6,22 @@ import tensorflow as tf
 
 
 def replica_context() -> tf.distribute.ReplicaContext | None:
-    """Of the replica that is being computed, if there are others beside it."""
+    """The context of the replica that computes now; None if it is the only one."""
     context = tf.distribute.get_replica_context()
     return context if context is not None and context.num_replicas_in_sync > 1 else None
 
 
 def share(loss):
-    """A replica's part of the global loss. Its own one is a mean over its rows, and gradients will be added up."""
+    """A replica's part of the global loss: its mean over its own rows / number of replicas.
+
+    The replicas' gradients are added up later.
+    """
     context = replica_context()
     return loss if context is None else loss / context.num_replicas_in_sync
 
 
 def own_rows(draw: Callable, rows):
-    """What `draw(rows of the global batch)` gives to the `rows` rows of this replica."""
+    """This replica's `rows` rows of `draw(rows of the global batch)`: the draw is that of a single device."""
     context = replica_context()
     if context is None:
         return draw(rows)

@@ -2,53 +2,49 @@
 
 import functools
 
-import tf_keras
 from tf_keras import layers
 
-from reno_tf.models.layers import IMAGENET, SMALL, conv_norm, normalize
-from reno_tf.models.stages import Stages, tapped_model
+from reno_tf.models.backbone import Backbone
+from reno_tf.models.layers import IMAGENET, SMALL, conv_norm, conv_norm_names, normalize
 
 
-def resnet(
-    *,
-    name,
-    block,
-    depths,
-    stem,
-    mean,
-    std,
-    width=64,
-    num_classes=None,
-    dropout=0.0,
-    tap="before_dropout",
-    image_size=None,
-):
+def resnet(images, stages, *, block, depths, stem, mean, std, width=64):
     """Any ResNet: a stem, then four stages that halve the resolution from the second on.
 
     Args:
-      name: the model's.
+      images: [B, H, W, 3] in [0, 1]. stages: see `Backbone`.
       block: `basic_block` or `bottleneck`. depths: blocks per stage.
       stem: `imagenet_stem` (quarters the resolution) or `cifar_stem` (keeps it).
-      mean, std: of the normalisation, per channel of images in [0, 1].
+      mean, std: of the normalisation, per channel.
       width: channels of the stem; each stage after the first doubles them.
-      num_classes: size of the linear head; None builds the backbone alone.
-      dropout, tap: see `reno_tf.models.taps.Stages`.
-      image_size: side of the square input in pixels; None accepts any size.
 
     Returns:
-      Images [B, H, W, 3] in [0, 1] -> {"stage1": [B, h, w, c], "stage2": [B, h/2, w/2, 2 c],
-      "stage3", "stage4", "penultimate": [B, 8 c][, "logits": [B, num_classes]]}; c is `width` for
-      basic blocks and 4 `width` for bottlenecks, and sizes are rounded up.
+      The last of the stages [B, h, w, c], [B, h/2, w/2, 2 c], [B, h/4, w/4, 4 c], [B, h/8, w/8, 8 c];
+      c is `width` for basic blocks and 4 `width` for bottlenecks, and sizes are rounded up.
     """
-    images = tf_keras.Input([image_size, image_size, 3], name="images")
     x = stem(normalize(images, mean=mean, std=std), width)
-    stages = Stages(dropout, tap)
     for stage, blocks in enumerate(depths):
         for number in range(blocks):
             stride = 2 if stage > 0 and number == 0 else 1
-            x = block(x, width * 2**stage, stride, f"stage{stage + 1}_block{number + 1}")
+            x = _residual(x, block(width * 2**stage, stride), stride, _block_name(stage, number))
         x = stages(x)
-    return tapped_model(images, stages, x, num_classes, name)
+    return x
+
+
+def torchvision_names(*, block, depths) -> dict[str, str]:
+    """{layer: torchvision's module}; every block has a shortcut's names, though few have a shortcut with weights."""
+    names = conv_norm_names("stem", "conv1", "bn1")
+    for stage, blocks in enumerate(depths):
+        for number in range(blocks):
+            ours, theirs = _block_name(stage, number), f"layer{stage + 1}.{number}"
+            for place in range(1, len(block(1, 1)) + 1):
+                names |= conv_norm_names(f"{ours}_{place}", f"{theirs}.conv{place}", f"{theirs}.bn{place}")
+            names |= conv_norm_names(f"{ours}_shortcut", f"{theirs}.downsample.0", f"{theirs}.downsample.1")
+    return names | {"head": "fc"}
+
+
+def _block_name(stage, number):
+    return f"stage{stage + 1}_block{number + 1}"
 
 
 def imagenet_stem(x, width):
@@ -64,17 +60,18 @@ def cifar_stem(x, width):
     return layers.ReLU(name="stem_relu")(conv_norm(x, width, 3, 1, "stem"))
 
 
-def basic_block(x, channels, stride, name):
-    """Two 3x3 convolutions beside the shortcut."""
-    return _residual(x, [(channels, 3, stride), (channels, 3, 1)], stride, name)
+def basic_block(channels, stride):
+    """Channels, kernel and stride of each convolution: two of 3x3."""
+    return (channels, 3, stride), (channels, 3, 1)
 
 
-def bottleneck(x, channels, stride, name):
-    """1x1, 3x3 (which has the stride) and 1x1 to four times the channels, beside the shortcut."""
-    return _residual(x, [(channels, 1, 1), (channels, 3, stride), (4 * channels, 1, 1)], stride, name)
+def bottleneck(channels, stride):
+    """Channels, kernel and stride of each convolution: 1x1, 3x3, and 1x1 to four times the channels."""
+    return (channels, 1, 1), (channels, 3, stride), (4 * channels, 1, 1)
 
 
 def _residual(x, convolutions, stride, name):
+    """The convolutions beside a shortcut, which has a convolution of its own where the shape changes."""
     shortcut, out_channels = x, convolutions[-1][0]
     if stride != 1 or x.shape[-1] != out_channels:
         shortcut = conv_norm(x, out_channels, 1, stride, f"{name}_shortcut")
@@ -86,19 +83,20 @@ def _residual(x, convolutions, stride, name):
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _imagenet(name, block, depths):
-    return functools.partial(resnet, name=name, block=block, depths=depths, stem=imagenet_stem, **IMAGENET)
+def _imagenet(block, depths):
+    network = functools.partial(resnet, block=block, depths=depths, stem=imagenet_stem, **IMAGENET)
+    return Backbone(network, torchvision_names(block=block, depths=depths))
 
 
-def _cifar(name, depths):
-    return functools.partial(resnet, name=name, block=basic_block, depths=depths, stem=cifar_stem, width=16, **SMALL)
+def _cifar(depths):
+    return Backbone(functools.partial(resnet, block=basic_block, depths=depths, stem=cifar_stem, width=16, **SMALL))
 
 
 RESNETS = {
-    "resnet18_cifar": _cifar("resnet18_cifar", (2, 2, 2, 2)),
-    "resnet34_cifar": _cifar("resnet34_cifar", (3, 4, 6, 3)),
-    "resnet18": _imagenet("resnet18", basic_block, (2, 2, 2, 2)),
-    "resnet34": _imagenet("resnet34", basic_block, (3, 4, 6, 3)),
-    "resnet50": _imagenet("resnet50", bottleneck, (3, 4, 6, 3)),
-    "resnet101": _imagenet("resnet101", bottleneck, (3, 4, 23, 3)),
+    "resnet18_cifar": _cifar((2, 2, 2, 2)),
+    "resnet34_cifar": _cifar((3, 4, 6, 3)),
+    "resnet18": _imagenet(basic_block, (2, 2, 2, 2)),
+    "resnet34": _imagenet(basic_block, (3, 4, 6, 3)),
+    "resnet50": _imagenet(bottleneck, (3, 4, 6, 3)),
+    "resnet101": _imagenet(bottleneck, (3, 4, 23, 3)),
 }

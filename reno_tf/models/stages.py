@@ -1,4 +1,4 @@
-"""From a tensor graph to the model that every method and attack uses: stages, penultimate, logits."""
+"""The outputs that every method and attack reads: stages, penultimate, logits."""
 
 import binascii
 
@@ -29,7 +29,7 @@ class SpatialDropout2D(tf_keras.layers.SpatialDropout2D):
 
 
 class Stages:
-    """Collects the tapped stages while a builder strings its layers together.
+    """Collects the tapped stages while a family connects its layers.
 
     Args:
       dropout: rate of SpatialDropout2D after each tapped stage; 0 adds no layer.
@@ -46,7 +46,7 @@ class Stages:
         self.outputs = {}
 
     def __call__(self, features):
-        """Names `features` the next stage and returns what the layers after it should read."""
+        """Records `features` as the next stage, and returns the tensor that the layers after it read."""
         name = f"stage{len(self.outputs) + 1}"
         dropped = SpatialDropout2D(self._dropout, name=f"{name}_dropout")(features) if self._dropout else features
         self.outputs[name] = features if self._tap == "before_dropout" else dropped
@@ -54,16 +54,16 @@ class Stages:
 
 
 def tapped_model(images, stages: Stages, features, num_classes: int | None, name: str) -> tf_keras.Model:
-    """Closes a backbone: global average pool, then a linear head if `num_classes` is given.
+    """The model with a global average pool behind `features`, and a linear head if `num_classes` is given.
 
     One forward pass gives the dictionary {"stage1", ..., "penultimate"[, "logits"]}. Pool and head
-    are float32 under any policy.
+    compute in float32 under any policy.
     """
-    exact = {"dtype": tf_keras.backend.floatx()}
+    full_precision = {"dtype": tf_keras.backend.floatx()}
     outputs = dict(stages.outputs)
-    outputs["penultimate"] = tf_keras.layers.GlobalAveragePooling2D(name="penultimate", **exact)(features)
+    outputs["penultimate"] = tf_keras.layers.GlobalAveragePooling2D(name="penultimate", **full_precision)(features)
     if num_classes is not None:
-        outputs["logits"] = tf_keras.layers.Dense(num_classes, name="head", **exact)(outputs["penultimate"])
+        outputs["logits"] = tf_keras.layers.Dense(num_classes, name="head", **full_precision)(outputs["penultimate"])
     return tf_keras.Model(images, outputs, name=name)
 
 
@@ -77,12 +77,12 @@ def stage_shapes(model: tf_keras.Model) -> list[tuple[int, int, int]]:
     side = model.input.shape[1] or 224
     try:
         shapes = model.compute_output_shape((None, side, side, 3))
-    except NotImplementedError:  # By Keras's layers for bare operations, as in ConvNeXt; tracing takes longer.
+    except NotImplementedError:  # Keras's layers for bare operations raise it, as in ConvNeXt. Tracing takes longer.
         trace = tf.function(model).get_concrete_function(tf.TensorSpec([None, side, side, 3]), training=False)
         shapes = {name: output.shape for name, output in trace.structured_outputs.items()}
     return [tuple(shapes[stage][1:]) for stage in stage_names(model)]
 
 
 def head_layer(model: tf_keras.Model) -> tf_keras.layers.Layer | None:
-    """The linear layer that makes the logits, or None for a bare backbone."""
+    """The linear layer that computes the logits, or None for a bare backbone."""
     return next((layer for layer in model.layers if layer.name == "head"), None)

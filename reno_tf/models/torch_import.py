@@ -1,15 +1,19 @@
-"""State dicts in torchvision's names -> weights in this project's names and axes."""
+"""Published state dicts of PyTorch -> weights in this project's names and axes.
+
+A family says in `Backbone.published_names` how its layers are called there.
+"""
 
 import io
 import pickle
+from collections.abc import Iterator
 
 import numpy as np
 import safetensors.numpy
 
 from reno_tf.errors import UserError
-from reno_tf.models.weights import check_fit, named_weights
+from reno_tf.models import BACKBONES
+from reno_tf.models.weights import check_fit
 
-_KINDS = ("conv", "bn")
 _PARAMETERS = {
     "kernel": "weight",
     "depthwise_kernel": "weight",
@@ -21,38 +25,9 @@ _PARAMETERS = {
 }
 
 
-def resnet_module(layer: str) -> str:
-    """ "stage1_block2_1_conv" -> "layer1.1.conv1", "..._shortcut_bn" -> "....downsample.1", ..."""
-    if layer == "head":
-        return "fc"
-    place, kind = layer.rsplit("_", 1)
-    if place == "stem":
-        return f"{kind}1"
-    stage, block, part = place.split("_")
-    prefix = f"layer{stage.removeprefix('stage')}.{int(block.removeprefix('block')) - 1}"
-    return f"{prefix}.downsample.{_KINDS.index(kind)}" if part == "shortcut" else f"{prefix}.{kind}{part}"
-
-
-def mobilenet_module(layer: str) -> str:
-    """ "block2_expand_bn" -> "features.2.conv.0.1", "block2_project_bn" -> "features.2.conv.3", ..."""
-    if layer == "head":
-        return "classifier.1"
-    place, kind = layer.rsplit("_", 1)
-    if place in ("stem", "last"):
-        return f"features.{0 if place == 'stem' else 18}.{_KINDS.index(kind)}"
-    block, part = place.split("_")
-    number = int(block.removeprefix("block"))
-    position = ("expand", "depthwise", "project").index(part) - (number == 1)  # Block 1 does not expand.
-    # The projection has no activation, and stands in the block without a container of its own.
-    tail = f"{position}.{_KINDS.index(kind)}" if part != "project" else f"{position + _KINDS.index(kind)}"
-    return f"features.{number}.conv.{tail}"
-
-
-# backbone -> the function that names a layer's module in torchvision
-MODULES = {
-    **dict.fromkeys(("resnet18", "resnet34", "resnet50", "resnet101"), resnet_module),
-    "mobilenet_v2": mobilenet_module,
-}
+def importable() -> list[str]:
+    """The backbones with a published state dict."""
+    return [name for name, backbone in BACKBONES.items() if backbone.published_names]
 
 
 def read_state(content: bytes, *, suffix: str, origin: str) -> dict[str, np.ndarray]:
@@ -84,16 +59,13 @@ def read_state(content: bytes, *, suffix: str, origin: str) -> dict[str, np.ndar
 
 def num_classes(backbone: str, state: dict) -> int:
     """Rows of the state dict's linear head; 1000 if it has none, which `convert` then refuses."""
-    head = state.get(MODULES[backbone]("head") + ".weight")
+    head = state.get(BACKBONES[backbone].published_names["head"] + ".weight")
     return 1000 if head is None else len(head)
 
 
 def state_shapes(model) -> dict[str, tuple]:
     """{"conv1.weight": (64, 3, 7, 7), ...}: the state dict that fits `model`."""
-    return {
-        _key(model.name, name): tuple(np.array(weight.shape)[np.argsort(_axes(name, weight.shape))].tolist())
-        for name, weight in named_weights(model).items()
-    }
+    return {key: tuple(weight.shape[axis] for axis in np.argsort(axes)) for _, weight, key, axes in _published(model)}
 
 
 def convert(state: dict[str, np.ndarray], model, *, origin: str) -> dict[str, np.ndarray]:
@@ -105,22 +77,25 @@ def convert(state: dict[str, np.ndarray], model, *, origin: str) -> dict[str, np
     state = {key: value for key, value in state.items() if not key.endswith(".num_batches_tracked")}
     check_fit(state_shapes(model), {key: value.shape for key, value in state.items()}, origin, model.name)
     values = {}
-    for name, weight in named_weights(model).items():
-        key = _key(model.name, name)
+    for name, _, key, axes in _published(model):
         value = state[key].astype(np.float32)
         if not np.isfinite(value).all():
             raise UserError(f"{origin}: {key} has values that are not finite")
-        values[name] = np.ascontiguousarray(value.transpose(_axes(name, weight.shape)))
+        values[name] = np.ascontiguousarray(value.transpose(axes))
     return values
 
 
-def _key(backbone, name):
-    layer, parameter = name.split("/")
-    return f"{MODULES[backbone](layer)}.{_PARAMETERS[parameter]}"
+def _published(model) -> Iterator[tuple]:
+    """Of each weight: its name, the variable, its key in the state dict, and which axes of that tensor are ours."""
+    modules = BACKBONES[model.name].published_names
+    for layer in model.layers:
+        for weight in layer.weights:
+            name = weight.name.removesuffix(":0")
+            parameter = name.removeprefix(f"{layer.name}/")
+            yield name, weight, f"{modules[layer.name]}.{_PARAMETERS[parameter]}", _axes(parameter, weight.shape.rank)
 
 
-def _axes(name, shape):
-    """Which axes of torch's tensor are ours: [out, in, h, w] -> [h, w, in, out]."""
-    if name.endswith("depthwise_kernel"):
+def _axes(parameter, rank):
+    if parameter == "depthwise_kernel":
         return (2, 3, 0, 1)  # [channels, 1, h, w] -> [h, w, channels, 1]
-    return {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}[len(shape)]
+    return {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}[rank]  # [out, in, h, w] -> [h, w, in, out], [out, in] -> [in, out]

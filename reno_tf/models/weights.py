@@ -1,4 +1,4 @@
-"""Weights as safetensors files, named as the layers are, and the manifest of known files."""
+"""Weights as safetensors files under the names of the layers, and the manifest of published files."""
 
 import binascii
 import hashlib
@@ -26,8 +26,8 @@ def named_weights(model: tf_keras.Model, *, head: bool = True) -> dict:
 def initialize(model: tf_keras.Model, seed: int) -> None:
     """Random weights as torch draws them: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for kernels and biases.
 
-    BatchNorm starts at scale 1, shift 0, mean 0, variance 1; what other layers hold stays as built.
-    Every weight is a pure function of (seed, its name), whatever else the model holds.
+    BatchNorm starts at scale 1, shift 0, mean 0, variance 1; the weights of other layers stay as built.
+    Every weight is a pure function of (seed, its name), whatever other layers the model has.
     """
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, tf_keras.Model):
@@ -36,7 +36,7 @@ def initialize(model: tf_keras.Model, seed: int) -> None:
         for weight in layer.weights:  # The kernel stands before the bias.
             name, shape = weight.name.removesuffix(":0"), weight.shape
             if name.endswith("kernel"):
-                # How many inputs one output sums over.
+                # The number of inputs that one output sums over.
                 fan_in = math.prod(shape[:2] if name.endswith("depthwise_kernel") else shape[:-1])
             if fan_in is not None:
                 generator = np.random.default_rng([seed, binascii.crc32(name.encode())])
@@ -58,7 +58,7 @@ def save(model: tf_keras.Model) -> bytes:
 
 
 def load(model: tf_keras.Model, path: Path, *, head: bool) -> None:
-    """Loads a safetensors file written by `save`; without `head`, the linear head in it is left out.
+    """Loads a safetensors file written by `save`; `head` False leaves out the linear head in it.
 
     Raises UserError if the file is missing or damaged, or a name or shape does not fit.
     """
@@ -83,7 +83,7 @@ def _assign(model, values, *, head, origin):
 
 def check_fit(expected: dict[str, tuple], found: dict[str, tuple], origin: str, network: str) -> None:
     """Raises UserError, naming the misfits, unless both hold the same names and shapes."""
-    for problem, names in (("lacks", expected.keys() - found.keys()), ("has besides", found.keys() - expected.keys())):
+    for problem, names in (("lacks", expected.keys() - found.keys()), ("also has", found.keys() - expected.keys())):
         if names:
             listed = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
             raise UserError(f"{origin} does not fit {network}: it {problem} {listed}")
@@ -93,7 +93,7 @@ def check_fit(expected: dict[str, tuple], found: dict[str, tuple], origin: str, 
 
 
 def sha256(content: bytes) -> str:
-    """In hexadecimal, as the manifest has it."""
+    """SHA-256 in hexadecimal, as in the manifest."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -113,8 +113,8 @@ def locate(backbone: str, weights: str) -> tuple[Path, str]:
     if weights.endswith(".safetensors"):
         path, expected = Path(weights), None
     else:
-        known = manifest().get(backbone, {})
-        entry = known[choose(f"weights of {backbone}", weights, [*known, "FILE.safetensors"])]
+        entries = manifest().get(backbone, {})
+        entry = entries[choose(f"weights of {backbone}", weights, [*entries, "FILE.safetensors"])]
         if entry["sha256"] is None:
             raise UserError(f"{backbone} has no weights {weights} yet; {entry['command']} imports {entry['url']}")
         path, expected = PRETRAINED / entry["file"], entry["sha256"]
