@@ -1,13 +1,10 @@
 """Templates to text."""
 
+import base64
+
 import jinja2
 
-
-def percent(value: float | None, interval: list | None = None) -> str:
-    """0.1234 -> "12.3 %"; a rate over nothing is "undefined"."""
-    if value is None:
-        return "undefined"
-    return f"{100 * value:.1f} %" + (f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else "")
+from reno_tf.reporting.numbers import number, percent, percents
 
 
 def render(template: str, **facts) -> str:
@@ -19,5 +16,10 @@ def render(template: str, **facts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = percent
+    environment.filters |= {"percent": percent, "percents": percents, "number": number}
     return environment.get_template(template).render(**facts) + "\n"
+
+
+def inline(picture: bytes, kind: str) -> str:
+    """The address of a picture that stands inside the page."""
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
