@@ -5,7 +5,7 @@ import json
 import pytest
 from outcomes import outcome, row
 
-from reno_tf.reporting.claims_page import page
+from reno_tf.reporting.rendering import render
 from reno_tf.reproduction import paper
 from reno_tf.reproduction.claims import CLAIMS
 from reno_tf.reproduction.judging import RULES, _measure, judge, t_interval
@@ -209,12 +209,14 @@ def test_the_papers_numbers_beside():
     ]
 
 
-_OUTCOME = {"command": "COMMAND", "notes": ["NOTE"]}
+def _page(judged):
+    outcome = {"command": "COMMAND", "notes": ["NOTE"]}
+    return render("claims.md.j2", judged=judged, outcome=outcome, rules=RULES, held="held")
 
 
 def test_what_does_not_hold_stands_as_plainly_as_what_does():
     judged = [_second(clean=0.8), {**_second(), "number": 3}]
-    text = page(judged, _OUTCOME, rules=RULES)
+    text = _page(judged)
     assert "\n\nNOTE\n\n" in text and text.endswith("\n\n    COMMAND\n")
     table = text.split("\n\n")[1].splitlines()
     assert table[2].endswith("| **not held** | **a, b** |") and table[3].endswith("| **held** | **a** |")
@@ -229,4 +231,4 @@ def test_what_does_not_hold_stands_as_plainly_as_what_does():
 def test_the_paper_has_one_seed_and_decides_nothing():
     judged = judge(paper.outcomes())
     assert {claim["verdict"] for claim in judged} == {"undecided"}
-    assert judged[2]["fails_on"] == ["dogs"] and "**-6.3, other side**" in page(judged, _OUTCOME, rules=RULES)
+    assert judged[2]["fails_on"] == ["dogs"] and "**-6.3, other side**" in _page(judged)

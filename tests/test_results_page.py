@@ -7,6 +7,7 @@ import re
 import urllib.parse
 from pathlib import Path
 
+import jinja2
 import pytest
 from outcomes import outcome, row
 from pages import without_pictures
@@ -16,8 +17,6 @@ from configs.default import get_config
 from reno_tf import commands
 from reno_tf.errors import UserError
 from reno_tf.reporting import axes, finished_runs, numbers, page_content, series
-from reno_tf.reporting.bar_chart import bar_chart
-from reno_tf.reporting.claim_chart import claim_chart
 from reno_tf.reporting.curve_chart import curve_chart
 from reno_tf.reporting.pictures import webp
 
@@ -312,6 +311,12 @@ def test_variant_of_a_folders_name(folder, expected):
     assert finished_runs.variant(folder, method="delta", network="resnet18", data="digits", seed=0) == expected
 
 
+def _charts():
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("reno_tf.reporting"))
+    environment.filters["number"] = numbers.number
+    return environment.get_template("charts.j2").module
+
+
 def _made(**changes):
     facts = {"folder": "f", "method": "m", "variant": "", "network": "n", "data": "d", "seed": 0, "attack": "a"}
     facts |= {"settings": "s", "measured": {}, "curve": [], "versions": {}, "report": True}
@@ -344,13 +349,15 @@ def test_a_picture_is_kept_without_loss_where_that_is_smaller(tmp_path):
         assert again.format == "WEBP" and (again.convert("RGB").tobytes() == picture.tobytes()) == (name == "flat")
 
 
-def test_a_claims_line_is_shaded_on_the_claimed_side():
-    part = {"threshold": 2, "mean": 4, "interval": None, "paper": None, "per_dataset": {"d": {"mean": 1}}}
-    for side, ends in {">": (2, 4), "<": (0, 2)}.items():
-        chart = claim_chart(part | {"side": side})
-        assert chart["claimed"] == tuple(chart["x"](end) for end in ends)
-    assert (chart["mean"], chart["datasets"]) == (chart["x"](4), [(chart["x"](1), "d: 1.00")])
-    assert claim_chart(part | {"side": ">", "mean": None, "per_dataset": {}}) is None
+@pytest.mark.parametrize(("side", "low", "high"), [(">", 100, 200), ("<", 0, 100)])
+def test_a_claims_line_is_shaded_on_the_claimed_side(side, low, high):
+    part = _CLAIM["parts"][0] | {"side": side, "threshold": 2, "mean": 4, "interval": None, "paper": None}
+    (shown,) = page_content.claim(_CLAIM | {"parts": [part | {"per_dataset": {}}]})["parts"]
+    drawn = _charts().claim_chart(shown | {"x": axes.Axis(0, 4, 0, 200, ())})
+    assert f'class="claimed" x="{low}' in drawn and re.search(rf'width="{high - low}(\.0)?" height="36"', drawn)
+    assert 'class="center" cx="200.0"' in drawn and "the paper" not in drawn
+    empty = part | {"mean": None, "per_dataset": {"d": {"mean": None, "claimed_side": None}}}
+    assert page_content.claim(_CLAIM | {"parts": [empty]})["parts"][0]["x"] is None
 
 
 def test_runs_that_differ_in_the_seed_alone_are_one_series():
@@ -379,7 +386,7 @@ def test_an_epsilon_counts_where_every_seed_has_a_rate():
         _made(seed=1, curve=[point(0.0, 0.0), point(0.10000000149, 0.4), point(0.4, 1.0)]),
     ]
     chart = curve_chart(series.series(runs))
-    assert [(p["epsilon"], round(p["asr"], 6)) for _, _, p in chart["lines"][0]["marks"]] == [(0.0, 0.0), (0.1, 30.0)]
+    assert [(p["epsilon"], round(p["asr"], 6)) for p in chart["lines"][0]["points"]] == [(0.0, 0.0), (0.1, 30.0)]
     assert curve_chart([[_made(curve=[point(0.1, 0.2)])]]) is None
 
 
@@ -395,19 +402,18 @@ def test_an_axis_maps_values_to_pixels():
 
 
 def test_bars_stand_at_their_means():
-    cell = {"seeds": [0, 1], "clean_accuracy": [0.4, 0.6]}
-    rows = [{"label": label, "group": group, "cells": {"d": cell}} for group in "gh" for label in ("x", "y")]
-    chart = bar_chart({"rows": rows}, "d", "clean_accuracy")
-    assert [bar["mean"] for bar in chart["bars"]] == [50] * 4 and {bar["top"] for bar in chart["bars"]} == {
-        chart["y"](50)
-    }
-    assert [bar["shade"] for bar in chart["bars"]] == [0, 1, 0, 1] and [name for _, name in chart["groups"]] == [
-        "g",
-        "h",
-    ]
-    lefts = [bar["x"] for bar in chart["bars"]]
-    assert lefts == sorted(lefts) and lefts[2] - lefts[1] > 1.5 * (lefts[1] - lefts[0])
-    assert bar_chart({"rows": rows}, "elsewhere", "clean_accuracy") is None
+    cell = {"clean_accuracy": [0.4, 0.6]}
+    rows = [row("delta", {"d": cell}, label=label, group=group) for group in "gh" for label in ("x", "y")]
+    chart = page_content.bar_chart({"rows": rows}, "d", "clean_accuracy")
+    assert [bar["mean"] for bar in chart["bars"]] == [50] * 4
+    drawn = _charts().bar_chart(chart, "")
+    rects = re.findall('<rect x="(.*?)" y="(.*?)" width="(.*?)" height', drawn)
+    lefts, tops, (width, *_) = zip(*[map(float, rect) for rect in rects], strict=True)
+    assert set(tops) == {chart["y"](50)} and re.findall('class="bar (b.)"', drawn) == ["b0", "b1", "b0", "b1"]
+    assert list(lefts) == sorted(lefts) and lefts[2] - lefts[1] > 1.5 * (lefts[1] - lefts[0])
+    middles = [float(x) for x in re.findall('class="axis" text-anchor="middle" x="(.*?)"', drawn)]
+    assert middles == pytest.approx([(lefts[i] + lefts[i + 1] + width) / 2 for i in (0, 2)], abs=0.1)
+    assert page_content.bar_chart({"rows": rows}, "elsewhere", "clean_accuracy") is None
 
 
 def test_what_lacks_a_part_is_of_another_version():

@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
-from reno_tf.reporting import claims_page, seeds, tables
+from reno_tf.reporting import seeds, tables
 from reno_tf.reporting.metrics import ASR, CLEAN, NOISE
 from reno_tf.reporting.numbers import mean_and_std
+from reno_tf.reporting.rendering import render
 from reno_tf.reporting.table_formats import grid
 from reno_tf.reproduction import paper
 
@@ -27,7 +28,7 @@ def methods() -> str:
 
 
 def claims() -> str:
-    return claims_page.overview(_read("claims"))
+    return render("claims_overview.md.j2", judged=_read("claims")).strip()
 
 
 def _row(label, method, numbers):

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from reno_tf import files
-from reno_tf.reporting import artefact_figures, claims_figure, claims_page, table_formats
+from reno_tf.reporting import artefact_figures, claims_figure, table_formats
+from reno_tf.reporting.rendering import render
+from reno_tf.reporting.verdicts import HELD
 
 _TEXTS = {"md": table_formats.markdown, "tex": table_formats.latex, "csv": table_formats.comma_separated}
 
@@ -23,9 +25,14 @@ def write_artefact(folder: Path, outcome: dict, *, paper: dict | None = None) ->
 
 
 def write_claims(folder: Path, judged: list[dict], outcome: dict, *, rules: str) -> None:
-    """Writes claims.md, .json, .png and .svg to `folder`; the arguments are those of `claims_page.page`."""
+    """Writes claims.md, .json, .png and .svg to `folder`.
+
+    Args:
+      judged: of `reno_tf.reproduction.judging.judge`; outcome: one of those that it judged.
+      rules: how it judges, a paragraph.
+    """
     content = [{"scale": outcome["scale"], **claim} for claim in judged]
-    texts = {"md": claims_page.page(judged, outcome, rules=rules)}
+    texts = {"md": render("claims.md.j2", judged=judged, outcome=outcome, rules=rules, held=HELD)}
     _write(folder, "claims", content, texts, claims_figure.draw(judged))
 
 

@@ -21,14 +21,13 @@ def curve_chart(series: list[list[Run]]) -> dict | None:
             "method": first.method,
             "label": first.method if count[first.method] == 1 else first.folder.rpartition("/")[2],
             "seeds": 1 + len(others),
-            "marks": [(x(point["epsilon"]), y(point["asr"]), point) for point in points],
-            "noise": [(x(point["epsilon"]), y(point["noise"])) for point in points if point["noise"] is not None],
+            "points": points,
         }
         for (first, *others), points in found
     ]
-    places = spaced([line["marks"][-1][1] for line in lines], 13, low=26, high=222)
+    places = spaced([y(line["points"][-1]["asr"]) for line in lines], 13, low=26, high=222)
     lines = [line | {"label_y": place} for line, place in zip(lines, places, strict=True)]
-    return {"width": 400, "height": 262, "x": x, "y": y, "lines": lines}
+    return {"x": x, "y": y, "lines": lines}
 
 
 def _points(runs: list[Run]) -> list[dict]:

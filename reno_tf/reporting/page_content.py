@@ -3,11 +3,9 @@
 import itertools
 from collections.abc import Mapping
 
-from reno_tf.reporting import tables
-from reno_tf.reporting.bar_chart import bar_chart
-from reno_tf.reporting.claim_chart import claim_chart
-from reno_tf.reporting.metrics import ASR, CLEAN
-from reno_tf.reporting.seeds import distinct
+from reno_tf.reporting import seeds, tables
+from reno_tf.reporting.axes import axis
+from reno_tf.reporting.metrics import ASR, CLEAN, METRICS
 from reno_tf.reporting.table_formats import title
 
 _DRAWN = ("figure3", "table7")  # The ablations have bars.
@@ -27,8 +25,20 @@ def outcome(content: dict, paper: dict | None = None) -> dict:
         "why_missing": tables.missing(content),
         "notes": content.get("notes", []),
         "bars": [bar for bar in bars if bar[-1]],
-        "labels": distinct(content, "label"),
+        "labels": seeds.distinct(content, "label"),
     }
+
+
+def bar_chart(outcome: Mapping, data: str, metric: str) -> dict | None:
+    """For each row of an outcome a bar (the mean) and the values of the seeds; None if no row has a value."""
+    bars = []
+    for row in outcome["rows"]:
+        values = [value for value in seeds.per_seed(row, metric, data).values() if value is not None]
+        names = {"name": seeds.name(row), "label": row["label"], "group": row["group"]}
+        bars.append(names | {"seeds": values, "mean": values and seeds.summarise(values).mean})
+    every = [value for bar in bars for value in bar["seeds"]]
+    ends = [0, 100] if METRICS[metric].unit == "%" else [0]
+    return {"bars": bars, "y": axis([*ends, *every], 206, 16)} if every else None
 
 
 def claim(content: Mapping) -> dict:
@@ -37,7 +47,9 @@ def claim(content: Mapping) -> dict:
 
 
 def _part(part):
-    datasets = {name: {key: row[key] for key in ("mean", "claimed_side")} for name, row in part["per_dataset"].items()}
-    paper = part["paper"] and part["paper"]["mean"]
-    shown = {key: part[key] for key in _PART} | {"per_dataset": datasets, "paper": paper}
-    return shown | {"chart": claim_chart(shown)}
+    """With the axis of its chart, if there is anything to stand beside the threshold."""
+    sides = {data: {key: row[key] for key in ("mean", "claimed_side")} for data, row in part["per_dataset"].items()}
+    shown = {key: part[key] for key in _PART} | {"per_dataset": sides, "paper": (part["paper"] or {}).get("mean")}
+    means = (shown["mean"], shown["paper"], *(row["mean"] for row in sides.values()))
+    values = [value for value in (*means, *(part["interval"] or ())) if value is not None]
+    return shown | {"x": axis([0, part["threshold"], *values], 14, 286, ticks=4) if values else None}

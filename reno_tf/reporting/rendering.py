@@ -4,7 +4,7 @@ import base64
 
 import jinja2
 
-from reno_tf.reporting.numbers import number, percent, percents
+from reno_tf.reporting import numbers, verdicts
 
 
 def render(template: str, **facts) -> str:
@@ -16,8 +16,9 @@ def render(template: str, **facts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "percents": percents, "number": number}
-    return environment.get_template(template).render(**facts) + "\n"
+    filters = (numbers.percent, numbers.percents, numbers.number, numbers.statistic, verdicts.rule)
+    environment.filters |= {function.__name__: function for function in filters}
+    return environment.get_template(template).render(**facts).rstrip("\n") + "\n"
 
 
 def inline(picture: bytes, kind: str) -> str:

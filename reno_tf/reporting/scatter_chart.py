@@ -20,7 +20,7 @@ def scatter_chart(series: list[list[Run]]) -> dict | None:
     means = [mark for mark in marks if not mark["run"]]
     if len(means) <= 12:
         _label(means)
-    return {"width": 480, "height": 400, "x": x, "y": y, "marks": [mark for mark in marks if mark["run"]] + means}
+    return {"x": x, "y": y, "marks": [mark for mark in marks if mark["run"]] + means}
 
 
 def _marks(runs: list[Run]) -> list[dict]:

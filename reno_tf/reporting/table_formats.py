@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from reno_tf.reporting import seeds, tables
 from reno_tf.reporting.metrics import METRICS
 from reno_tf.reporting.numbers import exact
+from reno_tf.reporting.rendering import render
 
 _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
@@ -23,12 +24,8 @@ _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
 
 def markdown(outcome: dict, paper: dict | None = None) -> str:
     """The page of an artefact, with a link to its picture. `paper`: see `reno_tf.reporting.tables`."""
-    picture = f"![{outcome['title']}]({outcome['artefact']}.png)"
-    shown = [
-        text for one in tables.tables(outcome, paper) for text in (one.heading, grid(one.header, one.rows)) if text
-    ]
-    parts = [f"# {title(outcome)}", *shown, *notes(outcome, paper), picture, made(outcome)]
-    return "\n\n".join(parts) + "\n"
+    facts = {"title": title(outcome), "tables": tables.tables(outcome, paper), "notes": notes(outcome, paper)}
+    return render("artefact.md.j2", outcome=outcome, grid=grid, **facts)
 
 
 def latex(outcome: dict, paper: dict | None = None) -> str:
@@ -75,11 +72,6 @@ def title(outcome: dict) -> str:
     kind = outcome["artefact"].rstrip("0123456789")
     number = outcome["artefact"].removeprefix(kind)
     return f"{kind.capitalize()} {number}: {outcome['title']}" if number else outcome["title"]
-
-
-def made(outcome: dict) -> str:
-    """The command, the versions and the machines, as Markdown."""
-    return f"    {outcome['command']}" + (f"\n\n{outcome['made_with']}" if "made_with" in outcome else "")
 
 
 def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
