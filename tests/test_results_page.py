@@ -7,7 +7,6 @@ import re
 import urllib.parse
 from pathlib import Path
 
-import jinja2
 import pytest
 from outcomes import outcome, row
 from pages import without_pictures
@@ -19,6 +18,7 @@ from reno_tf.errors import UserError
 from reno_tf.reporting import axes, finished_runs, numbers, page_content, series
 from reno_tf.reporting.curve_chart import curve_chart
 from reno_tf.reporting.pictures import webp
+from reno_tf.reporting.rendering import load
 
 _HOSTILE = '"><script>alert(1)</script>&'
 _VOID = {"meta", "img"}
@@ -311,12 +311,6 @@ def test_variant_of_a_folders_name(folder, expected):
     assert finished_runs.variant(folder, method="delta", network="resnet18", data="digits", seed=0) == expected
 
 
-def _charts():
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("reno_tf.reporting"))
-    environment.filters["number"] = numbers.number
-    return environment.get_template("charts.j2").module
-
-
 def _made(**changes):
     facts = {"folder": "f", "method": "m", "variant": "", "network": "n", "data": "d", "seed": 0, "attack": "a"}
     facts |= {"settings": "s", "measured": {}, "curve": [], "versions": {}, "report": True}
@@ -353,7 +347,7 @@ def test_a_picture_is_kept_without_loss_where_that_is_smaller(tmp_path):
 def test_a_claims_line_is_shaded_on_the_claimed_side(side, low, high):
     part = _CLAIM["parts"][0] | {"side": side, "threshold": 2, "mean": 4, "interval": None, "paper": None}
     (shown,) = page_content.claim(_CLAIM | {"parts": [part | {"per_dataset": {}}]})["parts"]
-    drawn = _charts().claim_chart(shown | {"x": axes.Axis(0, 4, 0, 200, ())})
+    drawn = load("charts.j2").module.claim_chart(shown | {"x": axes.Axis(0, 4, 0, 200, ())})
     assert f'class="claimed" x="{low}' in drawn and re.search(rf'width="{high - low}(\.0)?" height="36"', drawn)
     assert 'class="center" cx="200.0"' in drawn and "the paper" not in drawn
     empty = part | {"mean": None, "per_dataset": {"d": {"mean": None, "claimed_side": None}}}
@@ -406,7 +400,7 @@ def test_bars_stand_at_their_means():
     rows = [row("delta", {"d": cell}, label=label, group=group) for group in "gh" for label in ("x", "y")]
     chart = page_content.bar_chart({"rows": rows}, "d", "clean_accuracy")
     assert [bar["mean"] for bar in chart["bars"]] == [50] * 4
-    drawn = _charts().bar_chart(chart, "")
+    drawn = load("charts.j2").module.bar_chart(chart, "")
     rects = re.findall('<rect x="(.*?)" y="(.*?)" width="(.*?)" height', drawn)
     lefts, tops, (width, *_) = zip(*[map(float, rect) for rect in rects], strict=True)
     assert set(tops) == {chart["y"](50)} and re.findall('class="bar (b.)"', drawn) == ["b0", "b1", "b0", "b1"]

@@ -7,8 +7,8 @@ import jinja2
 from reno_tf.reporting import numbers, verdicts
 
 
-def render(template: str, **facts) -> str:
-    """The template of that name with `facts` in it; in HTML whatever they hold is escaped."""
+def load(template: str) -> jinja2.Template:
+    """The template of that name; in HTML whatever its facts hold is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reno_tf.reporting"),
         autoescape=template.endswith(".html.j2"),
@@ -18,7 +18,12 @@ def render(template: str, **facts) -> str:
     )
     filters = (numbers.percent, numbers.percents, numbers.number, numbers.statistic, verdicts.rule)
     environment.filters |= {function.__name__: function for function in filters}
-    return environment.get_template(template).render(**facts).rstrip("\n") + "\n"
+    return environment.get_template(template)
+
+
+def render(template: str, **facts) -> str:
+    """The template of that name with `facts` in it."""
+    return load(template).render(**facts).rstrip("\n") + "\n"
 
 
 def inline(picture: bytes, kind: str) -> str:

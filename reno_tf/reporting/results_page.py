@@ -4,9 +4,9 @@ import urllib.parse
 from collections import Counter
 
 from reno_tf.reporting.curve_chart import curve_chart
-from reno_tf.reporting.finished_runs import Run
+from reno_tf.reporting.finished_runs import RATES, Run
 from reno_tf.reporting.gathering import Found
-from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE
+from reno_tf.reporting.metrics import METRICS
 from reno_tf.reporting.rendering import inline, render
 from reno_tf.reporting.scatter_chart import scatter_chart
 from reno_tf.reporting.series import series
@@ -23,7 +23,9 @@ def page(found: Found, *, methods: list[str], command: str) -> str:
     """
     methods = [*methods, *_distinct(run.method for run in found.runs if run.method not in methods)]
     runs = sorted(found.runs, key=lambda run: (methods.index(run.method), run.variant, run.network, run.data, run.seed))
-    outcomes = sorted(found.outcomes, key=_place)
+    outcomes = sorted(
+        found.outcomes, key=lambda one: (one["scale"], one["heading"].startswith("Figure"), one["heading"])
+    )
     by_setting = series(runs)
     scales = _distinct(claim["scale"] for claim in found.claims)
     return render(
@@ -42,7 +44,7 @@ def page(found: Found, *, methods: list[str], command: str) -> str:
         claims={scale: [claim for claim in found.claims if claim["scale"] == scale] for scale in scales},
         signs=SIGNS,
         metrics=METRICS,
-        rates=(CLEAN, ASR, NOISE),
+        rates=RATES,
         skipped=found.skipped,
         trials=found.trials,
         examples=[(run, inline(found.examples[run.folder], "webp")) for run in runs if run.folder in found.examples],
@@ -50,11 +52,6 @@ def page(found: Found, *, methods: list[str], command: str) -> str:
         link=link,
         known_methods=methods,
     )
-
-
-def _place(outcome):
-    """Tables before figures."""
-    return outcome["scale"], outcome["heading"].startswith("Figure"), outcome["heading"]
 
 
 def link(run: Run) -> str:

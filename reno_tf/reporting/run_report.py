@@ -7,11 +7,9 @@ import tensorflow as tf
 from reno_tf import files
 from reno_tf.reporting import run_figures
 from reno_tf.reporting.examples import Examples
-from reno_tf.reporting.metrics import ADVERSARIAL, ASR, CLEAN, FEATURES, METRICS, NOISE, VALIDATION, WEIGHTS
+from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE
 from reno_tf.reporting.numbers import percent
 from reno_tf.reporting.rendering import inline, render
-
-_SHOWN = (CLEAN, ASR, NOISE, ADVERSARIAL, VALIDATION, FEATURES, WEIGHTS)
 
 
 def write(
@@ -41,8 +39,7 @@ def write(
         files.write_bytes(workdir / "figures" / name, content)
     files.write_json(workdir / "curve.json", curve)
     files.write_json(workdir / "convergence.json", convergence)
-    facts = {"results": results, "config": config, "curve": curve, "command": command}
-    facts["metrics"] = {key: METRICS[key] for key in _SHOWN}
+    facts = {"results": results, "config": config, "curve": curve, "command": command, "metrics": METRICS}
     pictures = {
         "report.md": {name: f"figures/{name}" for name in figures},
         "report.html": {name: inline(content, "png") for name, content in figures.items()},

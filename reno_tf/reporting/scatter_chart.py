@@ -2,8 +2,7 @@
 
 from reno_tf.reporting.axes import Axis, axis, spaced
 from reno_tf.reporting.finished_runs import RATES, Run
-from reno_tf.reporting.metrics import ASR, CLEAN, METRICS
-from reno_tf.reporting.numbers import percent
+from reno_tf.reporting.metrics import ASR, CLEAN
 from reno_tf.reporting.seeds import summarise
 
 
@@ -12,36 +11,27 @@ def scatter_chart(series: list[list[Run]]) -> dict | None:
 
     The means bear their names where they are few enough to be read.
     """
-    marks = [mark for runs in series for mark in _marks([run for run in runs if run.measured[ASR] is not None])]
+    marks, means = [], []
+    for runs in series:
+        runs = [run for run in runs if run.measured[ASR] is not None]
+        marks += [{"run": run, "of": run, "rates": {key: run.measured[key] for key in RATES}} for run in runs]
+        if len(runs) > 1:
+            rates = {key: summarise(run.measured[key] for run in runs).mean for key in (CLEAN, ASR)}
+            means.append({"run": None, "of": runs[0], "rates": rates, "seeds": len(runs)})
     if not marks:
         return None
-    x, y = axis([mark["clean"] for mark in marks], 44, 466), Axis(0, 100, 356, 30, (0, 20, 40, 60, 80, 100))
-    marks = [mark | {"x": x(mark["clean"]), "y": y(mark["asr"]), "label": None} for mark in marks]
-    means = [mark for mark in marks if not mark["run"]]
-    if len(means) <= 12:
-        _label(means)
-    return {"x": x, "y": y, "marks": [mark for mark in marks if mark["run"]] + means}
+    x = axis([100 * mark["rates"][CLEAN] for mark in marks], 44, 466)
+    y = Axis(0, 100, 356, 30, (0, 20, 40, 60, 80, 100))
+    return {"x": x, "y": y, "marks": marks + means, "labels": _labels(means, x, y) if len(means) <= 12 else []}
 
 
-def _marks(runs: list[Run]) -> list[dict]:
-    """Of each run; and of their mean, if there are several."""
-    marks = [_mark(run, run.measured, f"seed {run.seed}", RATES) | {"run": run} for run in runs]
-    if len(runs) > 1:
-        means = {key: summarise(run.measured[key] for run in runs).mean for key in (CLEAN, ASR)}
-        marks.append(_mark(runs[0], means, f"mean of {len(runs)} seeds", means))
-    return marks
-
-
-def _mark(of: Run, rates, what, shown):
-    text = ", ".join(f"{METRICS[key].short} {percent(rates[key])}" for key in shown)
-    place = f"{of.name} on {of.data}, {of.network}, {what}"
-    return {"of": of, "run": None, "clean": 100 * rates[CLEAN], "asr": 100 * rates[ASR], "text": f"{place}: {text}"}
-
-
-def _label(means):
-    """Names stand beside their means, towards the middle, moved apart: "label" is the place and the anchor."""
+def _labels(means, x, y) -> list[dict]:
+    """Names stand beside their means, towards the middle, and are moved apart."""
+    labels = []
     for anchor, shift in {"start": 11, "end": -11}.items():
-        inside = [mark for mark in means if (mark["x"] > 255) == (anchor == "end")]
-        places = spaced([mark["y"] for mark in inside], 14, low=36, high=344)
-        for mark, y in zip(inside, places, strict=True):
-            mark["label"] = (round(mark["x"] + shift, 1), y + 4, anchor)
+        places = [(x(100 * mark["rates"][CLEAN]), y(100 * mark["rates"][ASR]), mark["of"]) for mark in means]
+        inside = [place for place in places if (place[0] > 255) == (anchor == "end")]
+        heights = spaced([height for _, height, _ in inside], 14, low=36, high=344)
+        for (left, _, run), height in zip(inside, heights, strict=True):
+            labels.append({"of": run, "anchor": anchor, "x": left + shift, "y": height + 4})
+    return labels

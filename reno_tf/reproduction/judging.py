@@ -79,13 +79,12 @@ def _judge_claim(number, statement, parts, pool, printed) -> dict:
 def _judge_part(part: Part, pool, printed) -> dict:
     datasets = _datasets(part, pool)
     samples = _samples(part, pool, datasets)
-    found = _measure(part, samples)
-    verdict, why = _verdict(part, samples, found["interval"])
-    theirs = _measure(part, _samples(part, printed, paper.DATASETS))
+    ours, theirs = _measure(part, samples), _measure(part, _samples(part, printed, paper.DATASETS))
+    verdict, why = _verdict(part, samples, ours["interval"])
     known = {"mean": theirs["mean"], "per_dataset": _per_dataset(part, printed, paper.DATASETS)}
     return {
         **{key: getattr(part, key) for key in ("statistic", "side", "threshold", "unit")},
-        **found,
+        **ours,
         "verdict": verdict,
         "reason": f"{part.statistic}: {why}" + _short(part, pool, datasets) * (len(samples) < SEEDS_NEEDED),
         "per_dataset": _per_dataset(part, pool, datasets),
