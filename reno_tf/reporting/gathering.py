@@ -17,7 +17,7 @@ _FOREIGN = (AttributeError, KeyError, TypeError, ValueError)  # What another ver
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """runs, outcomes, claims: of the readers of these names.
+    """runs, outcomes, claims: what the readers of these names give.
 
     trials: how many runs are left out because a hyper-parameter was chosen by them.
     examples: a run's folder -> WebP of its adversarial examples.
@@ -36,7 +36,7 @@ def gather(folder: Path, *, paper: Mapping[str, dict]) -> Found:
     """paper: artefact -> the numbers that the paper prints of it, as an outcome."""
     skipped = []
 
-    def all_of(paths: Iterable[Path], read: Callable) -> list:
+    def read_all(paths: Iterable[Path], read: Callable) -> list:
         """What `read` makes of each file; those that it cannot read go to `skipped`."""
         found = []
         for path in sorted(paths):
@@ -51,16 +51,16 @@ def gather(folder: Path, *, paper: Mapping[str, dict]) -> Found:
 
     paths = list(folder.rglob("results.json"))
     shown = [path for path in paths if not _is_trial(path)]
-    runs = all_of(shown, lambda path: finished_runs.read(path, folder))
+    runs = read_all(shown, lambda path: finished_runs.read(path, folder))
     claims = set(folder.rglob("claims.json"))
-    outcomes = all_of(set(folder.rglob("results/*.json")) - claims, lambda path: _outcome(path, paper))
+    outcomes = read_all(set(folder.rglob("results/*.json")) - claims, lambda path: _outcome(path, paper))
     pictures = [folder / run.folder / "figures" / "examples.png" for run in exemplary(runs)]
     return Found(
         runs=runs,
         trials=len(paths) - len(shown),
         outcomes=[one for one in outcomes if one],
-        claims=sum(all_of(claims, lambda path: [claim(content) for content in files.read_json(path)]), []),
-        examples=dict(all_of(pictures, lambda path: (inside(path.parents[1], folder), webp(path)))),
+        claims=sum(read_all(claims, lambda path: [claim(content) for content in files.read_json(path)]), []),
+        examples=dict(read_all(pictures, lambda path: (inside(path.parents[1], folder), webp(path)))),
         skipped=skipped,
     )
 

@@ -34,8 +34,9 @@ def bar_chart(outcome: Mapping, data: str, metric: str) -> dict | None:
     bars = []
     for row in outcome["rows"]:
         values = [value for value in seeds.per_seed(row, metric, data).values() if value is not None]
-        names = {"name": seeds.name(row), "label": row["label"], "group": row["group"]}
-        bars.append(names | {"seeds": values, "mean": values and seeds.summarise(values).mean})
+        names = {"name": seeds.full_label(row), "label": row["label"], "group": row["group"]}
+        found = seeds.summarise(values)
+        bars.append(names | {"seeds": values, "mean": found and found.mean})
     every = [value for bar in bars for value in bar["seeds"]]
     ends = [0, 100] if METRICS[metric].unit == "%" else [0]
     return {"bars": bars, "y": axis([*ends, *every], 206, 16)} if every else None

@@ -63,7 +63,7 @@ def per_seed(row: dict, metric: str, data: str) -> dict[int, float | None]:
     return {seed: None if value is None else scale * value for seed, value in pairs}
 
 
-def name(row: dict) -> str:
+def full_label(row: dict) -> str:
     """A row's label, with its group's before it."""
     return f"{row['group']} {row['label']}".lstrip()
 

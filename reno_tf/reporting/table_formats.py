@@ -51,13 +51,7 @@ def comma_separated(outcome: dict, paper: dict | None = None) -> str:
         for data in dict.fromkeys([*outcome["datasets"], *theirs]):
             ours, other = line.cells.get(data), theirs.get(data)
             numbers = (ours.mean, ours.std, ours.seeds) if ours else (None, None, 0)
-            names = [
-                outcome["artefact"],
-                *(line.row[key] for key in keys),
-                data,
-                line.metric,
-                METRICS[line.metric].unit,
-            ]
+            names = [outcome["artefact"], *map(line.row.get, keys), data, line.metric, METRICS[line.metric].unit]
             writer.writerow(names + [exact(value) for value in (*numbers, other and other.mean)])
     return buffer.getvalue()
 

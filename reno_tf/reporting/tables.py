@@ -31,28 +31,26 @@ def tables(outcome: dict, paper: dict | None = None) -> list[Table]:
     ours, theirs, datasets = seeds.lines(outcome), printed(paper), outcome["datasets"]
     beside = theirs if _same_data(outcome, paper) else {}
     counted = len(_seed_counts(ours)) > 1
-    shown = [(line, _texts(line, beside.get(line.key), datasets) + [_seeds(line)] * counted) for line in ours]
+    shown = [(line, _texts(line, beside.get(line.key), datasets) + [_seed_range(line)] * counted) for line in ours]
     found = [_table("", [*datasets, "average", *["seeds"] * counted], shown)]
     if theirs and not beside:
-        heading, columns = "The paper (other data; the averages are taken here):", [*paper["datasets"], "average"]
-        shown = [
-            (line, [mean_and_std(cell, 2) for cell in line.columns(paper["datasets"])]) for line in theirs.values()
-        ]
-        found.append(_table(heading, columns, shown))
+        heading, datasets = "The paper (other data; the averages are taken here):", paper["datasets"]
+        shown = [(line, [mean_and_std(cell, 2) for cell in line.columns(datasets)]) for line in theirs.values()]
+        found.append(_table(heading, [*datasets, "average"], shown))
     return found
 
 
 def explanations(outcome: dict, paper: dict | None = None) -> list[str]:
     """What must be known to read the tables."""
     lines = seeds.lines(outcome)
-    sentences = [_averaged(_seed_counts(lines))]
+    sentences = [_about_averages(_seed_counts(lines))]
     if printed(paper) and _same_data(outcome, paper):
         sentences.append("In brackets: the paper's numbers.")
     weights = outcome.get("chosen", {})
     if chosen := [f"{weights[data]:g} on {data}" for data in outcome["datasets"] if data in weights]:
         sentences.append(f"The weight that the other tables use: {', '.join(chosen)}.")
     undefined = [
-        f"{METRICS[line.metric].short} of {seeds.name(line.row)} on {data}, seed {', '.join(map(str, lacking))}"
+        f"{METRICS[line.metric].short} of {seeds.full_label(line.row)} on {data}, seed {', '.join(map(str, lacking))}"
         for line in lines
         for data, lacking in line.undefined.items()
         if lacking
@@ -81,12 +79,12 @@ def _seed_counts(lines):
     return sorted({cell.seeds for line in lines for cell in line.cells.values()})
 
 
-def _seeds(line):
+def _seed_range(line):
     counts = _seed_counts([line]) or [0]
     return "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
 
 
-def _averaged(counts):
+def _about_averages(counts):
     if not counts:
         return "No run is there."
     number = "the number of seeds given" if len(counts) > 1 else f"{counts[0]} seed{'s' * (counts[0] > 1)}"
