@@ -25,7 +25,9 @@ class _Sweeping:
         self.done, self.broken, self.folder, self.results = [], {}, folder / "sweep", folder / "sweep" / "results"
         monkeypatch.setattr(reproduce, "run", _pretend)
         monkeypatch.setattr(reproduce.sweep, "execute", self._execute)
-        monkeypatch.setattr(reproduce.writing, "write", _write)  # Pictures take long, and have tests of their own.
+        monkeypatch.setattr(
+            reproduce.reporting, "write_artefact", _write
+        )  # Pictures take long, and have tests of their own.
 
     def __call__(self, module, *, options=(), **changes):
         config = module.get_config()
@@ -61,7 +63,7 @@ def _pretend(config, *, method, workdir, overwrite, command):
     files.write_json(files.Path(workdir) / "results.json", rates)
 
 
-def _write(folder, outcome):
+def _write(folder, outcome, *, paper):
     files.write_json(folder / f"{outcome['artefact']}.json", outcome)
 
 
@@ -100,10 +102,10 @@ def test_deltas_weight_is_chosen_after_the_grid(sweeping):
 
 
 def test_a_full_disk_hides_no_missing_run(sweeping, monkeypatch):
-    def full(folder, outcome):
+    def full(folder, outcome, *, paper):
         raise OSError(errno.ENOSPC, "No space left on device", str(folder))
 
-    monkeypatch.setattr(reproduce.writing, "write", full)
+    monkeypatch.setattr(reproduce.reporting, "write_artefact", full)
     sweeping.broken["delta_r-resnet18-greek-0"] = "its disk is full"
     told = "results cannot be written: No space left on device; 1 runs are missing, among them delta_r-resnet18-greek-0"
     with pytest.raises(UserError, match=told):

@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
-from reno_tf.reproduction import blocks, claims_page, summary
-from reno_tf.reproduction.artefacts import ASR, CLEAN, NOISE
-from reno_tf.reproduction.tables import markdown_table
+from reno_tf.reporting import seeds, tables
+from reno_tf.reporting.metrics import ASR, CLEAN, NOISE
+from reno_tf.reporting.numbers import mean_and_std
+from reno_tf.reporting.rendering import render
+from reno_tf.reporting.table_formats import grid
+from reno_tf.reproduction import paper
 
 _RESULTS = Path(__file__).parents[1] / "results" / "reproduce-embedded"
 
@@ -13,29 +16,24 @@ _RESULTS = Path(__file__).parents[1] / "results" / "reproduce-embedded"
 def methods() -> str:
     """Averages over the data sets, ours and the paper's."""
     outcome = _read("methods")
-    theirs = blocks.printed(outcome)
+    theirs = tables.printed(paper.outcomes()["methods"])
     rows = {}
-    for line in summary.lines(outcome):
-        paper = theirs.get(blocks.key(line))
-        numbers = [_text(line.average)] + ([_text(paper and paper.average)] if line.metric != NOISE else [])
+    for line in seeds.lines(outcome):
+        other = theirs.get(line.key)
+        columns = [line.average] + ([other and other.average] if line.metric != NOISE else [])
+        numbers = [mean_and_std(column, 1) for column in columns]
         rows.setdefault((line.row["label"], line.row["method"]), {})[line.metric] = numbers
     header = ["", "`--method=`", "clean (%)", "ASR (%)", "noise (%)", "the paper: clean", "ASR"]
-    return markdown_table(header, [_row(*names, numbers) for names, numbers in rows.items()])
+    return grid(header, [_row(*names, numbers) for names, numbers in rows.items()])
 
 
 def claims() -> str:
-    return claims_page.overview(_read("claims"))
+    return render("claims_overview.md.j2", judged=_read("claims")).strip()
 
 
 def _row(label, method, numbers):
     (clean, paper_clean), (asr, paper_asr), (noise,) = (numbers[metric] for metric in (CLEAN, ASR, NOISE))
     return [label, f"`{method}`", clean, asr, noise, paper_clean, paper_asr]
-
-
-def _text(found):
-    if found is None:
-        return "–"
-    return f"{found.mean:.1f}" + (f" ± {found.std:.1f}" if found.std is not None else "")
 
 
 def _read(name):

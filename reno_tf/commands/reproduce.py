@@ -7,10 +7,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from reno_tf import files, settings
+from reno_tf import files, reporting, settings
 from reno_tf.commands.run import run
 from reno_tf.errors import UserError
-from reno_tf.reproduction import estimate, outcomes, sweep, trials, writing
+from reno_tf.reproduction import estimate, judging, outcomes, paper, sweep, trials
 from reno_tf.reproduction.artefacts import ARTEFACTS
 from reno_tf.reproduction.planning import Plan, Planned
 
@@ -148,7 +148,8 @@ class _Sweep:
         facts = {"missing": self.missing, "chosen": self.chosen, "command": self.command}
         made = {name: outcomes.outcome(name, self.plan, self.folder, **facts) for name in self.plan.artefacts}
         for outcome in made.values():
-            writing.write(self.folder / "results", outcome)
+            reporting.write_artefact(self.folder / "results", outcome, paper=paper.outcomes().get(outcome["artefact"]))
         if made.keys() == ARTEFACTS.keys():
-            writing.write_claims(self.folder / "results", made)
+            judged = judging.judge(made)
+            reporting.write_claims(self.folder / "results", judged, next(iter(made.values())), rules=judging.RULES)
         print(f"{', '.join(made)} in {self.folder / 'results'}", flush=True)

@@ -1,17 +1,14 @@
 """Templates to text."""
 
+import base64
+
 import jinja2
 
-
-def percent(value: float | None, interval: list | None = None) -> str:
-    """0.1234 -> "12.3 %"; a rate over nothing is "undefined"."""
-    if value is None:
-        return "undefined"
-    return f"{100 * value:.1f} %" + (f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else "")
+from reno_tf.reporting import numbers, verdicts
 
 
-def render(template: str, **facts) -> str:
-    """The template of that name with `facts` in it; in HTML whatever they hold is escaped."""
+def load(template: str) -> jinja2.Template:
+    """The template of that name; in HTML whatever its facts hold is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reno_tf.reporting"),
         autoescape=template.endswith(".html.j2"),
@@ -19,5 +16,16 @@ def render(template: str, **facts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = percent
-    return environment.get_template(template).render(**facts) + "\n"
+    filters = (numbers.percent, numbers.percents, numbers.number, numbers.statistic, verdicts.rule)
+    environment.filters |= {function.__name__: function for function in filters}
+    return environment.get_template(template)
+
+
+def render(template: str, **facts) -> str:
+    """The template of that name with `facts` in it."""
+    return load(template).render(**facts).rstrip("\n") + "\n"
+
+
+def inline(picture: bytes, kind: str) -> str:
+    """The address of a picture that stands inside the page."""
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"

@@ -1,71 +1,115 @@
-"""An artefact's outcome as the cells of a table, and numbers as text."""
+"""What the tables of an outcome show, cell by cell, before they are Markdown, LaTeX or HTML."""
 
-import math
-from collections.abc import Mapping
+import dataclasses
 
-from reno_tf.reproduction import summary
-from reno_tf.reproduction.artefacts import ASR, CLEAN
+from reno_tf.reporting import seeds
+from reno_tf.reporting.metrics import METRICS
+from reno_tf.reporting.numbers import decimals, mean_and_std
+from reno_tf.reporting.seeds import Line
 
 
-def table(outcome: Mapping, paper: Mapping | None = None) -> dict:
-    """An artefact's outcome as text.
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Text cells under one header. heading: what stands above it."""
+
+    heading: str
+    header: list[str]
+    rows: list[list[str]]
+
+    @property
+    def names(self) -> int:
+        """How many columns stand before the numbers: the row's group and label, and the metric."""
+        return self.header.index("metric") + 1
+
+
+def tables(outcome: dict, paper: dict | None = None) -> list[Table]:
+    """Our numbers; the paper's in brackets if the data sets are the paper's, else in a second table.
 
     Args:
-      paper: the paper's numbers in the same form.
-
-    Returns:
-      {"datasets", "metrics": labels, "groups": {name: [{"label", "n", "cells", "paper"}]}}; cells: mean ±
-      standard deviation for each data set and metric; paper: the same of the paper's row, None if it has none there.
+      paper: the numbers that the paper prints of this artefact, as an outcome of one seed.
     """
-    datasets, metrics = outcome.get("datasets", []), outcome.get("metrics", [CLEAN, ASR])
-    printed = {_key(row): _cells(row, datasets, metrics) for row in (paper or {}).get("rows", [])}
-    groups = {}
-    for row in outcome.get("rows", []):
-        counts = sorted({len(cell.get("seeds", [])) for cell in _on(row, datasets)}) or [0]
-        theirs = printed.get(_key(row), [])
-        groups.setdefault(row.get("group", ""), []).append(
-            {
-                "label": row.get("label", ""),
-                "n": "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1]))),
-                "cells": _cells(row, datasets, metrics),
-                "paper": theirs if set(theirs) - {"–"} else None,
-            }
-        )
-    return {"datasets": datasets, "metrics": list(map(summary.label, metrics)), "groups": groups}
+    ours, theirs, datasets = seeds.lines(outcome), printed(paper), outcome["datasets"]
+    beside = theirs if _same_data(outcome, paper) else {}
+    counted = len(_seed_counts(ours)) > 1
+    shown = [(line, _texts(line, beside.get(line.key), datasets) + [_seed_range(line)] * counted) for line in ours]
+    found = [_table("", [*datasets, "average", *["seeds"] * counted], shown)]
+    if theirs and not beside:
+        heading, datasets = "The paper (other data; the averages are taken here):", paper["datasets"]
+        shown = [(line, [mean_and_std(cell, 2) for cell in line.columns(datasets)]) for line in theirs.values()]
+        found.append(_table(heading, [*datasets, "average"], shown))
+    return found
 
 
-def _key(row):
-    return row.get("group", ""), row.get("label", "")
+def explanations(outcome: dict, paper: dict | None = None) -> list[str]:
+    """What must be known to read the tables."""
+    lines = seeds.lines(outcome)
+    sentences = [_about_averages(_seed_counts(lines))]
+    if printed(paper) and _same_data(outcome, paper):
+        sentences.append("In brackets: the paper's numbers.")
+    weights = outcome.get("chosen", {})
+    if chosen := [f"{weights[data]:g} on {data}" for data in outcome["datasets"] if data in weights]:
+        sentences.append(f"The weight that the other tables use: {', '.join(chosen)}.")
+    undefined = [
+        f"{METRICS[line.metric].short} of {seeds.full_label(line.row)} on {data}, seed {', '.join(map(str, lacking))}"
+        for line in lines
+        for data, lacking in line.undefined.items()
+        if lacking
+    ]
+    return sentences + ([f"Undefined, and left out: {'; '.join(undefined)}."] if undefined else [])
 
 
-def _on(row, datasets):
-    return [row.get("cells", {}).get(data, {}) for data in datasets]
+def missing(outcome: dict) -> list[str]:
+    """The runs that are not there, a sentence for each reason."""
+    runs = {}
+    for entry in outcome["missing"]:
+        runs.setdefault(" ".join(entry["why"].split()), []).append(entry["run"])
+    return [f"Missing runs ({why}): {', '.join(names)}." for why, names in runs.items()]
 
 
-def _cells(row, datasets, metrics):
-    return [spread(cell.get(metric, []), metric) for cell in _on(row, datasets) for metric in metrics]
+def printed(paper: dict | None) -> dict[tuple, Line]:
+    """What the paper prints: the line's key -> Line."""
+    return {line.key: line for line in (seeds.lines(paper) if paper else ()) if line.cells}
 
 
-def spread(values: list[float | None], metric: str) -> str:
-    """Mean ± standard deviation over seeds, and how many are undefined if some are: "86.5 ± 2.1"."""
-    scale = summary.scale(metric)
-    found = summary.summarise([scale * value for value in values if value is not None])
-    if not found:
-        return "undefined" if values else "–"
-    places = 1 if scale == 100 else decimals(found.mean)
-    text = number(found.mean, places)
-    if found.std is not None:
-        text += f"\u00a0±\u00a0{number(found.std, places)}"
-    return text + (f" ({len(values) - found.seeds} undefined)" if found.seeds < len(values) else "")
+def _same_data(outcome, paper):
+    return bool(paper) and set(outcome["datasets"]) <= set(paper["datasets"])
 
 
-def number(value: float | None, places: int | None = None) -> str:
-    """With so many decimals, or with three figures in all: 1234, 36.6, −0.0123; None is a dash."""
-    if value is None:
-        return "–"
-    return f"{value:.{decimals(value) if places is None else places}f}".replace("-", "−")
+def _seed_counts(lines):
+    return sorted({cell.seeds for line in lines for cell in line.cells.values()})
 
 
-def decimals(value: float) -> int:
-    """After how many decimals a number has three figures; at most four."""
-    return min(4, max(0, 2 - math.floor(math.log10(abs(value))))) if value else 0
+def _seed_range(line):
+    counts = _seed_counts([line]) or [0]
+    return "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+
+
+def _about_averages(counts):
+    if not counts:
+        return "No run is there."
+    number = "the number of seeds given" if len(counts) > 1 else f"{counts[0]} seed{'s' * (counts[0] > 1)}"
+    return f"Mean ± standard deviation over {number}; the average over data sets is of the seeds that all of them have."
+
+
+def _table(heading, columns, shown):
+    """shown: (line, its texts in the columns). A group or label that stands above is not repeated."""
+    grouped = any(line.row["group"] for line, _ in shown)
+    rows, above = [], ()
+    for line, texts in shown:
+        names, metric = (*[line.row["group"]] * grouped, line.row["label"]), METRICS[line.metric]
+        new = ["" if names[: depth + 1] == above[: depth + 1] else text for depth, text in enumerate(names)]
+        rows.append([*new, metric.with_unit(metric.short), *texts])
+        above = names
+    return Table(heading, [""] * (1 + grouped) + ["metric", *columns], rows)
+
+
+def _texts(line, other, datasets):
+    """The line's numbers, in brackets those of the paper's line `other`."""
+    largest = max((abs(cell.mean) for cell in line.cells.values()), default=0)
+    places = decimals(largest) if largest and METRICS[line.metric].unit != "%" else 1
+    texts = [mean_and_std(cell, places) for cell in line.columns(datasets)]
+    if other is None:
+        return texts
+    *theirs, average = other.columns(datasets)
+    theirs.append(average if len(other.cells) == len(datasets) else None)  # Else it is over other data sets than ours.
+    return [text + (f" [{mean_and_std(cell, 2)}]" if cell else "") for text, cell in zip(texts, theirs, strict=True)]

@@ -4,11 +4,26 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-CLEAN, ASR, FEATURES = "clean_accuracy", "attack_success_rate", "feature_distance"
-NOISE = "noise_success_rate"
-_DROPOUT, _SWA = ("dropout", 0.1), ("swa", True)
+from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, NOISE, WEIGHTS
+
 NETWORKS = {"resnet18": "ResNet-18", "resnet34": "ResNet-34", "resnet50": "ResNet-50", "resnet101": "ResNet-101"}
 NETWORKS["mobilenetv2"] = "MobileNetV2"
+# What the paper calls the methods.
+LABELS = {
+    "linear": "Linear classifier",
+    "finetune": "Fine-tuning",
+    "l2sp": "L2SP",
+    "delta": "DELTA",
+    "retraining": "Re-training",
+    "delta_adversarial": "DELTA adv. trained",
+    "delta_r": "DELTA-R",
+    "renofeation": "Renofeation",
+}
+BASELINES = ("linear", "finetune", "l2sp", "delta", "retraining")  # Table 2's rows, Figure 1's points.
+_COMPARED = ("delta", "renofeation", "retraining")
+_DROPOUT, _SWA = ("dropout", 0.1), ("swa", True)
+# A variant -> its changes.
+_SWITCHES = {"": (), "+dropout": (_DROPOUT,), "+swa": (_SWA,), "+dropout+swa": (_DROPOUT, _SWA)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,119 +71,80 @@ class Scale:
 
 
 def table2(scale: Scale) -> Artefact:
-    row = _on(scale)
-    rows = (
-        row("Linear classifier", "linear"),
-        row("Fine-tuning", "finetune"),
-        row("L2SP", "l2sp"),
-        row("DELTA", "delta"),
-        row("Re-training", "retraining"),
-    )
-    return Artefact(title="The baselines under attack through the teacher", rows=rows)
+    rows = [_row(scale, method) for method in BASELINES]
+    return Artefact(title="The baselines under attack through the teacher", rows=tuple(rows))
 
 
 def methods(scale: Scale) -> Artefact:
     """Not of the paper: all methods in one table."""
-    row = _on(scale)
-    others = (
-        row("DELTA adv. trained", "delta_adversarial", few=True),
-        row("DELTA-R", "delta_r"),
-        row("Renofeation", "renofeation"),
-    )
+    rows = [_row(scale, method, few=method == "delta_adversarial") for method in LABELS]
     title = "Every method under attack through the teacher"
-    return Artefact(title=title, rows=table2(scale).rows + others, metrics=(CLEAN, ASR, NOISE))
+    return Artefact(title=title, rows=tuple(rows), metrics=(CLEAN, ASR, NOISE))
 
 
 def table4(scale: Scale) -> Artefact:
     rows = [
-        Row(label=label, method=method, network=network, group=NETWORKS[network], few=network != scale.networks[0])
+        _row(scale, method, network=network, group=NETWORKS[network], few=network != scale.networks[0])
         for network in scale.networks
-        for label, method in (("DELTA", "delta"), ("Renofeation", "renofeation"), ("Re-training", "retraining"))
+        for method in _COMPARED
     ]
     return Artefact(title="DELTA, Renofeation and re-training on several networks", rows=tuple(rows))
 
 
 def table5(scale: Scale) -> Artefact:
-    row, least = _on(scale), min(scale.shares.values(), default=0)
-    rows = [
-        row(
-            *(label, method),
-            group=name,
-            variant=f"@{share:g}",
-            changes=(("data.fraction", share),),
-            few=share > least or method == "retraining",
-        )
-        for name, share in scale.shares.items()
-        for label, method in (("DELTA", "delta"), ("Renofeation", "renofeation"), ("Re-training", "retraining"))
-    ]
+    least = min(scale.shares.values(), default=0)
+    rows = []
+    for group, share in scale.shares.items():
+        changed = {"group": group, "variant": f"@{share:g}", "changes": (("data.fraction", share),)}
+        rows += [_row(scale, method, few=share > least or method == "retraining", **changed) for method in _COMPARED]
     return Artefact(title="Less training data", rows=tuple(rows))
 
 
 def table6(scale: Scale) -> Artefact:
-    row = _on(scale)
+    both = {"label": "DELTA adv. trained + SWA + DO", "variant": "+dropout+swa"}
     rows = (
-        row("DELTA", "delta"),
-        row("DELTA adv. trained", "delta_adversarial", few=True),
-        row(
-            *("DELTA adv. trained + SWA + DO", "delta_adversarial"),
-            variant="+dropout+swa",
-            changes=(_DROPOUT, _SWA),
-            few=True,
-        ),
-        row("Renofeation", "renofeation"),
+        _row(scale, "delta"),
+        _row(scale, "delta_adversarial", few=True),
+        _row(scale, "delta_adversarial", few=True, **both),
+        _row(scale, "renofeation"),
     )
     return Artefact(title="Adversarial training as another defence", rows=rows)
 
 
 def table7(scale: Scale) -> Artefact:
-    row = _on(scale)
     rows = (
-        row("DELTA-R", "delta_r"),
-        row("DELTA-R + dropout", "delta_r", variant="+dropout", changes=(_DROPOUT,)),
-        row("DELTA-R + SWA", "delta_r", variant="+swa", changes=(_SWA,)),
-        row("Renofeation", "renofeation"),
+        _row(scale, "delta_r"),
+        _row(scale, "delta_r", label="DELTA-R + dropout", variant="+dropout"),
+        _row(scale, "delta_r", label="DELTA-R + SWA", variant="+swa"),
+        _row(scale, "renofeation"),
     )
     title = "Dropout and weight averaging against the feature loss"
     return Artefact(title=title, rows=rows, metrics=(CLEAN, ASR, FEATURES))
 
 
 def figure1(scale: Scale) -> Artefact:
-    metrics = (ASR, FEATURES, "weight_distance")
-    return Artefact(
-        title="Attack success against the distance to the teacher", rows=table2(scale).rows, metrics=metrics
-    )
+    title = "Attack success against the distance to the teacher"
+    return Artefact(title=title, rows=table2(scale).rows, metrics=(ASR, FEATURES, WEIGHTS))
 
 
 def figure3(scale: Scale) -> Artefact:
-    row = _on(scale)
     rows = []
-    for group, method in (("DELTA", "delta"), ("DELTA-R", "delta_r"), ("Re-training", "retraining")):
-        for label, variant, changes in (
-            ("plain", "", ()),
-            ("DO", "+dropout", (_DROPOUT,)),
-            ("SWA", "+swa", (_SWA,)),
-            ("DO + SWA", "+dropout+swa", (_DROPOUT, _SWA)),
-        ):
-            if method == "delta_r" and label == "DO + SWA":
-                rows.append(row(label, "renofeation", group=group))  # What Renofeation is.
+    for method in ("delta", "delta_r", "retraining"):
+        for label, variant in {"plain": "", "DO": "+dropout", "SWA": "+swa", "DO + SWA": "+dropout+swa"}.items():
+            names = {"label": label, "group": LABELS[method]}
+            if (method, label) == ("delta_r", "DO + SWA"):
+                rows.append(_row(scale, "renofeation", **names))  # What Renofeation is.
             else:
                 few = method != "delta_r" and label != "plain"
-                rows.append(row(label, method, group=group, variant=variant, changes=changes, few=few))
+                rows.append(_row(scale, method, variant=variant, few=few, **names))
     return Artefact(title="Dropout and weight averaging, for three methods", rows=tuple(rows))
 
 
 def figure4(scale: Scale) -> Artefact:
-    row = _on(scale)
-    rows = [
-        row(
-            f"{weight:g}",
-            "delta",
-            variant=f"@lambda={weight:g}",
-            changes=(("method.feature_weight", weight),),
-            few=True,
-        )
-        for weight in scale.feature_weights
-    ]
+    rows = []
+    for weight in scale.feature_weights:
+        changed = {"variant": f"@lambda={weight:g}", "changes": (("method.feature_weight", weight),)}
+        rows.append(_row(scale, "delta", label=f"{weight:g}", few=True, **changed))
     return Artefact(title="DELTA's feature weight", rows=tuple(rows))
 
 
@@ -178,6 +154,7 @@ ARTEFACTS: dict[str, Callable[[Scale], Artefact]] = {
 }
 
 
-def _on(scale: Scale):
-    """Row(...) on the first network, label and method by position."""
-    return lambda label, method, **options: Row(label=label, method=method, network=scale.networks[0], **options)
+def _row(scale: Scale, method: str, **options) -> Row:
+    """On the first network, under the method's name, with what the variant switches, unless `options` say otherwise."""
+    usual = {"label": LABELS[method], "network": scale.networks[0], "method": method}
+    return Row(**usual | {"changes": _SWITCHES.get(options.get("variant", ""), ())} | options)

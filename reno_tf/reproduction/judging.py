@@ -1,10 +1,4 @@
-"""The paper's claims before the runs: held, not held, or undecided.
-
-For each seed the statistic is taken over the data sets; the 95 % t-interval is over seeds, of which
-only those count whose every run is there. A part is held if its interval lies wholly on the claimed
-side of the threshold, not held if wholly on the other, else undecided, as it is with fewer than
-`SEEDS_NEEDED` seeds or where a rate is undefined. Nothing is corrected for the number of claims.
-"""
+"""The paper's claims before the runs: held, not held, or undecided. RULES says how."""
 
 import itertools
 import math
@@ -13,10 +7,18 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import stats
 
+from reno_tf.reporting.verdicts import HELD, NOT_HELD, UNDECIDED, rule
 from reno_tf.reproduction import paper
-from reno_tf.reproduction.claims import CLAIMS, SEEDS_NEEDED, Claim, Part
+from reno_tf.reproduction.claims import CLAIMS, SEEDS_NEEDED, Part
 
-HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
+RULES = f"""\
+For each seed a statistic is taken over the data sets; the interval is the 95 % t-interval over seeds, of which those
+count whose every run is there. A seed draws the training images, the random weights, the batches and the masks; the
+teacher, the test images and the attack on them are the same for all, so no interval says how these numbers would vary
+with another teacher. A part is **held** if the interval lies wholly on the claimed side of its threshold,
+**not held** if wholly on the other, and **undecided** if the threshold lies within it, with fewer than {SEEDS_NEEDED}
+seeds, or where a value is undefined. A claim is held if all its parts are, and not held if any is not. Nothing is
+corrected for the number of claims. The thresholds were fixed before the runs that they judge were made."""
 
 
 def judge(outcomes: Mapping[str, dict]) -> list[dict]:
@@ -32,8 +34,8 @@ def judge(outcomes: Mapping[str, dict]) -> list[dict]:
       per_dataset: {data set: {mean, interval, n_seeds, claimed_side}}; paper: {mean, per_dataset} of the
       paper's own numbers. What cannot be computed is None.
     """
-    pool = _pool(outcomes.values())
-    return [_judge_claim(claim, pool) for claim in CLAIMS]
+    pool, printed = _pool(outcomes.values()), _pool(paper.outcomes().values())
+    return [_judge_claim(number, *claim, pool, printed) for number, claim in enumerate(CLAIMS.items(), start=1)]
 
 
 def t_interval(values) -> list[float] | None:
@@ -42,11 +44,6 @@ def t_interval(values) -> list[float] | None:
         return None
     half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
     return [float(np.mean(values) - half), float(np.mean(values) + half)]
-
-
-def _interval(part, values):
-    ends = t_interval(values)
-    return ends and np.clip(ends, *part.bounds).tolist()
 
 
 def _pool(outcomes):
@@ -63,15 +60,15 @@ def _pool(outcomes):
     return pool
 
 
-def _judge_claim(claim: Claim, pool) -> dict:
-    parts = [_judge_part(part, pool) for part in claim.parts]
+def _judge_claim(number, statement, parts, pool, printed) -> dict:
+    parts = [_judge_part(part, pool, printed) for part in parts]
     verdicts = [part["verdict"] for part in parts]
     verdict = next((v for v in (NOT_HELD, UNDECIDED) if v in verdicts), HELD)
     sides = [(data, row["claimed_side"]) for part in parts for data, row in part["per_dataset"].items()]
     return {
-        "number": claim.number,
-        "statement": claim.statement,
-        "rule": " and ".join(part.rule for part in claim.parts),
+        "number": number,
+        "statement": statement,
+        "rule": " and ".join(map(rule, parts)),
         "verdict": verdict,
         "reason": "; ".join(part["reason"] for part in parts if part["verdict"] == verdict),
         "fails_on": list(dict.fromkeys(data for data, claimed in sides if claimed is False)),
@@ -79,51 +76,20 @@ def _judge_claim(claim: Claim, pool) -> dict:
     }
 
 
-def _judge_part(part: Part, pool) -> dict:
+def _judge_part(part: Part, pool, printed) -> dict:
     datasets = _datasets(part, pool)
     samples = _samples(part, pool, datasets)
-    values = list(samples.values())
-    defined = values and not np.isnan(values).any()
-    interval = _interval(part, values) if defined else None
-    verdict, why = _verdict(part, samples, interval)
+    ours, theirs = _measure(part, samples), _measure(part, _samples(part, printed, paper.DATASETS))
+    verdict, why = _verdict(part, samples, ours["interval"])
+    known = {"mean": theirs["mean"], "per_dataset": _per_dataset(part, printed, paper.DATASETS)}
     return {
-        "statistic": part.statistic,
-        "side": part.side,
-        "threshold": part.threshold,
-        "unit": part.unit,
-        "mean": float(np.mean(values)) if defined else None,
-        "interval": interval,
-        "n_seeds": len(values),
+        **{key: getattr(part, key) for key in ("statistic", "side", "threshold", "unit")},
+        **ours,
         "verdict": verdict,
-        "reason": f"{part.statistic}: {why}" + ("" if len(values) >= SEEDS_NEEDED else _short(part, pool, datasets)),
-        "per_dataset": {data: _on_one(part, pool, data) for data in datasets},
-        "paper": _in_paper(part),
+        "reason": f"{part.statistic}: {why}" + _short(part, pool, datasets) * (len(samples) < SEEDS_NEEDED),
+        "per_dataset": _per_dataset(part, pool, datasets),
+        "paper": None if theirs["mean"] is None else known,
     }
-
-
-def _in_paper(part):
-    pool = _pool(paper.outcomes().values())
-    mean, *_ = _samples(part, pool, datasets := _datasets(part, pool)).values()
-    if math.isnan(mean):
-        return None
-    return {"mean": mean, "per_dataset": {data: _on_one(part, pool, data) for data in datasets}}
-
-
-def _verdict(part, samples, interval):
-    if len(samples) < SEEDS_NEEDED:
-        return UNDECIDED, f"{len(samples)} of the {SEEDS_NEEDED} seeds needed are complete"
-    if interval is None:
-        undefined = ", ".join(str(seed) for seed, value in samples.items() if math.isnan(value))
-        return UNDECIDED, f"undefined for seed {undefined}"
-    if all(_claimed(part, end) for end in interval):
-        return HELD, "the interval lies on the claimed side"
-    if not any(_claimed(part, end) for end in interval):
-        return NOT_HELD, "the interval lies on the other side"
-    return UNDECIDED, "the threshold lies within the interval"
-
-
-def _claimed(part, value):
-    return value > part.threshold if part.side == ">" else value < part.threshold
 
 
 def _datasets(part, pool):
@@ -145,13 +111,39 @@ def _samples(part, pool, datasets):
     return {seed: statistic(seed) for seed in sorted(seeds)}
 
 
-def _on_one(part, pool, data):
-    values = list(_samples(part, pool, [data]).values())
-    mean = float(np.mean(values)) if values else math.nan
-    if math.isnan(mean):
-        return {"mean": None, "interval": None, "n_seeds": len(values), "claimed_side": None}
-    interval, claimed = _interval(part, values), _claimed(part, mean)
-    return {"mean": mean, "interval": interval, "n_seeds": len(values), "claimed_side": claimed}
+def _measure(part, samples) -> dict:
+    """The mean over seeds and its interval; None if there is no seed, or one is undefined."""
+    values = list(samples.values())
+    if not values or np.isnan(values).any():
+        return {"mean": None, "interval": None, "n_seeds": len(values)}
+    ends = t_interval(values)
+    interval = ends and np.clip(ends, *part.bounds).tolist()
+    return {"mean": float(np.mean(values)), "interval": interval, "n_seeds": len(values)}
+
+
+def _per_dataset(part, pool, datasets):
+    found = {data: _measure(part, _samples(part, pool, [data])) for data in datasets}
+    return {
+        data: one | {"claimed_side": None if one["mean"] is None else _claimed(part, one["mean"])}
+        for data, one in found.items()
+    }
+
+
+def _verdict(part, samples, interval):
+    if len(samples) < SEEDS_NEEDED:
+        return UNDECIDED, f"{len(samples)} of the {SEEDS_NEEDED} seeds needed are complete"
+    if interval is None:
+        undefined = ", ".join(str(seed) for seed, value in samples.items() if math.isnan(value))
+        return UNDECIDED, f"undefined for seed {undefined}"
+    if all(_claimed(part, end) for end in interval):
+        return HELD, "the interval lies on the claimed side"
+    if not any(_claimed(part, end) for end in interval):
+        return NOT_HELD, "the interval lies on the other side"
+    return UNDECIDED, "the threshold lies within the interval"
+
+
+def _claimed(part, value):
+    return value > part.threshold if part.side == ">" else value < part.threshold
 
 
 def _short(part, pool, datasets):

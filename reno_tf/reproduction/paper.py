@@ -1,10 +1,12 @@
 """The numbers that the paper prints, in the form of outcomes."""
 
+import dataclasses
 import functools
 import json
 from importlib import resources
 
-from reno_tf.reproduction.artefacts import ARTEFACTS, ASR, CLEAN, FEATURES, Scale
+from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, METRICS
+from reno_tf.reproduction.artefacts import ARTEFACTS, Scale
 
 DATASETS = ("dogs", "birds", "actions", "indoor", "flowers")
 SCALE = Scale(
@@ -12,7 +14,6 @@ SCALE = Scale(
     shares={"33 %": 0.33, "66 %": 0.66},
     feature_weights=(),
 )
-_UNITS = {CLEAN: 100, ASR: 100, FEATURES: 1}
 
 
 @functools.cache
@@ -40,29 +41,18 @@ def _numbers():
         rows = {(row.group, row.label): row for row in ARTEFACTS[name](SCALE).rows}
         for line in printed()[name]["rows"]:
             found = numbers.setdefault(rows[line["group"], line["label"]].run("", 0), {})
-            found |= {metric: line[metric] for metric in _UNITS if metric in line}
+            found |= {metric: line[metric] for metric in (CLEAN, ASR, FEATURES) if metric in line}
     return numbers
 
 
 def _outcome(name, artefact, numbers):
-    rows = [
-        {
-            "label": row.label,
-            "group": row.group,
-            "method": row.method,
-            "network": row.network,
-            "variant": row.variant,
-            "cells": _cells(numbers.get(row.run("", 0), {})),
-        }
-        for row in artefact.rows
-    ]
+    rows = [dataclasses.asdict(row) | {"cells": _cells(numbers.get(row.run("", 0), {}))} for row in artefact.rows]
     return {"artefact": name, "metrics": list(artefact.metrics), "datasets": list(DATASETS), "rows": rows}
 
 
 def _cells(values):
-    if not values:
-        return {}
+    """Of a row whose `values` {metric: numbers on DATASETS} are printed; no cells if none are."""
     return {
-        data: {"seeds": [0], **{metric: [row[index] / _UNITS[metric]] for metric, row in values.items()}}
-        for index, data in enumerate(DATASETS)
+        data: {"seeds": [0], **{metric: [row[index] / METRICS[metric].scale] for metric, row in values.items()}}
+        for index, data in enumerate(DATASETS if values else ())
     }

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from outcomes import outcome, row
 
-from reno_tf.reproduction import figures, judging, writing
+from reno_tf import reporting
+from reno_tf.reporting import artefact_figures, claims_figure
+from reno_tf.reporting.pictures import plt
+from reno_tf.reproduction import judging
 from reno_tf.reproduction.artefacts import ARTEFACTS, Scale
 
 _SCALE = Scale(networks=("resnet18", "mobilenetv2"), shares={"33 %": 0.33}, feature_weights=(0.1, 0.5, 2.0))
@@ -44,11 +47,11 @@ def readable():
 @pytest.mark.parametrize("name", _KINDS)
 def test_the_same_outcome_is_the_same_picture(name):
     made = _made_up(name)
-    first, second = figures.draw(made), figures.draw(made)
+    first, second = artefact_figures.draw(made), artefact_figures.draw(made)
     assert first == second and first.keys() == {f"{name}.png", f"{name}.svg"}
     assert first[f"{name}.png"].startswith(b"\x89PNG") and b"<dc:date>" not in first[f"{name}.svg"]
     made["rows"][0]["cells"]["a"]["attack_success_rate"] = [0.0, 0.0]
-    assert figures.draw(made) != first
+    assert artefact_figures.draw(made) != first
 
 
 @pytest.mark.parametrize("name", _KINDS)
@@ -56,8 +59,8 @@ def test_a_picture_of_what_is_there(name, readable):
     made = _made_up(name)
     for number, one in enumerate(made["rows"]):
         one["cells"].pop("b") if number % 2 else one["cells"]["a"].update(attack_success_rate=[None, 0.5])
-    assert "attack success rate (%)" in _texts(figures.draw(made), name)
-    figures.draw(outcome(name, [{**one, "cells": {}} for one in made["rows"]], metrics=made["metrics"]))
+    assert "attack success rate (%)" in _texts(artefact_figures.draw(made), name)
+    artefact_figures.draw(outcome(name, [{**one, "cells": {}} for one in made["rows"]], metrics=made["metrics"]))
 
 
 def test_figure_1_tells_the_rank_correlations(readable):
@@ -66,20 +69,20 @@ def test_figure_1_tells_the_rank_correlations(readable):
         for s, d in zip((0.9, 0.7, 0.8, 0.1), (0, 1, 2, 3), strict=True)
     ]
     made = outcome("figure1", [row("delta", cell, label=str(n)) for n, cell in enumerate(cells)], datasets=["a"])
-    texts = _texts(figures.draw(made), "figure1")
+    texts = _texts(artefact_figures.draw(made), "figure1")
     # Ranks 1 2 3 4 and 4 2 3 1: the squared differences sum to 18, rho = 1 - 6 * 18 / 60.
     assert "Spearman's ρ of the points: -0.80" in texts and "Spearman's ρ of the points: undefined" in texts
 
 
 def test_figure_3_has_a_panel_for_the_average_and_each_data_set(readable):
-    texts = _texts(figures.draw(_made_up("figure3")), "figure3")
+    texts = _texts(artefact_figures.draw(_made_up("figure3")), "figure3")
     assert [texts.count(name) for name in ("average", "a", "b", "plain", "DO + SWA")] == [1] * 5
 
 
 def test_figure_3_draws_every_bar_at_its_height(monkeypatch):
     made, drawn = _made_up("figure3"), []
     monkeypatch.setattr(matplotlib.axes.Axes, "bar", lambda self, x, height, **_: drawn.append((round(x, 2), height)))
-    figures.draw(made)
+    artefact_figures.draw(made)
     assert len(drawn) == 12 * 2 * 3
     plain = made["rows"][0]["cells"]
     average = np.mean([plain["a"]["clean_accuracy"], plain["b"]["clean_accuracy"]])
@@ -91,40 +94,42 @@ def test_figure_3_draws_every_bar_at_its_height(monkeypatch):
 
 
 def test_figure_4_names_the_weights_and_stars_the_chosen(readable):
-    plain = figures.draw(_made_up("figure4"))
-    starred = figures.draw(_made_up("figure4", chosen={"a": 0.5}))
+    plain = artefact_figures.draw(_made_up("figure4"))
+    starred = artefact_figures.draw(_made_up("figure4", chosen={"a": 0.5}))
     assert [_texts(plain, "figure4").count(weight) for weight in ("0.1", "0.5", "2")] == [2, 2, 2]
-    assert starred != plain and figures.draw(_made_up("figure4", chosen={"a": 7.0})) == plain
+    assert starred != plain and artefact_figures.draw(_made_up("figure4", chosen={"a": 7.0})) == plain
 
 
 def test_the_forest_shows_every_part_and_the_lack_of_one(readable):
     judged = judging.judge({"table2": _made_up("table2", seeds=5)})
-    texts = " ".join(_texts(figures.forest(judged), "claims"))
+    texts = " ".join(_texts(claims_figure.draw(judged), "claims"))
     assert [texts.count(f"({claim['number']})") for claim in judged] == [len(claim["parts"]) for claim in judged]
     assert texts.count("no number") == sum(part["mean"] is None for claim in judged for part in claim["parts"]) > 0
-    assert figures.forest(judged) == figures.forest(judged)
+    assert claims_figure.draw(judged) == claims_figure.draw(judged)
 
 
 def test_write_makes_all_files_and_only_those(tmp_path):
     made = _made_up("table2", seeds=5)
-    writing.write(tmp_path / "new", made)
+    reporting.write_artefact(tmp_path / "new", made)
     endings = ("md", "tex", "csv", "json", "png", "svg")
     assert {path.name for path in (tmp_path / "new").iterdir()} == {f"table2.{ending}" for ending in endings}
     assert json.loads((tmp_path / "new/table2.json").read_text()) == made
     assert re.search(r"!\[.*\]\(table2\.png\)", (tmp_path / "new/table2.md").read_text())
-    judged = writing.write_claims(tmp_path / "claims", {"table2": made})
+    judged = judging.judge({"table2": made})
+    reporting.write_claims(tmp_path / "claims", judged, made, rules=judging.RULES)
     assert {path.name for path in (tmp_path / "claims").iterdir()} == {
         f"claims.{e}" for e in ("md", "json", "png", "svg")
     }
-    assert json.loads((tmp_path / "claims/claims.json").read_text()) == judged
-    assert judged == [{"scale": "embedded", **claim} for claim in judging.judge({"table2": made})]
+    written = json.loads((tmp_path / "claims/claims.json").read_text())
+    assert written == [{"scale": "embedded", **claim} for claim in judged]
+    assert judging.RULES in (tmp_path / "claims/claims.md").read_text()
 
 
 def test_no_panel_hides_a_point():
     def one(group, clean):
         return row("delta", {"a": {"clean_accuracy": [clean], "attack_success_rate": [0.5]}}, group=group)
 
-    figure = figures._trade_off(outcome("table4", [one("wide", 0.9), one("deep", 0.05)], datasets=("a",)))
+    figure = artefact_figures._trade_off(outcome("table4", [one("wide", 0.9), one("deep", 0.05)], datasets=("a",)))
     for ax in figure.axes:
         assert ax.get_xlim()[0] < 5 and ax.get_xlim()[1] == 103
-    figures.plt.close(figure)
+    plt.close(figure)

@@ -9,9 +9,18 @@ import subprocess
 import pytest
 from outcomes import outcome, row
 
-from reno_tf.reproduction import blocks, tables
+from reno_tf.reporting import table_formats, tables
+from reno_tf.reproduction import paper
 
 _LATEX = shutil.which("pdflatex")
+
+
+def _tables(outcome):
+    return tables.tables(outcome, paper.outcomes().get(outcome["artefact"]))
+
+
+def _notes(outcome):
+    return table_formats.notes(outcome, paper.outcomes().get(outcome["artefact"]))
 
 
 def _small(**more):
@@ -31,7 +40,7 @@ def test_markdown_of_a_small_outcome():
         {"run": "r-b-1", "why": "no\nmemory"},
         {"run": "x", "why": "late"},
     ]
-    assert tables.markdown(_small(missing=missing, chosen={"a": 0.5})) == (
+    assert table_formats.markdown(_small(missing=missing, chosen={"a": 0.5})) == (
         "# Figure 4: 50 % & more\n\n"
         "|  | metric | a | b | average | seeds |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
@@ -54,7 +63,7 @@ def test_the_average_is_of_the_seeds_that_all_data_sets_have():
     cells = {"a": {"clean_accuracy": [0.2, 0.4, 0.9]}, "b": {"clean_accuracy": [0.5, 0.6], "seeds": [1, 2]}}
     table = outcome("figure4", [row("delta", cells, label="DELTA")], metrics=["clean_accuracy"])
     # Seed 1: (40 + 50) / 2, seed 2: (90 + 60) / 2: mean 60, standard deviation 30 / sqrt(2).
-    (only,) = blocks.blocks(table)[0].rows
+    (only,) = _tables(table)[0].rows
     assert only == ["DELTA", "clean (%)", "50.0 ± 36.1", "55.0 ± 7.1", "60.0 ± 21.2", "2–3"]
 
 
@@ -62,15 +71,15 @@ def test_equal_numbers_of_seeds_stand_in_the_note_alone():
     table = outcome(
         "figure4", [row("delta", {data: {"clean_accuracy": [0.5] * 3} for data in "ab"})], metrics=["clean_accuracy"]
     )
-    assert "seeds" not in blocks.blocks(table)[0].header and "over 3 seeds;" in blocks.notes(table)[0]
+    assert "seeds" not in _tables(table)[0].header and "over 3 seeds;" in _notes(table)[0]
     table = outcome("figure4", [row("delta", {})])
-    assert blocks.notes(table)[0] == "No run is there." and blocks.blocks(table)[0].rows[0][2:] == ["–", "–", "–"]
+    assert _notes(table)[0] == "No run is there." and _tables(table)[0].rows[0][2:] == ["–", "–", "–"]
 
 
 def test_distances_keep_three_digits_of_the_largest():
     cells = {"a": {"feature_distance": [0.0123, 0.0125]}, "b": {"feature_distance": [0.002, 0.002]}}
     table = outcome("figure4", [row("delta", cells)], metrics=["feature_distance"])
-    (only,) = blocks.blocks(table)[0].rows
+    (only,) = _tables(table)[0].rows
     assert only[1:4] == ["feature distance", "0.0124 ± 0.0001", "0.0020 ± 0.0000"]
 
 
@@ -82,16 +91,16 @@ def _delta(data):
 
 def test_on_the_papers_data_its_numbers_stand_in_the_cells():
     table = outcome("table2", [_delta(["birds", "dogs"])], datasets=["birds", "dogs"])
-    (block,) = blocks.blocks(table)
+    (block,) = _tables(table)
     assert block.rows[0] == ["DELTA", "clean (%)", "50.0 [78.75]", "50.0 [84.39]", "50.0"]
-    assert "In brackets: the paper's numbers." in blocks.notes(table)
+    assert "In brackets: the paper's numbers." in _notes(table)
     every = ["dogs", "birds", "actions", "indoor", "flowers"]
-    (block,) = blocks.blocks(outcome("table4", [{**_delta(every), "group": "ResNet-18"}], datasets=every))
+    (block,) = _tables(outcome("table4", [{**_delta(every), "group": "ResNet-18"}], datasets=every))
     assert block.rows[1][-1] == "25.0 [74.27]"  # The average that Table 4 prints.
 
 
 def test_on_other_data_the_papers_table_stands_below():
-    first, second = blocks.blocks(outcome("table4", [{**_delta("ab"), "group": "ResNet-18"}]))
+    first, second = _tables(outcome("table4", [{**_delta("ab"), "group": "ResNet-18"}]))
     assert first.rows[0] == ["ResNet-18", "DELTA", "clean (%)", "50.0", "50.0", "50.0"]
     assert first.rows[1][:3] == ["", "", "ASR (%)"]
     assert second.heading == "The paper (other data; the averages are taken here):" and len(second.rows) == 24
@@ -102,14 +111,14 @@ def test_on_other_data_the_papers_table_stands_below():
 
 def test_a_label_stands_again_under_a_new_group():
     rows = [{**_delta("ab"), "group": group} for group in ("33 %", "66 %")]
-    first, _ = blocks.blocks(outcome("table5", rows, metrics=["clean_accuracy"]))
+    first, _ = _tables(outcome("table5", rows, metrics=["clean_accuracy"]))
     assert [line[:2] for line in first.rows] == [["33 %", "DELTA"], ["66 %", "DELTA"]]
 
 
 def test_csv_reads_back():
     table = outcome("table7", [_delta("ab")])
     table["rows"][0].update(label="DELTA-R", method="delta_r")
-    lines = list(csv.DictReader(io.StringIO(tables.comma_separated(table))))
+    lines = list(csv.DictReader(io.StringIO(table_formats.comma_separated(table, paper.outcomes()["table7"]))))
     assert len(lines) == 2 * (2 + 5)
     found = {(line["dataset"], line["metric"]): line for line in lines}
     names = ["artefact", "group", "label", "method", "network", "variant", "dataset", "metric", "unit"]
@@ -118,13 +127,13 @@ def test_csv_reads_back():
     assert list(found["a", "attack_success_rate"].values()) == values
     theirs = found["actions", "clean_accuracy"]
     assert (theirs["mean"], theirs["seeds"], float(theirs["paper"])) == ("", "0", 76.79)
-    spread = next(csv.DictReader(io.StringIO(tables.comma_separated(_small()))))
+    spread = next(csv.DictReader(io.StringIO(table_formats.comma_separated(_small()))))
     assert float(spread["mean"]) == pytest.approx(81) and float(spread["std"]) == pytest.approx(2**0.5, rel=1e-5)
     assert spread["label"] == "Fine_tuning | x" and spread["seeds"] == "2"
 
 
 def test_latex_is_escaped_and_whole():
-    text = tables.latex(_small(missing=[{"run": "a_b@33%", "why": "λ ≥ {1} \\ # $"}]))
+    text = table_formats.latex(_small(missing=[{"run": "a_b@33%", "why": "λ ≥ {1} \\ # $"}]))
     comment, *lines = text.splitlines()
     assert comment == "% python main.py --mode=reproduce"
     assert r"\caption{50 \% \& more. Mean $\pm$ standard" in text and r"a\_b@33\%" in text
@@ -142,5 +151,5 @@ def test_latex_is_escaped_and_whole():
 @pytest.mark.parametrize("build", [_small, lambda: outcome("table4", [{**_delta("ab"), "group": "ResNet-18"}])])
 def test_latex_compiles(tmp_path, build):
     document = r"\documentclass{article}\usepackage{booktabs}\begin{document}" + "\n"
-    (tmp_path / "x.tex").write_text(document + tables.latex(build()) + r"\end{document}")
+    (tmp_path / "x.tex").write_text(document + table_formats.latex(build()) + r"\end{document}")
     subprocess.run([_LATEX, "-halt-on-error", "x.tex"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)

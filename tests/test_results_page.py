@@ -1,4 +1,4 @@
-"""The results site, from made-up run folders: its numbers, its links, what it leaves out."""
+"""The results page, from made-up run folders: its numbers, its links, what it leaves out."""
 
 import html.parser
 import io
@@ -8,16 +8,17 @@ import urllib.parse
 from pathlib import Path
 
 import pytest
+from outcomes import outcome, row
 from pages import without_pictures
 from PIL import Image
 
 from configs.default import get_config
 from reno_tf import commands
-from reno_tf.commands import finished
 from reno_tf.errors import UserError
-from reno_tf.reporting import axes, curves, site, summary, tables
-from reno_tf.reporting.bars import bars
+from reno_tf.reporting import axes, finished_runs, numbers, page_content, series
+from reno_tf.reporting.curve_chart import curve_chart
 from reno_tf.reporting.pictures import webp
+from reno_tf.reporting.rendering import load
 
 _HOSTILE = '"><script>alert(1)</script>&'
 _VOID = {"meta", "img"}
@@ -98,27 +99,19 @@ def _report(folder):
 
 
 def _outcome(**changes):
-    cell = {"seeds": [0, 1], "clean_accuracy": [0.8, 0.9], "attack_success_rate": [0.5, None]}
-    rows = [
-        {"label": "DO", "group": "DELTA", "method": "delta", "network": "n", "variant": "", "cells": {"greek": cell}}
-    ]
-    metrics = ["clean_accuracy", "attack_success_rate"]
-    return {
-        "artefact": "figure3",
-        "title": "T",
-        "metrics": metrics,
-        "datasets": ["greek"],
-        "rows": rows,
-        "notes": ["NOTE"],
-    } | changes
+    cell = {"clean_accuracy": [0.8, 0.9], "attack_success_rate": [0.5, None]}
+    rows = [row("delta", {"greek": cell}, label="DO", group="DELTA")]
+    return outcome("figure3", rows, datasets=["greek"], notes=["NOTE"], title="T") | changes
 
 
 _CLAIM = {
+    "scale": "embedded",
     "number": 3,
     "statement": "Near in accuracy.",
     "rule": "gap > -3 points",
     "verdict": "not held",
     "reason": "the interval lies on the other side",
+    "fails_on": [],
     "parts": [
         {
             "statistic": "gap",
@@ -219,8 +212,11 @@ def test_what_cannot_be_read_is_named_with_the_reason(built, capsys):
 
 def test_outcome_and_claim_are_shown(built):
     _, content, page = built
-    assert page.row("DO", "85.0 ± 7.1") == ["DO", "85.0 ± 7.1", "50.0 (1 undefined)", "2"]
-    assert content.count("<p>NOTE</p>") == 1 and "The paper’s numbers, on its data sets" in content
+    assert page.row("DELTA", "DO") == ["DELTA", "DO", "clean (%)", "85.0 ± 7.1", "85.0 ± 7.1", "2"]
+    assert page.row("", "", "ASR (%)", "50.0") == ["", "", "ASR (%)", "50.0", "50.0", "1"]
+    assert "Undefined, and left out: ASR of DELTA DO on greek, seed 1." in content
+    assert page.row("", "DO", "clean (%)", "81.21")[-1] == "81.92"  # The average of what the paper prints.
+    assert content.count("<p>NOTE</p>") == 1 and "The paper (other data; the averages are taken here):" in content
     assert "<b>1</b> not held" in content and "<b>0</b> held" in content and "<b>0</b> undecided" in content
     claim = content.split('<article class="claim">')[1].split("</article>")[0]
     for text in ("−5.04", "−6.50 to −3.60", "&gt; −3 points", "<dd>−1.30</dd>", 'class="verdict not-held"', "✗"):
@@ -245,9 +241,9 @@ def test_no_name_can_leave_its_place(tmp_path):
     config = {"model": {"student": _HOSTILE}}
     folder = tmp_path / _HOSTILE.replace("/", "")
     _run(folder, method=_HOSTILE, data=_HOSTILE, config=config, versions={"tensorflow": _HOSTILE})
-    outcome = _outcome(artefact=_HOSTILE, title=_HOSTILE, missing=[{"run": _HOSTILE, "why": _HOSTILE}])
+    hostile = _outcome(artefact=_HOSTILE, title=_HOSTILE, missing=[{"run": _HOSTILE, "why": _HOSTILE}])
     (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "a.json").write_text(json.dumps(outcome))
+    (tmp_path / "results" / "a.json").write_text(json.dumps(hostile))
     (tmp_path / "results" / "claims.json").write_text(
         json.dumps([_CLAIM | {"statement": _HOSTILE, "verdict": _HOSTILE}])
     )
@@ -266,7 +262,7 @@ def test_no_run_is_a_users_mistake(tmp_path):
         _report(tmp_path / "nowhere")
     (tmp_path / "results.json").write_text("{}")
     with pytest.raises(
-        UserError, match=r"that can be read \(results.json is of another version \(KeyError: 'dataset'\)\)"
+        UserError, match=r"that can be read \(results.json is of another version \(KeyError: 'teacher'\)\)"
     ):
         _report(tmp_path)
     assert not (tmp_path / "index.html").exists()
@@ -312,22 +308,31 @@ def test_claims_of_two_scales_are_told_apart(tmp_path):
     ],
 )
 def test_variant_of_a_folders_name(folder, expected):
-    assert finished.variant(folder, method="delta", network="resnet18", data="digits", seed=0) == expected
+    assert finished_runs.variant(folder, method="delta", network="resnet18", data="digits", seed=0) == expected
 
 
 def _made(**changes):
     facts = {"folder": "f", "method": "m", "variant": "", "network": "n", "data": "d", "seed": 0, "attack": "a"}
     facts |= {"settings": "s", "measured": {}, "curve": [], "versions": {}, "report": True}
-    return summary.Run(**facts | changes)
+    return finished_runs.Run(**facts | changes)
 
 
 def test_a_run_is_read_back(tmp_path):
     for name, changes in {"a": {"cache": "here"}, "b": {"cache": "there", "cache_limit": 1}, "c": {"steps": 7}}.items():
         _run(tmp_path / name, config={"attack": changes}, suite=[{"name": "pixel"}] if name == "a" else [])
-    a, b, c = (finished.read(tmp_path / name / "results.json", tmp_path) for name in "abc")
+    a, b, c = (finished_runs.read(tmp_path / name / "results.json", tmp_path) for name in "abc")
     assert a.settings == b.settings != c.settings  # Where the adversarial set was kept changes no number.
     assert (a.attack, b.attack) == ("suite, ε = 0.1", "pixel, ε = 0.1")
-    assert finished.inside(Path("/runs/x/\udcff"), Path("/runs")) == "x/?"
+    assert finished_runs.inside(Path("/runs/x/\udcff"), Path("/runs")) == "x/?"
+
+
+@pytest.mark.parametrize("networks", ["model", "networks"])
+def test_the_network_stands_in_the_config_of_either_form(tmp_path, networks):
+    for name, named in {"a": {"student": "s", "backbone": "b"}, "b": {"student": "", "backbone": "b"}, "c": {}}.items():
+        _run(tmp_path / name)
+        (tmp_path / name / "config.json").write_text(json.dumps({"format": 2, "seed": 0, networks: named}))
+    runs = [finished_runs.read(tmp_path / name / "results.json", tmp_path) for name in "abc"]
+    assert [run.network for run in runs] == ["s", "b", "resnet18_cifar"]
 
 
 def test_a_picture_is_kept_without_loss_where_that_is_smaller(tmp_path):
@@ -338,17 +343,20 @@ def test_a_picture_is_kept_without_loss_where_that_is_smaller(tmp_path):
         assert again.format == "WEBP" and (again.convert("RGB").tobytes() == picture.tobytes()) == (name == "flat")
 
 
-def test_a_claims_line_is_shaded_on_the_claimed_side():
-    part = {"side": ">", "threshold": 2, "mean": 4, "per_dataset": {"d": {"mean": 1}}}
-    for side, ends in {">": (2, 4), "<": (0, 2)}.items():
-        strip = site.claim({"parts": [part | {"side": side}]})["parts"][0]["strip"]
-        assert strip["claimed"] == tuple(strip["x"](end) for end in ends)
-    assert (strip["mean"], strip["datasets"]) == (strip["x"](4), [(strip["x"](1), "d: 1.00")])
+@pytest.mark.parametrize(("side", "low", "high"), [(">", 100, 200), ("<", 0, 100)])
+def test_a_claims_line_is_shaded_on_the_claimed_side(side, low, high):
+    part = _CLAIM["parts"][0] | {"side": side, "threshold": 2, "mean": 4, "interval": None, "paper": None}
+    (shown,) = page_content.claim(_CLAIM | {"parts": [part | {"per_dataset": {}}]})["parts"]
+    drawn = load("charts.j2").module.claim_chart(shown | {"x": axes.Axis(0, 4, 0, 200, ())})
+    assert f'class="claimed" x="{low}' in drawn and re.search(rf'width="{high - low}(\.0)?" height="36"', drawn)
+    assert 'class="center" cx="200.0"' in drawn and "the paper" not in drawn
+    empty = part | {"mean": None, "per_dataset": {"d": {"mean": None, "claimed_side": None}}}
+    assert page_content.claim(_CLAIM | {"parts": [empty]})["parts"][0]["x"] is None
 
 
 def test_runs_that_differ_in_the_seed_alone_are_one_series():
     runs = [_made(seed=2), _made(seed=1), _made(seed=1, folder="again"), _made(settings="t"), _made(variant="+swa")]
-    found = [[(run.seed, run.folder) for run in one.runs] for one in summary.series(runs)]
+    found = [[(run.seed, run.folder) for run in one] for one in series.series(runs)]
     assert found == [[(1, "f"), (2, "f")], [(0, "f")], [(0, "f")]]
 
 
@@ -360,7 +368,7 @@ def test_examples_come_from_the_data_set_most_methods_share():
         _made(data="b", method="y", variant="+swa"),
         _made(data="b", method="y", seed=4),
     ]
-    assert [(run.data, run.method, run.seed) for run in summary.exemplary(runs)] == [("b", "x", 2), ("b", "y", 4)]
+    assert [(run.data, run.method, run.seed) for run in series.exemplary(runs)] == [("b", "x", 2), ("b", "y", 4)]
 
 
 def test_an_epsilon_counts_where_every_seed_has_a_rate():
@@ -371,14 +379,14 @@ def test_an_epsilon_counts_where_every_seed_has_a_rate():
         _made(seed=0, curve=[point(0.0, 0.0), point(0.1, 0.2), point(0.2, 0.5), point(0.4, None)]),
         _made(seed=1, curve=[point(0.0, 0.0), point(0.10000000149, 0.4), point(0.4, 1.0)]),
     ]
-    chart = curves.curves(summary.series(runs), methods=["m"])
-    assert [(p["epsilon"], round(p["asr"], 6)) for _, _, p in chart["lines"][0]["marks"]] == [(0.0, 0.0), (0.1, 30.0)]
-    assert curves.curves(summary.series([_made(curve=[point(0.1, 0.2)])]), methods=["m"]) is None
+    chart = curve_chart(series.series(runs))
+    assert [(p["epsilon"], round(p["asr"], 6)) for p in chart["lines"][0]["points"]] == [(0.0, 0.0), (0.1, 30.0)]
+    assert curve_chart([[_made(curve=[point(0.1, 0.2)])]]) is None
 
 
 def test_labels_are_moved_apart_and_keep_their_order():
-    assert curves.spaced([50, 10, 52], 13, low=0, high=100) == [50, 10, 63]
-    assert curves.spaced([98, 99, 97], 10, low=0, high=100) == [90, 100, 80]
+    assert axes.spaced([50, 10, 52], 13, low=0, high=100) == [50, 10, 63]
+    assert axes.spaced([98, 99, 97], 10, low=0, high=100) == [90, 100, 80]
 
 
 def test_an_axis_maps_values_to_pixels():
@@ -388,68 +396,37 @@ def test_an_axis_maps_values_to_pixels():
 
 
 def test_bars_stand_at_their_means():
-    cell = {"seeds": [0, 1], "clean_accuracy": [0.4, 0.6]}
-    rows = [{"label": label, "group": group, "cells": {"d": cell}} for group in "gh" for label in ("x", "y")]
-    chart = bars({"rows": rows}, "d", "clean_accuracy")
-    assert [bar["mean"] for bar in chart["bars"]] == [50] * 4 and {bar["top"] for bar in chart["bars"]} == {
-        chart["y"](50)
-    }
-    assert [bar["shade"] for bar in chart["bars"]] == [0, 1, 0, 1] and [name for _, name in chart["groups"]] == [
-        "g",
-        "h",
-    ]
-    lefts = [bar["x"] for bar in chart["bars"]]
-    assert lefts == sorted(lefts) and lefts[2] - lefts[1] > 1.5 * (lefts[1] - lefts[0])
-    assert bars({"rows": rows}, "elsewhere", "clean_accuracy") is None
+    cell = {"clean_accuracy": [0.4, 0.6]}
+    rows = [row("delta", {"d": cell}, label=label, group=group) for group in "gh" for label in ("x", "y")]
+    chart = page_content.bar_chart({"rows": rows}, "d", "clean_accuracy")
+    assert [bar["mean"] for bar in chart["bars"]] == [50] * 4
+    drawn = load("charts.j2").module.bar_chart(chart, "")
+    rects = re.findall('<rect x="(.*?)" y="(.*?)" width="(.*?)" height', drawn)
+    lefts, tops, (width, *_) = zip(*[map(float, rect) for rect in rects], strict=True)
+    assert set(tops) == {chart["y"](50)} and re.findall('class="bar (b.)"', drawn) == ["b0", "b1", "b0", "b1"]
+    assert list(lefts) == sorted(lefts) and lefts[2] - lefts[1] > 1.5 * (lefts[1] - lefts[0])
+    middles = [float(x) for x in re.findall('class="axis" text-anchor="middle" x="(.*?)"', drawn)]
+    assert middles == pytest.approx([(lefts[i] + lefts[i + 1] + width) / 2 for i in (0, 2)], abs=0.1)
+    assert page_content.bar_chart({"rows": rows}, "elsewhere", "clean_accuracy") is None
 
 
-def test_the_papers_numbers_stand_below_ours_or_in_a_table_of_their_own():
-    row = {
-        "label": "DO",
-        "group": "DELTA",
-        "cells": {"greek": {"clean_accuracy": [0.8439], "attack_success_rate": [0.9]}},
-    }
-    paper = {"datasets": ["greek", "dogs"], "metrics": ["clean_accuracy", "attack_success_rate"], "rows": [row]}
-    shown = site.outcome(_outcome(), paper)
-    assert shown["table"]["groups"]["DELTA"][0]["paper"] == ["84.4", "90.0"] and shown["paper"] is None
-    other = paper | {
-        "datasets": ["dogs"],
-        "rows": [row | {"cells": {"dogs": row["cells"]["greek"]}}, {"label": "empty"}],
-    }
-    shown = site.outcome(_outcome(), other)
-    assert shown["table"]["groups"]["DELTA"][0]["paper"] is None and shown["paper"]["datasets"] == ["dogs"]
-    assert {group: [line["cells"] for line in lines] for group, lines in shown["paper"]["groups"].items()} == {
-        "DELTA": [["84.4", "90.0"]]
-    }
-
-
-def test_what_an_outcome_or_a_claim_lacks_is_left_out():
-    assert site.outcome({"artefact": "table9"})["table"]["groups"] == {}
-    assert site.claim({"number": 1, "parts": [{}]})["parts"][0]["strip"] is None
-
-
-@pytest.mark.parametrize(
-    ("values", "metric", "expected"),
-    [
-        ([0.8, 0.9], "clean_accuracy", "85.0 ± 7.1"),
-        ([0.25], "attack_success_rate", "25.0"),
-        ([0.25, None], "attack_success_rate", "25.0 (1 undefined)"),
-        ([None], "attack_success_rate", "undefined"),
-        ([], "clean_accuracy", "–"),
-        ([0.01, 0.03], "feature_distance", "0.0200 ± 0.0141"),
-        ([2.0, 4.0], "weight_distance", "3.00 ± 1.41"),
-    ],
-)
-def test_spread_over_seeds(values, metric, expected):
-    assert tables.spread(values, metric).replace("\xa0", " ") == expected
+def test_what_lacks_a_part_is_of_another_version():
+    page_content.outcome(_outcome())
+    for key in ("title", "scale", "command", "datasets", "metrics", "rows", "missing"):
+        with pytest.raises(KeyError):
+            page_content.outcome({name: value for name, value in _outcome().items() if name != key})
+    page_content.claim(_CLAIM)
+    for key in ("scale", "rule", "fails_on", "parts"):
+        with pytest.raises(KeyError):
+            page_content.claim({name: value for name, value in _CLAIM.items() if name != key})
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(None, "–"), (0, "0"), (-3.25, "−3.25"), (36.64, "36.6"), (1234.5, "1234"), (0.00012, "0.0001")],
+    [(None, "–"), (0, "0"), (-3.25, "−3.25"), (36.64, "36.6"), (1234.5, "1234"), (0.00012, "0.000120")],
 )
 def test_numbers_have_three_figures(value, expected):
-    assert tables.number(value) == expected
+    assert numbers.number(value) == expected
 
 
 def test_what_base64_holds_is_no_link():

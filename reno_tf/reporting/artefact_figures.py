@@ -1,0 +1,147 @@
+"""The pictures of the artefacts, as PNG and SVG."""
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from reno_tf.reporting import seeds
+from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, METRICS, WEIGHTS
+from reno_tf.reporting.pictures import plt, png_and_svg
+
+_COLORS = [color for color in plt.get_cmap("tab10").colors if len(set(color)) > 1]  # not grey
+_MARKERS = "osD^vP*Xh<>"
+
+
+def draw(outcome: dict) -> dict[str, bytes]:
+    """{file name: content} of the artefact's picture; the same outcome gives the same bytes.
+
+    Error bars are one standard deviation over seeds.
+    """
+    picture = {"figure1": _distances, "figure3": _ablation, "figure4": _weights}.get(outcome["artefact"], _trade_off)
+    return png_and_svg(outcome["artefact"], picture(outcome))
+
+
+def mark(color, marker, label, face=None):
+    """An entry of a legend."""
+    return Line2D([], [], ls="", color=color, marker=marker, mfc=face or color, label=label)
+
+
+def _distances(outcome):
+    """Figure 1: attack success against both distances."""
+    figure, axes = plt.subplots(1, 2, figsize=(10.5, 4.4), layout="constrained", sharey=True)
+    for ax, metric in zip(axes, (FEATURES, WEIGHTS), strict=True):
+        points = _scatter(ax, outcome, outcome["rows"], metric, ASR)
+        rho = seeds.rank_correlation(*np.reshape(points, (-1, 2)).T)
+        ax.set_title(f"Spearman's ρ of the points: {'undefined' if np.isnan(rho) else f'{rho:.2f}'}", fontsize=10)
+    axes[1].set_ylabel("")
+    _legend(figure, outcome)
+    return figure
+
+
+def _trade_off(outcome):
+    """Clean accuracy against attack success, a panel for each group."""
+    groups = seeds.distinct(outcome, "group")
+    figure, axes = _panels(1, len(groups), size=(max(6.5, 3.4 * len(groups) + 1.8), 4.4), sharey=True)
+    for ax, group in zip(axes[0], groups, strict=True):
+        _scatter(ax, outcome, [row for row in outcome["rows"] if row["group"] == group], CLEAN, ASR)
+        ax.set_title(group, fontsize=10)
+        ax.label_outer()
+    axes[0, 0].set_xlim(right=103)  # Of all panels, and after all: their points decide where it begins.
+    _legend(figure, outcome)
+    return figure
+
+
+def _panels(rows, columns, *, size, sharey):
+    return plt.subplots(rows, columns, figsize=size, layout="constrained", sharex=True, sharey=sharey, squeeze=False)
+
+
+def _scatter(ax, outcome, rows, x, y):
+    """A point for each row and data set, a colour a label, a marker a data set. Returns the points."""
+    points = []
+    for row in rows:
+        for data in outcome["datasets"]:
+            if at := _summaries(row, data, x, y):
+                points.append([one.mean for one in at])
+                xerr, yerr = ([one.std] if one.std else None for one in at)
+                style = {"color": _color(outcome, row["label"]), "marker": _marker(outcome, data)}
+                style |= {"ms": 7, "mec": "k", "mew": 0.6, "elinewidth": 1, "alpha": 0.85}
+                ax.errorbar(*points[-1], xerr=xerr, yerr=yerr, **style)
+    _name_axes(ax, x, y)
+    return points
+
+
+def _ablation(outcome):
+    """Figure 3: bars of the average over the data sets, then of each."""
+    panels, metrics = ["average", *outcome["datasets"]], (CLEAN, ASR)
+    figure, axes = _panels(2, len(panels), size=(2.3 * len(panels) + 0.6, 5.4), sharey="row")
+    for line in (line for line in seeds.lines(outcome) if line.metric in metrics):
+        *cells, average = line.columns(outcome["datasets"])
+        for ax, cell in zip(axes[metrics.index(line.metric)], (average, *cells), strict=True):
+            if cell:
+                ax.bar(_place(outcome, line.row), cell.mean, width=0.19, color=_color(outcome, line.row["label"]))
+                ax.errorbar(_place(outcome, line.row), cell.mean, yerr=cell.std or 0, color="k", elinewidth=1)
+    for ax, panel in zip(axes[0], panels, strict=True):
+        ax.set_title(panel, fontsize=10, fontweight="bold" if panel == "average" else None)
+    groups = seeds.distinct(outcome, "group")
+    for ax in axes.flat:
+        ax.set_xticks(range(len(groups)), groups, fontsize=8)
+        ax.set_ylim(0, 100)
+        ax.grid(alpha=0.3, axis="y")
+    for ax, metric in zip(axes[:, 0], metrics, strict=True):
+        ax.set_ylabel(_axis(metric))
+    handles = [mark(_color(outcome, label), "s", label) for label in seeds.distinct(outcome, "label")]
+    figure.legend(handles=handles, fontsize=8, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def _place(outcome, row):
+    """The bar's place: groups at 0, 1, …; in a group side by side."""
+    inside = [other["label"] for other in outcome["rows"] if other["group"] == row["group"]]
+    beside = 0.2 * (inside.index(row["label"]) - (len(inside) - 1) / 2)
+    return seeds.distinct(outcome, "group").index(row["group"]) + beside
+
+
+def _weights(outcome):
+    """Figure 4: clean accuracy against attack success along DELTA's weight; a star at the chosen one."""
+    figure, ax = plt.subplots(figsize=(7, 4.8), layout="constrained")
+    for index, data in enumerate(outcome["datasets"]):
+        color, points = _COLORS[index % len(_COLORS)], {}
+        for row in outcome["rows"]:
+            if at := _summaries(row, data, CLEAN, ASR):
+                points[row["label"]] = [one.mean for one in at]
+                offset = {"xytext": (5, 4), "textcoords": "offset points"}
+                ax.annotate(row["label"], points[row["label"]], **offset, fontsize=7, color=color)
+        ax.plot(*np.reshape(list(points.values()), (-1, 2)).T, "o-", color=color, ms=4, label=data)
+        if chosen := points.get(f"{outcome.get('chosen', {}).get(data, np.nan):g}"):
+            ax.plot(*chosen, "*", color=color, ms=15, mec="k")
+    _name_axes(ax, CLEAN, ASR)
+    ax.legend(fontsize=8, title="a number: λ; a star: the one used", title_fontsize=8)
+    return figure
+
+
+def _summaries(row, data, *metrics):
+    """Of each metric of a row on a data set; empty if one of them has no value."""
+    found = [seeds.summarise(seeds.per_seed(row, metric, data).values()) for metric in metrics]
+    return found if all(found) else []
+
+
+def _name_axes(ax, x, y):
+    ax.set(xlabel=_axis(x), ylabel=_axis(y), ylim=(-3, 103))
+    ax.grid(alpha=0.3)
+
+
+def _axis(metric):
+    return METRICS[metric].with_unit(METRICS[metric].title)
+
+
+def _color(outcome, label):
+    return _COLORS[seeds.distinct(outcome, "label").index(label) % len(_COLORS)]
+
+
+def _marker(outcome, data):
+    return _MARKERS[outcome["datasets"].index(data) % len(_MARKERS)]
+
+
+def _legend(figure, outcome):
+    handles = [mark(_color(outcome, label), "o", label) for label in seeds.distinct(outcome, "label")]
+    handles += [mark("k", _marker(outcome, data), data, face="none") for data in outcome["datasets"]]
+    figure.legend(handles=handles, fontsize=8, loc="outside right center")

@@ -1,0 +1,54 @@
+"""How far every part of every claim lies beyond its threshold, as PNG and SVG."""
+
+import textwrap
+
+import numpy as np
+
+from reno_tf.reporting.artefact_figures import mark
+from reno_tf.reporting.pictures import plt, png_and_svg
+from reno_tf.reporting.verdicts import HELD, NOT_HELD, UNDECIDED, rule
+
+_STYLES = {HELD: ("tab:green", "o"), NOT_HELD: ("tab:red", "X"), UNDECIDED: ("0.45", "D")}
+
+
+def draw(judged: list[dict]) -> dict[str, bytes]:
+    """{"claims.png", "claims.svg"}. Percentage points and the rest have each a panel.
+
+    judged: of `reno_tf.reproduction.judging.judge`.
+    """
+    parts = [(claim["number"], part) for claim in judged for part in claim["parts"]]
+    panels = [[entry for entry in parts if entry[1]["unit"] == unit] for unit in ("points", "")]
+    heights = [len(panel) + 1 for panel in panels]
+    size = (10, 0.42 * sum(heights) + 1.6)
+    figure, axes = plt.subplots(2, 1, figsize=size, layout="constrained", height_ratios=heights)
+    for ax, panel, unit in zip(axes, panels, ("percentage points", "no unit"), strict=True):
+        for row, (_, part) in enumerate(panel):
+            _draw_part(ax, row, part)
+        ax.axvline(0, color="k", lw=1)
+        labels = [textwrap.fill(f"({number}) {rule(part)}", 62) for number, part in panel]
+        ax.set_yticks(range(len(panel)), labels, fontsize=8)
+        ax.set(ylim=(len(panel) - 0.4, -0.6), xlabel=f"beyond the threshold, on the claimed side ({unit})")
+        ax.grid(alpha=0.3, axis="x")
+    handles = [mark(*style, name) for name, style in _STYLES.items()]
+    handles += [mark("0.4", "|", "one data set"), mark("tab:red", "|", "one on the other side")]
+    handles.append(mark("k", "*", "the paper, on its data", face="none"))
+    figure.legend(handles=handles, fontsize=8, loc="outside upper center", ncols=len(handles))
+    return png_and_svg("claims", figure)
+
+
+def _draw_part(ax, row, part):
+    """Mean, 95 % interval, data sets and paper as distances to the threshold."""
+
+    def plot(values, style, **options):
+        beyond = (np.array(values, float) - part["threshold"]) * (1 if part["side"] == ">" else -1)
+        ax.plot(beyond, [row] * len(beyond), style, **options)
+
+    color, marker = _STYLES[part["verdict"]]
+    plot(part["interval"] or [], "-", color=color, lw=2.5, alpha=0.6)
+    for one in part["per_dataset"].values():
+        plot([one["mean"]], "|", color="tab:red" if one["claimed_side"] is False else "0.4", ms=11)
+    plot([part["mean"]], marker, color=color)
+    if part["paper"]:
+        plot([part["paper"]["mean"]], "*", color="k", mfc="none", ms=9)
+    if part["mean"] is None:
+        ax.text(0, row, "  no number", va="center", fontsize=8, color=color)

@@ -1,0 +1,109 @@
+"""Finished runs, read back from their folders."""
+
+import dataclasses
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from reno_tf import files
+from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, NOISE
+
+RATES = (CLEAN, ASR, NOISE)
+_MACHINE = {"cache", "cache_limit"}  # Keys of the config's attack that change no number.
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished run.
+
+    folder: relative to the page. variant: what its name says beside the method; attack: preset and budget.
+    data: the data set, with the split where that is not the test. settings: equal where only the seed differs.
+    measured: the rates and distances of results.json with each rate's "..._ci95", and "train_seconds"; None where
+    there is none. curve: rows of curve.json. versions: what made it. report: whether there is a report.html.
+    """
+
+    folder: str
+    method: str
+    variant: str
+    network: str
+    data: str
+    seed: int
+    attack: str
+    settings: str
+    measured: Mapping[str, float | list | None]
+    curve: list[Mapping]
+    versions: Mapping[str, str]
+    report: bool
+
+    @property
+    def name(self) -> str:
+        return self.method + self.variant
+
+
+def read(path: Path, folder: Path) -> Run:
+    """The run whose results.json is `path`; `folder`: what its name is relative to.
+
+    Raises:
+      UserError: a file is damaged. AttributeError, KeyError, TypeError, ValueError: one is of another version.
+    """
+    results, workdir = files.read_json(path), path.parent
+    config = files.read_json(workdir / "config.json") or {}
+    networks = config.get("networks") or config.get("model") or {}  # "model" is the older form.
+    network = networks.get("student") or networks.get("backbone") or results["teacher"]["name"].partition("/")[0]
+    names = {"method": str(results["method"]), "network": network, "seed": int(results["seed"])}
+    data, split = str(results["dataset"]["name"]), results.get("split", "test")
+    preset = "suite" if results.get("suite") else results["attack"]["preset"]
+    return Run(
+        **names,
+        folder=inside(workdir, folder),
+        variant=variant(workdir.name, data=data, **names),
+        data=data if split == "test" else f"{data} ({split})",
+        attack=f"{preset}, ε = {results['attack']['epsilon']:.3g}",
+        settings=_settings(config) if config else str(workdir),
+        measured=_measured(results),
+        curve=[_point(point) for point in files.read_json(workdir / "curve.json") or []],
+        versions=dict(results.get("versions", {})),
+        report=(workdir / "report.html").is_file(),
+    )
+
+
+def variant(folder: str, *, method: str, network: str, data: str, seed: int) -> str:
+    """What a run's folder says beside the method: "+swa" of "delta+swa-resnet18-digits-0"."""
+    rest = rf"(?P<variant>([+@].*?)?)(-{re.escape(network)}|-[a-z]\w*)?-{re.escape(data)}-{seed}"
+    found = re.fullmatch(re.escape(method) + rest, folder)
+    return found["variant"] if found else ""
+
+
+def inside(path: Path, folder: Path) -> str:
+    """The path from the folder; what is no UTF-8 in it becomes a question mark."""
+    return path.relative_to(folder).as_posix().encode(errors="replace").decode()
+
+
+def _measured(results):
+    measured = {key: _checked(results[key], high=1) for key in RATES}
+    if measured[CLEAN] is None:
+        raise ValueError(f"no {CLEAN}")
+    for key in (f"{rate}_ci95" for rate in RATES):
+        low, high = results.get(key) or (None, None)
+        measured[key] = None if low is None else [_checked(low, high=1), _checked(high, high=1)]
+    seconds = results.get("seconds", {}).get("train")
+    return measured | {FEATURES: _checked(results.get(FEATURES)), "train_seconds": _checked(seconds)}
+
+
+def _point(point):
+    return {"epsilon": _checked(float(point["epsilon"])), **{key: _checked(point[key], high=1) for key in (ASR, NOISE)}}
+
+
+def _checked(value, *, high: float = sys.float_info.max):
+    if value is not None and not 0 <= value <= high:
+        raise ValueError(f"{value} where a number from 0 to {high:g} should be")
+    return value
+
+
+def _settings(config) -> str:
+    """Equal for runs whose configs differ only in the seed and in what changes no number."""
+    attack = {key: value for key, value in config.get("attack", {}).items() if key not in _MACHINE}
+    settings = {key: value for key, value in config.items() if key != "seed"} | {"attack": attack}
+    return json.dumps(settings, sort_keys=True)

@@ -1,0 +1,92 @@
+"""Means and standard deviations over seeds, of single values and of an artefact's rows."""
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+from scipy import stats
+
+from reno_tf.reporting.metrics import METRICS
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """std: with n - 1 in the denominator; None for one seed."""
+
+    mean: float
+    std: float | None
+    seeds: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One metric of one row of an outcome; rates in percent.
+
+    cells: data set -> Summary; a data set without any value is not there.
+    average: over the data sets, of the seeds whose value every data set has; None if there is none.
+    undefined: data set -> the seeds whose run is there and has no value.
+    """
+
+    row: dict
+    metric: str
+    cells: dict[str, Summary]
+    average: Summary | None
+    undefined: dict[str, list[int]]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """A line of ours and one of the paper's with the same key are the same."""
+        return self.row["group"], self.row["label"], self.metric
+
+    def columns(self, datasets: list[str]) -> list[Summary | None]:
+        """The cells of these data sets, then the average."""
+        return [*map(self.cells.get, datasets), self.average]
+
+
+def summarise(values: Iterable[float | None]) -> Summary | None:
+    """Of the values that are defined; None if none is."""
+    found = [value for value in values if value is not None]
+    if not found:
+        return None
+    return Summary(float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else None, len(found))
+
+
+def lines(outcome: dict) -> list[Line]:
+    """A line for each row and metric of `outcome`, in its order."""
+    return [_line(row, metric, outcome["datasets"]) for row in outcome["rows"] for metric in outcome["metrics"]]
+
+
+def per_seed(row: dict, metric: str, data: str) -> dict[int, float | None]:
+    """{seed: value} of a row on a data set, rates in percent; None where the value is undefined."""
+    cell, scale = row["cells"].get(data, {}), METRICS[metric].scale
+    pairs = zip(cell["seeds"], cell[metric], strict=True) if metric in cell else ()
+    return {seed: None if value is None else scale * value for seed, value in pairs}
+
+
+def full_label(row: dict) -> str:
+    """A row's label, with its group's before it."""
+    return f"{row['group']} {row['label']}".lstrip()
+
+
+def distinct(outcome: dict, key: str) -> list[str]:
+    """What the rows have under a key, each once."""
+    return list(dict.fromkeys(row[key] for row in outcome["rows"]))
+
+
+def rank_correlation(x, y) -> float:
+    """Spearman's rho; nan where it is not defined, or for fewer than three points."""
+    if len(x) < 3 or np.isnan([x, y]).any() or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return np.nan
+    return float(stats.spearmanr(x, y).statistic)
+
+
+def _line(row, metric, datasets):
+    values, undefined = {}, {}
+    for data in datasets:
+        found = per_seed(row, metric, data)
+        values[data] = {seed: value for seed, value in found.items() if value is not None}
+        undefined[data] = [seed for seed in found if seed not in values[data]]
+    complete = sorted(set.intersection(*(set(found) for found in values.values())))
+    average = summarise(np.mean([found[seed] for found in values.values()]) for seed in complete)
+    cells = {data: summary for data in datasets if (summary := summarise(values[data].values()))}
+    return Line(row, metric, cells, average, undefined)

@@ -1,0 +1,11 @@
+"""What can become of a claim, and what decides it."""
+
+from collections.abc import Mapping
+
+HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
+SIGNS = {HELD: "✓", NOT_HELD: "✗", UNDECIDED: "?"}
+
+
+def rule(part: Mapping) -> str:
+    """The side of the threshold on which the paper says a judged part of a claim lies."""
+    return f"{part['statistic']} {part['side']} {part['threshold']:g} {part['unit']}".rstrip()
