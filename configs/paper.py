@@ -59,6 +59,5 @@ def recipes(data_set: str) -> dict:
         "weight_decay": weight_decay,
         "momentum": momentum,
         "feature_weight": delta_weight,
-        "swa_learning_rate": learning_rate / 2,
     }
     return {"recipes": {"teacher": teacher, "random": {"feature_weight": renofeation_weight}}}

@@ -25,19 +25,3 @@ with compat.quiet_native_logs():
     from reno_tf.training.trainer import Transfer
 
     tensorflow.config.list_physical_devices()  # Where a GPU is absent, says so at length.
-
-
-__all__ = [
-    "Transfer",
-    "__version__",
-    "UserError",
-    "attacks",
-    "averaging",
-    "data",
-    "evaluation",
-    "losses",
-    "methods",
-    "models",
-    "optimizers",
-    "serving",
-]

@@ -3,11 +3,13 @@
 import dataclasses
 from typing import ClassVar
 
-import tensorflow as tf
+from reno_tf.methods import METHODS, Batch, Method, Phase, Preparation, Schedule, Step, losses
+
+# isort: split
+import tensorflow as tf  # After reno_tf, which chooses its Keras.
 from absl import app
 
 import main
-from reno_tf.methods import METHODS, Batch, Method, Phase, Preparation, Schedule, Step, losses
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

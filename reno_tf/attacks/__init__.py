@@ -20,29 +20,3 @@ from reno_tf.attacks.pgd import PGD, penultimate_pgd
 from reno_tf.attacks.registry import ATTACKS, Entry, build
 from reno_tf.attacks.rules import Rule
 from reno_tf.attacks.universal import Universal
-
-__all__ = [
-    "ATTACKS",
-    "Attack",
-    "Budget",
-    "Crafter",
-    "Disruption",
-    "Entry",
-    "Guide",
-    "Lift",
-    "NegativeCrossEntropy",
-    "Noisy",
-    "Objective",
-    "PGD",
-    "ReferencePolarization",
-    "Rule",
-    "StageDistance",
-    "TargetDistance",
-    "Universal",
-    "build",
-    "craft",
-    "craft_once",
-    "penultimate_pgd",
-    "resolve_jit",
-    "trace_once",
-]

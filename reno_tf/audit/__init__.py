@@ -3,5 +3,3 @@
 from reno_tf.audit.convention import RANGES, Convention, detect
 from reno_tf.audit.opening import Foreign, open_model
 from reno_tf.audit.student import Student, has_gradient
-
-__all__ = ["RANGES", "Convention", "Foreign", "Student", "detect", "has_gradient", "open_model"]

@@ -6,17 +6,3 @@ from reno_tf.data.photos import Photos
 from reno_tf.data.pipeline import batches_per_pass, eval_batches, first_images, train_batches
 from reno_tf.data.sources import DATASETS
 from reno_tf.data.transforms import random_affine
-
-__all__ = [
-    "DATASETS",
-    "Dataset",
-    "Photos",
-    "Split",
-    "batches_per_pass",
-    "draw",
-    "eval_batches",
-    "first_images",
-    "load",
-    "random_affine",
-    "train_batches",
-]

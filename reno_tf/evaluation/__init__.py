@@ -11,15 +11,3 @@ from reno_tf.evaluation.rates import (
     weight_distance,
     worst_case,
 )
-
-__all__ = [
-    "accuracy",
-    "attack_success",
-    "check_student",
-    "feature_distance",
-    "predict",
-    "rate",
-    "success_rates",
-    "weight_distance",
-    "worst_case",
-]

@@ -15,14 +15,3 @@ from reno_tf.methods.schedule import Phase, Schedule
 METHODS = {
     method.name: method for method in (Retraining, Linear, Finetune, L2SP, Delta, DeltaR, Renofeation, DeltaAdversarial)
 }
-
-__all__ = [
-    "METHODS",
-    "Batch",
-    "Method",
-    "Phase",
-    "Preparation",
-    "Schedule",
-    "Step",
-    *(method.__name__ for method in METHODS.values()),
-]

@@ -60,24 +60,3 @@ def build(
         path, _ = locate(name, weights)
         _weights.load(model, path, head=False)
     return model
-
-
-__all__ = [
-    "BACKBONES",
-    "SpatialDropout2D",
-    "as_float32",
-    "build",
-    "copy_backbone",
-    "freeze",
-    "head_layer",
-    "initialize",
-    "is_mixed",
-    "locate",
-    "named_weights",
-    "normalization",
-    "save",
-    "sha256",
-    "stage_names",
-    "stage_shapes",
-    "synchronize",
-]

@@ -3,5 +3,3 @@
 from reno_tf.reporting.artefact_files import write_artefact, write_claims
 from reno_tf.reporting.examples import Examples
 from reno_tf.reporting.run_report import headline, write
-
-__all__ = ["Examples", "headline", "write", "write_artefact", "write_claims"]

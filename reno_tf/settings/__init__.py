@@ -2,20 +2,3 @@
 
 from reno_tf.settings.reading import read, read_data, read_networks, read_pretrain, recipe_keys
 from reno_tf.settings.types import DISTRIBUTIONS, FORMAT, Attack, Data, Networks, Pretrain, Report, Settings, Training
-
-__all__ = [
-    "DISTRIBUTIONS",
-    "FORMAT",
-    "Attack",
-    "Data",
-    "Networks",
-    "Pretrain",
-    "Report",
-    "Settings",
-    "Training",
-    "read",
-    "read_data",
-    "read_networks",
-    "read_pretrain",
-    "recipe_keys",
-]

@@ -4,5 +4,3 @@ from reno_tf.training.history import read_history
 from reno_tf.training.phases import fit, train
 from reno_tf.training.students import build_student, fit_student, new_transfer
 from reno_tf.training.trainer import Transfer
-
-__all__ = ["Transfer", "build_student", "fit", "fit_student", "new_transfer", "read_history", "train"]

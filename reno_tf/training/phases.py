@@ -46,7 +46,7 @@ def train(
             if phase.average_every:
                 averaging.assign_averages(optimizer, model.student.trainable_variables, period=phase.average_every)
                 _fit_batch_norm(model, batches_from(done).take(one_pass))
-                # model.step.assign(done)  # The next phase starts from here, whether it resumes or not.
+                model.step.assign(done)  # The next phase starts from here, whether it resumes or not.
 
 
 def fit(

@@ -20,8 +20,6 @@ from reno_tf.errors import UserError
 from reno_tf.reproduction.sweep.cluster import Cluster
 from reno_tf.reproduction.sweep.one_by_one import OneByOne
 
-__all__ = ["Task", "execute", "lock", "room"]
-
 
 @dataclasses.dataclass(frozen=True)
 class Task:
