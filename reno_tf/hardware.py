@@ -27,6 +27,11 @@ def resolve_precision(precision: str) -> str:
     return precision
 
 
+def resolve_jit(jit_compile: bool | str) -> bool:
+    """Whether XLA compiles: True, False, or "auto": whether a GPU is visible."""
+    return bool(tf.config.list_physical_devices("GPU")) if jit_compile == "auto" else bool(jit_compile)
+
+
 def devices() -> list[str]:
     """All of this process that a batch can be spread over: the visible GPUs, or without any the (logical) CPUs."""
     logical = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")

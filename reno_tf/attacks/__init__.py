@@ -3,8 +3,9 @@
 The attacker has the teacher's weights and architecture, never the student's.
 """
 
-from reno_tf.attacks.attack import Attack, Budget, Crafter, resolve_jit
+from reno_tf.attacks.attack import Attack, Budget
 from reno_tf.attacks.cache import craft_once, trace_once
+from reno_tf.attacks.crafter import Crafter
 from reno_tf.attacks.crafting import Noisy, craft
 from reno_tf.attacks.objectives import (
     Disruption,

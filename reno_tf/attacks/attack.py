@@ -1,25 +1,15 @@
-"""What an attack is, and what it becomes on a network: a callable images -> adversarial images."""
+"""What an attack is, as its fields declare it: without network, without budget."""
 
 import abc
-import copy
 import dataclasses
-import functools
 from typing import ClassVar
 
 import numpy as np
-import tensorflow as tf
-import tf_keras
 
 from reno_tf.attacks.balls import BALLS
-from reno_tf.attacks.cache import content_hash
-from reno_tf.attacks.checking import as_images, refuse_integers
 from reno_tf.attacks.objectives import Objective, TargetDistance
 from reno_tf.attacks.units import UNITS
 from reno_tf.errors import UserError, choose
-from reno_tf.hardware import resolve_precision
-from reno_tf.models import freeze
-
-_NOISE_STREAM = 1  # the control noise of an image is independent of its start
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,8 +32,8 @@ class Budget:
     def scaled(self, factor: float) -> "Budget":
         """`factor` times the radius. Where the steps would bind then, not the ball, they grow with it."""
         epsilon = factor * self.epsilon
-        binds = epsilon > self.steps * self.step_size
-        return Budget(epsilon=epsilon, step_size=self.step_size * (factor if binds else 1), steps=self.steps)
+        longer = factor if epsilon > self.steps * self.step_size else 1
+        return Budget(epsilon=epsilon, step_size=longer * self.step_size, steps=self.steps)
 
     @property
     def moves(self) -> bool:
@@ -53,12 +43,9 @@ class Budget:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Attack(abc.ABC):
-    """An attack as its fields declare it, without network or budget.
+    """objective: what is lowered. ball: a key of `BALLS`. unit: how a budget is read, a key of `UNITS`."""
 
-    objective: what is lowered. ball: a key of `BALLS`. unit: how a budget is read, a key of `UNITS`.
-    """
-
-    crafter: ClassVar[type]
+    crafter: ClassVar[type]  # The `Crafter` that it becomes on a network.
 
     objective: Objective = TargetDistance()
     ball: str = "linf"
@@ -68,182 +55,23 @@ class Attack(abc.ABC):
         choose("ball", self.ball, BALLS)
         choose("unit", self.unit, UNITS)
 
-    def on(self, network, budget: Budget | None = None, **options) -> "Crafter":
-        """The attack through `network`; see `Crafter`."""
+    def on(self, network, budget: Budget | None = None, **options):
+        """The attack through `network`, a `Crafter`, which says what the options are."""
         return self.crafter(self, network, budget or Budget(), **options)
 
     def changed(self, **values) -> "Attack":
         """The attack with other values of its fields or its objective's; those that neither has are left out."""
-        objective = _replaced(self.objective, values)
-        return dataclasses.replace(_replaced(self, values), objective=objective)
+
+        def replaced(declared):
+            names = {field.name for field in dataclasses.fields(declared)} & values.keys()
+            return dataclasses.replace(declared, **{name: values[name] for name in names})
+
+        return dataclasses.replace(replaced(self), objective=replaced(self.objective))
 
     @property
     def parameters(self) -> dict:
-        """Every field, for JSON."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        own = fields.pop("objective")
-        nested = [dataclasses.asdict(value) for value in fields.values() if dataclasses.is_dataclass(value)]
-        plain = {key: value for key, value in fields.items() if not dataclasses.is_dataclass(value)}
-        merged = {"objective": own.name, **dataclasses.asdict(own), **plain}
-        for values in nested:
-            merged |= values
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in merged.items()}
-
-
-def _replaced(declared, values):
-    taken = {field.name for field in dataclasses.fields(declared)}
-    return dataclasses.replace(declared, **{key: value for key, value in values.items() if key in taken})
-
-
-class Crafter(abc.ABC):
-    """An attack on one network within a budget: images -> adversarial images.
-
-        attack = PGD().on(teacher, Budget(epsilon=0.1))
-        adversarial = attack(images)            # a NumPy array or tensor, float [B, H, W, 3] in [0, 1]
-        adversarial = craft(attack, images)     # the same for more images than a batch holds
-        dataset = attack.map(dataset)           # batches of a tf.data.Dataset, with labels or without
-        smaller = attack.within(attack.budget.scaled(0.5))  # the same traces
-
-    Args:
-      network: a model of this package, or any callable images [B, H, W, 3] in [0, 1] -> {output: features}.
-      seed: of everything random. Image number i is treated as a pure function of (seed, i, restart).
-      precision: "float32", "bfloat16", or "auto": bfloat16 where the hardware has it. Only a model of this
-        package can be cast; it is frozen with the weights it has now.
-      jit_compile: True, False, or "auto": XLA where a GPU is visible (on CPUs it is many times slower).
-      others: images that the attack needs beside those it changes, float [N, H, W, 3] in [0, 1].
-
-    Raises:
-      UserError: the network lacks what the objective reads, or the budget does not fit the ball.
-    """
-
-    def __init__(
-        self, attack: Attack, network, budget: Budget, *, seed=0, precision="auto", jit_compile="auto", others=None
-    ):
-        resolved = resolve_precision(precision)
-        self.precision = resolved if isinstance(network, tf_keras.Model) else "float32"
-        self.attack, self.seed, self.others = attack, seed, others
-        self.objective = attack.objective.on(network)
-        self.jit_compile = resolve_jit(jit_compile)
-        self._limits_of = UNITS[attack.unit](network)
-        frozen = freeze(network, precision=self.precision)
-        self._features = lambda images: frozen(images, self.objective.outputs)
-        self.budget = self._fitting(budget)
-
-    @property
-    def parameters(self) -> dict:
-        """Everything that the images depend on beside the network's weights, for JSON."""
-        budget = {key: np.asarray(value).tolist() for key, value in vars(self.budget).items()}
-        declared = dataclasses.replace(self.attack, objective=self.objective).parameters
-        return {**declared, **budget, "seed": self.seed, "precision": self.precision, **self._others_hash}
-
-    @functools.cached_property
-    def _others_hash(self):
-        return {} if self.others is None else {"others": content_hash(self.others)}
-
-    def within(self, budget: Budget) -> "Crafter":
-        """The same attack, with the same traces, in another budget."""
-        other = copy.copy(self)
-        other.budget = self._fitting(budget)
-        return other
-
-    def __call__(self, images, indices=None) -> tf.Tensor:
-        """Attacks images: an array or tensor of floats [B, H, W, 3] in [0, 1]; returns float32 of that shape.
-
-        `indices` [B] number the images (0 .. B-1 if not given): what is random about an image
-        depends on its number, never on the batch it comes in. `reno_tf.attacks.craft` attacks sets
-        that are larger than a batch, `map` a tf.data.Dataset.
-
-        Raises:
-          UserError: integers, NaN, values outside [0, 1], another shape, or a gradient that is zero everywhere.
-        """
-        return self._attack(*self._enter(images, indices))
-
-    @abc.abstractmethod
-    def trace(self, images, indices=None) -> list[float]:
-        """The objective's mean over the images before each step and after the last: steps + 1 values."""
-
-    @abc.abstractmethod
-    def _attack(self, images, indices) -> tf.Tensor: ...
-
-    def map(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        """The data set with every batch of images attacked: of images [B, H, W, 3], or of (images, labels).
-
-        The images are numbered in the order they come in.
-
-        Raises:
-          UserError: the images are integers.
-        """
-        spec = dataset.element_spec
-        images_spec, *others = spec if isinstance(spec, tuple) else (spec,)
-        refuse_integers(images_spec.dtype)
-        images_spec = tf.TensorSpec(images_spec.shape, tf.float32)
-
-        def attacked():  # Outside the graph of tf.data, which runs on the CPU alone.
-            first = 0
-            for element in dataset:
-                images, *rest = element if isinstance(spec, tuple) else (element,)
-                adversarial = self(images, tf.range(first, first + len(images)))
-                first += len(images)
-                yield (adversarial, *rest) if isinstance(spec, tuple) else adversarial
-
-        signature = (images_spec, *others) if isinstance(spec, tuple) else images_spec
-        return tf.data.Dataset.from_generator(attacked, output_signature=signature)
-
-    def noise(self, images, indices=None) -> tf.Tensor:
-        """The control: the same images under uniform noise of size epsilon, in the same valid range."""
-        images, indices = self._enter(images, indices)
-        limits = self._limits(images)
-        noise = limits["epsilon"] * self._random(images, self._keys(indices, _NOISE_STREAM))
-        return tf.clip_by_value(images + noise, limits["low"], limits["high"])
-
-    def _fitting(self, budget):
-        if self.attack.ball == "l2" and np.ndim(budget.epsilon):
-            raise UserError('epsilon must be one number with ball="l2"')
-        return budget
-
-    def _limits(self, images) -> dict:
-        """The budget and the valid range in [0, 1] pixels, as tensors: one trace serves them all."""
-        scale, low, high = self._limits_of(images.shape[1:])
-        lengths = {key: np.float32(getattr(self.budget, key)) * np.float32(scale) for key in ("epsilon", "step_size")}
-        values = {**lengths, "low": np.float32(low), "high": np.float32(high), "steps": np.int32(self.budget.steps)}
-        return {key: tf.constant(value) for key, value in values.items()}
-
-    def _enter(self, images, indices):
-        images = as_images(images)
-        return images, tf.range(tf.shape(images)[0]) if indices is None else tf.cast(indices, tf.int32)
-
-    def _keys(self, indices, stream, restart=0):
-        return _fold(tf.constant([self.seed, stream]), indices, tf.constant(restart))
-
-    def _random(self, images, keys):
-        """A point of the unit ball for each image."""
-        return _draw(keys, tf.shape(images)[1:], self.attack.ball)
-
-
-def resolve_jit(jit_compile: bool | str) -> bool:
-    """True, False, or "auto": whether a GPU is visible."""
-    return bool(tf.config.list_physical_devices("GPU")) if jit_compile == "auto" else bool(jit_compile)
-
-
-def compiled(function, jit_compile: bool, **options):
-    """A tf.function. Many attacks, each compiled once, are meant: they are no reason for a warning."""
-    result = tf.function(function, jit_compile=jit_compile, autograph=False, **options)
-    result._omit_frequent_tracing_warning = True
-    return result
-
-
-@tf.function(reduce_retracing=True)
-def _fold(seed, indices, restart):
-    """int32 [B, 2]: one key per image, so that nothing depends on how the images are batched."""
-
-    def key(index):
-        first = tf.random.experimental.stateless_fold_in(seed, index, alg="philox")
-        again = tf.random.experimental.stateless_fold_in(first, restart, alg="philox")
-        return tf.where(restart == 0, first, again)
-
-    return tf.map_fn(key, indices, fn_output_signature=tf.int32)
-
-
-@tf.function(reduce_retracing=True)
-def _draw(keys, shape, ball):
-    return tf.map_fn(lambda key: BALLS[ball].draw(shape, key), keys, fn_output_signature=tf.float32)
+        """Every field, also of what the fields hold, for JSON."""
+        flat = {"objective": self.objective.name}
+        for name, value in dataclasses.asdict(self).items():
+            flat |= value if isinstance(value, dict) else {name: value}
+        return flat

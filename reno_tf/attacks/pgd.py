@@ -6,9 +6,10 @@ from typing import ClassVar
 import numpy as np
 import tensorflow as tf
 
-from reno_tf.attacks.attack import Attack, Budget, Crafter, compiled
+from reno_tf.attacks.attack import Attack, Budget
 from reno_tf.attacks.balls import BALLS
 from reno_tf.attacks.checking import refuse_zero_gradient
+from reno_tf.attacks.crafter import Crafter
 from reno_tf.attacks.descent import descend, trace
 from reno_tf.attacks.objectives import TargetDistance
 from reno_tf.attacks.rules import Rule
@@ -27,9 +28,7 @@ class PGDCrafter(Crafter):
     def __init__(self, attack, network, budget, **options):
         super().__init__(attack, network, budget, **options)
         functions = (self._descend, self._trace, self.loss, self._features)
-        self._compiled, self._traced, self.losses, self._clean_features = (
-            compiled(function, self.jit_compile) for function in functions
-        )
+        self._compiled, self._traced, self._losses, self._clean_features = map(self._compiled_once, functions)
         self._attack_all, spread = self._compiled, devices()
         if len(spread) > 1:
             self._strategy = tf.distribute.MirroredStrategy(spread)
@@ -47,10 +46,10 @@ class PGDCrafter(Crafter):
         best = self._attempt(images, indices, 0, limits, context)
         if self.attack.restarts == 1:
             return best
-        lowest = self.losses(best, *context)
+        lowest = self._losses(best, *context)
         for restart in range(1, self.attack.restarts):
             other = self._attempt(images, indices, restart, limits, context)
-            losses = self.losses(other, *context)
+            losses = self._losses(other, *context)
             best = tf.where((losses < lowest)[:, None, None, None], other, best)
             lowest = tf.minimum(losses, lowest)
         return best
@@ -86,15 +85,13 @@ class PGDCrafter(Crafter):
         return self.objective.loss(self._features(images), *context)
 
     def _descend(self, limits, images, start, keys, *context):
-        return descend(lambda x: self.loss(x, *context), images, start, keys=keys, **self._declared, **limits)
+        loss, declared = lambda x: self.loss(x, *context), {"ball": self.attack.ball, "rule": self.attack.rule}
+        return descend(loss, images, start, keys=keys, **declared, **limits)
 
     def _trace(self, steps, limits, images, start, keys, *context):
-        options = {**limits, "steps": steps}  # A recorded trace has a length, so its steps are no tensor.
-        return trace(lambda x: self.loss(x, *context), images, start, keys=keys, **self._declared, **options)
-
-    @property
-    def _declared(self):
-        return {"ball": self.attack.ball, "rule": self.attack.rule}
+        loss, declared = lambda x: self.loss(x, *context), {"ball": self.attack.ball, "rule": self.attack.rule}
+        # A recorded trace has a length, so its steps are no tensor.
+        return trace(loss, images, start, keys=keys, **declared, **{**limits, "steps": steps})
 
     def _spread(self, limits, images, *others):
         """Every device takes its share; copies of the last image make the shares equal."""

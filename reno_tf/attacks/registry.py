@@ -3,15 +3,9 @@
 import dataclasses
 from collections.abc import Callable
 
-from reno_tf.attacks.attack import Attack, Budget, Crafter
-from reno_tf.attacks.objectives import (
-    Disruption,
-    Guide,
-    Lift,
-    NegativeCrossEntropy,
-    ReferencePolarization,
-    StageDistance,
-)
+from reno_tf.attacks import objectives
+from reno_tf.attacks.attack import Attack, Budget
+from reno_tf.attacks.crafter import Crafter
 from reno_tf.attacks.pgd import PGD
 from reno_tf.attacks.rules import Rule
 from reno_tf.attacks.universal import Universal
@@ -61,7 +55,7 @@ ATTACKS = {
     "paper": Entry(attack=PGD(start="zero"), budget=Budget(epsilon=0.4)),
     # Its published code: budget, steps and valid range count after the mean/std normalisation.
     "reference": Entry(
-        attack=PGD(objective=ReferencePolarization(), unit="normalized"),
+        attack=PGD(objective=objectives.ReferencePolarization(), unit="normalized"),
         outside="its valid range is wider than the images'",
     ),
     "momentum": Entry(attack=PGD(rule=Rule(momentum=1.0))),
@@ -69,16 +63,16 @@ ATTACKS = {
     "smoothed": Entry(attack=PGD(rule=Rule(momentum=1.0, smoothing=1.0))),
     "l2": Entry(attack=PGD(ball="l2", unit="noise_length"), outside="a Euclidean ball, so another budget"),
     "neurons": Entry(attack=PGD(), variants=_each_neuron),
-    "stages": Entry(attack=PGD(objective=StageDistance()), variants=_each_stage),
-    "joint": Entry(attack=PGD(objective=StageDistance())),
-    "disruption": Entry(attack=PGD(objective=Disruption())),
-    "disruption_cosine": Entry(attack=PGD(objective=Disruption(distance="cosine"))),
-    "guide": Entry(attack=PGD(objective=Guide()), others="attacked"),
+    "stages": Entry(attack=PGD(objective=objectives.StageDistance()), variants=_each_stage),
+    "joint": Entry(attack=PGD(objective=objectives.StageDistance())),
+    "disruption": Entry(attack=PGD(objective=objectives.Disruption())),
+    "disruption_cosine": Entry(attack=PGD(objective=objectives.Disruption(distance="cosine"))),
+    "guide": Entry(attack=PGD(objective=objectives.Guide()), others="attacked"),
     "universal": Entry(attack=Universal(), others="own"),
-    "universal_lift": Entry(attack=Universal(objective=Lift()), others="own"),
-    "surrogate": Entry(attack=PGD(objective=NegativeCrossEntropy()), network="surrogate"),
+    "universal_lift": Entry(attack=Universal(objective=objectives.Lift()), others="own"),
+    "surrogate": Entry(attack=PGD(objective=objectives.NegativeCrossEntropy()), network="surrogate"),
     "white_box": Entry(
-        attack=PGD(objective=NegativeCrossEntropy()),
+        attack=PGD(objective=objectives.NegativeCrossEntropy()),
         network="student",
         outside="outside the threat model: it has the student",
     ),

@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from reno_tf.attacks.attack import Attack, Crafter, compiled
+from reno_tf.attacks.attack import Attack
 from reno_tf.attacks.checking import as_images, refuse_zero_gradient
+from reno_tf.attacks.crafter import Crafter
 from reno_tf.errors import UserError
 
 _START_STREAM, _BATCH_SIZE = 3, 100
@@ -23,7 +24,7 @@ class UniversalCrafter(Crafter):
         super().__init__(attack, network, budget, **options)
         if self.others is None or not len(self.others):
             raise UserError("a universal perturbation needs at least one image of the attacker's own")
-        self._compiled = compiled(self._step, self.jit_compile, reduce_retracing=True)
+        self._compiled = self._compiled_once(self._step, reduce_retracing=True)
         self._found = None
 
     def within(self, budget):

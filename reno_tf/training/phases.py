@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from reno_tf import attacks, data, progress
+from reno_tf import data, hardware, progress
 from reno_tf.methods import Phase
 from reno_tf.training import averaging, distribution, optimizers
 from reno_tf.training.history import Record
@@ -80,7 +80,7 @@ def fit(
     model.begin(phase)
     # XLA cannot compile a step that waits for other replicas in its middle.
     alone = strategy.num_replicas_in_sync == 1
-    model.compile(optimizer=optimizer, jit_compile=alone and attacks.resolve_jit("auto"))
+    model.compile(optimizer=optimizer, jit_compile=alone and hardware.resolve_jit("auto"))
     checkpoint = tf.train.Checkpoint(
         student=model.student, optimizer=optimizer, step=model.step, **({"state": model.state} if model.state else {})
     )
