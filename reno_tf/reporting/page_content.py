@@ -3,10 +3,10 @@
 import itertools
 from collections.abc import Mapping
 
-from reno_tf.reporting import seeds, tables
+from reno_tf.reporting import seeds
 from reno_tf.reporting.axes import axis
 from reno_tf.reporting.metrics import ASR, CLEAN, METRICS
-from reno_tf.reporting.table_formats import title
+from reno_tf.reporting.table_formats import facts
 
 _DRAWN = ("figure3", "table7")  # The ablations have bars.
 _CLAIM = ("scale", "number", "statement", "rule", "verdict", "reason", "fails_on")
@@ -17,16 +17,8 @@ def outcome(content: dict, paper: dict | None = None) -> dict:
     """An artefact's outcome (results/<artefact>.json). paper: what the paper prints of it, as an outcome."""
     pairs = itertools.product(content["datasets"], (CLEAN, ASR)) if content["artefact"] in _DRAWN else ()
     bars = [(data, metric, bar_chart(content, data, metric)) for data, metric in pairs]
-    return {
-        **{key: content[key] for key in ("artefact", "scale", "command", "missing")},
-        "heading": title(content),
-        "tables": tables.tables(content, paper),
-        "explanations": tables.explanations(content, paper),
-        "why_missing": tables.missing(content),
-        "notes": content.get("notes", []),
-        "bars": [bar for bar in bars if bar[-1]],
-        "labels": seeds.distinct(content, "label"),
-    }
+    shown = {"bars": [bar for bar in bars if bar[-1]], "labels": seeds.distinct(content, "label")}
+    return facts(content, paper) | {key: content[key] for key in ("artefact", "scale", "command")} | shown
 
 
 def bar_chart(outcome: Mapping, data: str, metric: str) -> dict | None:
