@@ -18,7 +18,7 @@ def outcome(content: dict, paper: dict | None = None) -> dict:
     pairs = itertools.product(content["datasets"], (CLEAN, ASR)) if content["artefact"] in _DRAWN else ()
     bars = [(data, metric, bar_chart(content, data, metric)) for data, metric in pairs]
     shown = {"bars": [bar for bar in bars if bar[-1]], "labels": seeds.distinct(content, "label")}
-    return facts(content, paper) | {key: content[key] for key in ("artefact", "scale", "command")} | shown
+    return facts(content, paper) | {key: str(content[key]) for key in ("artefact", "scale", "command")} | shown
 
 
 def bar_chart(outcome: Mapping, data: str, metric: str) -> dict | None:
@@ -36,7 +36,8 @@ def bar_chart(outcome: Mapping, data: str, metric: str) -> dict | None:
 
 def claim(content: Mapping) -> dict:
     """A judged claim (of claims.json)."""
-    return {key: content[key] for key in _CLAIM} | {"parts": [_part(part) for part in content["parts"]]}
+    parts = [_part(part) for part in content["parts"]]
+    return {key: content[key] for key in _CLAIM} | {"scale": str(content["scale"]), "parts": parts}
 
 
 def _part(part):
