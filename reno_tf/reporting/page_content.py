@@ -22,7 +22,7 @@ def outcome(content: dict, paper: dict | None = None) -> dict:
 
 
 def bar_chart(outcome: Mapping, data: str, metric: str) -> dict | None:
-    """For each row of an outcome a bar (the mean) and the values of the seeds; None if no row has a value."""
+    """A bar (the mean) and the values of the seeds for each row of an outcome; None if no row has a value."""
     bars = []
     for row in outcome["rows"]:
         values = [value for value in seeds.per_seed(row, metric, data).values() if value is not None]
@@ -41,7 +41,7 @@ def claim(content: Mapping) -> dict:
 
 
 def _part(part):
-    """With the axis of its chart, if there is anything to stand beside the threshold."""
+    """A part of a claim, with the axis of its chart; the axis is None if nothing stands beside the threshold."""
     sides = {data: {key: row[key] for key in ("mean", "claimed_side")} for data, row in part["per_dataset"].items()}
     shown = {key: part[key] for key in _PART} | {"per_dataset": sides, "paper": (part["paper"] or {}).get("mean")}
     means = (shown["mean"], shown["paper"], *(row["mean"] for row in sides.values()))

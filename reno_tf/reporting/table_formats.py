@@ -10,7 +10,7 @@ from reno_tf.reporting.rendering import render
 
 
 def facts(outcome: dict, paper: dict | None = None) -> dict:
-    """What every page that shows the artefact needs. `paper`: see `reno_tf.reporting.tables`."""
+    """The facts that every page needs that shows the artefact. `paper`: see `reno_tf.reporting.tables`."""
     kind = outcome["artefact"].rstrip("0123456789")
     number = outcome["artefact"].removeprefix(kind)
     return {
