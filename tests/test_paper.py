@@ -30,7 +30,7 @@ def _printed(table):
     return found
 
 
-def _told(table):
+def _from_json(table):
     """The same from paper.json; the group only where it changes, as the text has it."""
     found, group = [], ""
     for row in paper.printed()[table]["rows"]:
@@ -50,14 +50,14 @@ def test_every_number_is_the_papers(table):
     header = [name.rstrip("s").upper() for name in paper.printed()[table]["datasets"]]
     assert _text()[table][0].split() == header + ["AVERAGE"] * (table == "table4")
     assert tuple(paper.printed()[table]["datasets"]) == paper.DATASETS
-    assert _told(table) == _printed(table)
+    assert _from_json(table) == _printed(table)
 
 
-def test_nothing_else_is_told():
+def test_paper_json_holds_nothing_else():
     assert paper.printed().keys() == _text().keys()
     values = sum(len(re.findall(r"\d+\.\d\d", line)) for lines in _text().values() for line in lines)
     assert values == sum(
-        n != "-" for table in paper.printed() if table != "table3" for *_, ns in _told(table) for n in ns
+        n != "-" for table in paper.printed() if table != "table3" for *_, ns in _from_json(table) for n in ns
     )
 
 

@@ -25,9 +25,8 @@ class _Sweeping:
         self.done, self.broken, self.folder, self.results = [], {}, folder / "sweep", folder / "sweep" / "results"
         monkeypatch.setattr(reproduce, "run", _pretend)
         monkeypatch.setattr(reproduce.sweep, "execute", self._execute)
-        monkeypatch.setattr(
-            reproduce.reporting, "write_artefact", _write
-        )  # Pictures take long, and have tests of their own.
+        # Pictures take long, and have tests of their own.
+        monkeypatch.setattr(reproduce.reporting, "write_artefact", _write)
 
     def __call__(self, module, *, options=(), **changes):
         config = module.get_config()

@@ -15,7 +15,7 @@ from PIL import Image
 from configs.default import get_config
 from reno_tf import commands
 from reno_tf.errors import UserError
-from reno_tf.reporting import axes, finished_runs, numbers, page_content, series
+from reno_tf.reporting import axes, finished_runs, page_content, series
 from reno_tf.reporting.curve_chart import curve_chart
 from reno_tf.reporting.pictures import webp
 from reno_tf.reporting.rendering import load
@@ -224,7 +224,7 @@ def test_outcome_and_claim_are_shown(built):
     assert '<span class="value">−1.50</span>' in claim and "on the claimed side</span>" in claim
 
 
-def test_charts_tell_runs_and_means(built):
+def test_charts_name_runs_and_means(built):
     titles = built[2].titles
     assert "delta on digits, resnet18_cifar, seed 1: clean 90.0 %, ASR 70.0 %, noise 12.5 %" in titles
     assert "delta on digits, resnet18_cifar, mean of 2 seeds: clean 85.0 %, ASR 65.0 %" in titles
@@ -281,7 +281,7 @@ def test_runs_that_chose_a_hyper_parameter_are_counted_not_shown(tmp_path):
     assert page.row("linear") and page.row("delta") and "finetune" not in content.split("</nav>")[1]
 
 
-def test_claims_of_two_scales_are_told_apart(tmp_path):
+def test_claims_of_two_scales_stand_apart(tmp_path):
     _run(tmp_path / "delta-digits-0")
     for scale, verdict in (("embedded", "held"), ("paper", "not held")):
         (tmp_path / scale / "results").mkdir(parents=True)
@@ -419,14 +419,6 @@ def test_what_lacks_a_part_is_of_another_version():
     for key in ("scale", "rule", "fails_on", "parts"):
         with pytest.raises(KeyError):
             page_content.claim({name: value for name, value in _CLAIM.items() if name != key})
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [(None, "–"), (0, "0"), (-3.25, "−3.25"), (36.64, "36.6"), (1234.5, "1234"), (0.00012, "0.000120")],
-)
-def test_numbers_have_three_figures(value, expected):
-    assert numbers.number(value) == expected
 
 
 def test_what_base64_holds_is_no_link():

@@ -19,8 +19,8 @@ def _tables(outcome):
     return tables.tables(outcome, paper.outcomes().get(outcome["artefact"]))
 
 
-def _notes(outcome):
-    return table_formats.notes(outcome, paper.outcomes().get(outcome["artefact"]))
+def _explanations(outcome):
+    return tables.explanations(outcome, paper.outcomes().get(outcome["artefact"]))
 
 
 def _small(**more):
@@ -40,7 +40,7 @@ def test_markdown_of_a_small_outcome():
         {"run": "r-b-1", "why": "no\nmemory"},
         {"run": "x", "why": "late"},
     ]
-    assert table_formats.markdown(_small(missing=missing, chosen={"a": 0.5})) == (
+    assert table_formats.texts(_small(missing=missing, chosen={"a": 0.5}))["md"] == (
         "# Figure 4: 50 % & more\n\n"
         "|  | metric | a | b | average | seeds |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
@@ -71,9 +71,9 @@ def test_equal_numbers_of_seeds_stand_in_the_note_alone():
     table = outcome(
         "figure4", [row("delta", {data: {"clean_accuracy": [0.5] * 3} for data in "ab"})], metrics=["clean_accuracy"]
     )
-    assert "seeds" not in _tables(table)[0].header and "over 3 seeds;" in _notes(table)[0]
+    assert "seeds" not in _tables(table)[0].header and "over 3 seeds;" in _explanations(table)[0]
     table = outcome("figure4", [row("delta", {})])
-    assert _notes(table)[0] == "No run is there." and _tables(table)[0].rows[0][2:] == ["–", "–", "–"]
+    assert _explanations(table)[0] == "No run is there." and _tables(table)[0].rows[0][2:] == ["–", "–", "–"]
 
 
 def test_distances_keep_three_digits_of_the_largest():
@@ -93,7 +93,7 @@ def test_on_the_papers_data_its_numbers_stand_in_the_cells():
     table = outcome("table2", [_delta(["birds", "dogs"])], datasets=["birds", "dogs"])
     (block,) = _tables(table)
     assert block.rows[0] == ["DELTA", "clean (%)", "50.0 [78.75]", "50.0 [84.39]", "50.0"]
-    assert "In brackets: the paper's numbers." in _notes(table)
+    assert "In brackets: the paper's numbers." in _explanations(table)
     every = ["dogs", "birds", "actions", "indoor", "flowers"]
     (block,) = _tables(outcome("table4", [{**_delta(every), "group": "ResNet-18"}], datasets=every))
     assert block.rows[1][-1] == "25.0 [74.27]"  # The average that Table 4 prints.
@@ -118,7 +118,7 @@ def test_a_label_stands_again_under_a_new_group():
 def test_csv_reads_back():
     table = outcome("table7", [_delta("ab")])
     table["rows"][0].update(label="DELTA-R", method="delta_r")
-    lines = list(csv.DictReader(io.StringIO(table_formats.comma_separated(table, paper.outcomes()["table7"]))))
+    lines = list(csv.DictReader(io.StringIO(table_formats.texts(table, paper.outcomes()["table7"])["csv"])))
     assert len(lines) == 2 * (2 + 5)
     found = {(line["dataset"], line["metric"]): line for line in lines}
     names = ["artefact", "group", "label", "method", "network", "variant", "dataset", "metric", "unit"]
@@ -127,13 +127,13 @@ def test_csv_reads_back():
     assert list(found["a", "attack_success_rate"].values()) == values
     theirs = found["actions", "clean_accuracy"]
     assert (theirs["mean"], theirs["seeds"], float(theirs["paper"])) == ("", "0", 76.79)
-    spread = next(csv.DictReader(io.StringIO(table_formats.comma_separated(_small()))))
+    spread = next(csv.DictReader(io.StringIO(table_formats.texts(_small())["csv"])))
     assert float(spread["mean"]) == pytest.approx(81) and float(spread["std"]) == pytest.approx(2**0.5, rel=1e-5)
     assert spread["label"] == "Fine_tuning | x" and spread["seeds"] == "2"
 
 
 def test_latex_is_escaped_and_whole():
-    text = table_formats.latex(_small(missing=[{"run": "a_b@33%", "why": "λ ≥ {1} \\ # $"}]))
+    text = table_formats.texts(_small(missing=[{"run": "a_b@33%", "why": "λ ≥ {1} \\ # $"}]))["tex"]
     comment, *lines = text.splitlines()
     assert comment == "% python main.py --mode=reproduce"
     assert r"\caption{50 \% \& more. Mean $\pm$ standard" in text and r"a\_b@33\%" in text
@@ -151,5 +151,5 @@ def test_latex_is_escaped_and_whole():
 @pytest.mark.parametrize("build", [_small, lambda: outcome("table4", [{**_delta("ab"), "group": "ResNet-18"}])])
 def test_latex_compiles(tmp_path, build):
     document = r"\documentclass{article}\usepackage{booktabs}\begin{document}" + "\n"
-    (tmp_path / "x.tex").write_text(document + table_formats.latex(build()) + r"\end{document}")
+    (tmp_path / "x.tex").write_text(document + table_formats.texts(build())["tex"] + r"\end{document}")
     subprocess.run([_LATEX, "-halt-on-error", "x.tex"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 from reno_tf.reporting import seeds, tables
+from reno_tf.reporting.escaping import markdown_table
 from reno_tf.reporting.metrics import ASR, CLEAN, NOISE
 from reno_tf.reporting.numbers import mean_and_std
 from reno_tf.reporting.rendering import render
-from reno_tf.reporting.table_formats import grid
 from reno_tf.reproduction import paper
 
 _RESULTS = Path(__file__).parents[1] / "results" / "reproduce-embedded"
@@ -24,7 +24,7 @@ def methods() -> str:
         numbers = [mean_and_std(column, 1) for column in columns]
         rows.setdefault((line.row["label"], line.row["method"]), {})[line.metric] = numbers
     header = ["", "`--method=`", "clean (%)", "ASR (%)", "noise (%)", "the paper: clean", "ASR"]
-    return grid(header, [_row(*names, numbers) for names, numbers in rows.items()])
+    return markdown_table(header, [_row(*names, numbers) for names, numbers in rows.items()])
 
 
 def claims() -> str:

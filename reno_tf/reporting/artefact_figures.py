@@ -119,7 +119,7 @@ def _weights(outcome):
 
 
 def _summaries(row, data, *metrics):
-    """Of each metric of a row on a data set; empty if one of them has no value."""
+    """The summaries of a row's metrics on a data set; empty if one of them has no value."""
     found = [seeds.summarise(seeds.per_seed(row, metric, data).values()) for metric in metrics]
     return found if all(found) else []
 

@@ -7,8 +7,6 @@ from reno_tf.reporting import artefact_figures, claims_figure, table_formats
 from reno_tf.reporting.rendering import render
 from reno_tf.reporting.verdicts import HELD
 
-_TEXTS = {"md": table_formats.markdown, "tex": table_formats.latex, "csv": table_formats.comma_separated}
-
 
 def write_artefact(folder: Path, outcome: dict, *, paper: dict | None = None) -> None:
     """Writes <artefact>.md, .tex, .csv, .json, .png and .svg to `folder`.
@@ -20,7 +18,7 @@ def write_artefact(folder: Path, outcome: dict, *, paper: dict | None = None) ->
         machine, if there are any. Rates are fractions; a value may be None.
       paper: the numbers that the paper prints, as an outcome of one seed; None if it prints none.
     """
-    texts = {ending: to_text(outcome, paper) for ending, to_text in _TEXTS.items()}
+    texts = table_formats.texts(outcome, paper)
     _write(folder, outcome["artefact"], outcome, texts, artefact_figures.draw(outcome))
 
 

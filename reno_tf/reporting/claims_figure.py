@@ -12,7 +12,7 @@ _STYLES = {HELD: ("tab:green", "o"), NOT_HELD: ("tab:red", "X"), UNDECIDED: ("0.
 
 
 def draw(judged: list[dict]) -> dict[str, bytes]:
-    """{"claims.png", "claims.svg"}. Percentage points and the rest have each a panel.
+    """{"claims.png", "claims.svg"}: percentage points and numbers without a unit have a panel each.
 
     judged: of `reno_tf.reproduction.judging.judge`.
     """

@@ -1,4 +1,4 @@
-"""What lies below a folder for the results page: runs, artefacts, claims, and what cannot be read."""
+"""The results page's content: runs, artefacts and claims below a folder, and the files that cannot be read."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -33,11 +33,15 @@ class Found:
 
 
 def gather(folder: Path, *, paper: Mapping[str, dict]) -> Found:
-    """paper: artefact -> the numbers that the paper prints of it, as an outcome."""
+    """Reads all that the page shows.
+
+    Args:
+      paper: artefact -> the numbers that the paper prints of it, as an outcome.
+    """
     skipped = []
 
     def read_all(paths: Iterable[Path], read: Callable) -> list:
-        """What `read` makes of each file; those that it cannot read go to `skipped`."""
+        """The content of each file; files that `read` cannot read go to `skipped`."""
         found = []
         for path in sorted(paths):
             try:

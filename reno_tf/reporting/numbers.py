@@ -18,12 +18,12 @@ def percents(interval: list | None, between: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """With three figures: 1234, 36.6, −0.0123."""
+    """Three figures: 1234, 36.6, −0.0123."""
     return MISSING if value is None else f"{value:.{decimals(value)}f}".replace("-", "−")
 
 
 def decimals(value: float) -> int:
-    """After how many decimals a number has three figures."""
+    """The decimals with which a number has three figures."""
     return max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
 
 
@@ -42,5 +42,5 @@ def statistic(value: float | None, unit: str) -> str:
 
 
 def exact(value: float | None) -> str:
-    """For programs: six figures; nothing for None."""
+    """Six figures, for programs; an empty text for None."""
     return "" if value is None else f"{value:.6g}"

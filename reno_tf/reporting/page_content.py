@@ -3,10 +3,10 @@
 import itertools
 from collections.abc import Mapping
 
-from reno_tf.reporting import seeds, tables
+from reno_tf.reporting import seeds
 from reno_tf.reporting.axes import axis
 from reno_tf.reporting.metrics import ASR, CLEAN, METRICS
-from reno_tf.reporting.table_formats import title
+from reno_tf.reporting.table_formats import facts
 
 _DRAWN = ("figure3", "table7")  # The ablations have bars.
 _CLAIM = ("scale", "number", "statement", "rule", "verdict", "reason", "fails_on")
@@ -17,20 +17,12 @@ def outcome(content: dict, paper: dict | None = None) -> dict:
     """An artefact's outcome (results/<artefact>.json). paper: what the paper prints of it, as an outcome."""
     pairs = itertools.product(content["datasets"], (CLEAN, ASR)) if content["artefact"] in _DRAWN else ()
     bars = [(data, metric, bar_chart(content, data, metric)) for data, metric in pairs]
-    return {
-        **{key: content[key] for key in ("artefact", "scale", "command", "missing")},
-        "heading": title(content),
-        "tables": tables.tables(content, paper),
-        "explanations": tables.explanations(content, paper),
-        "why_missing": tables.missing(content),
-        "notes": content.get("notes", []),
-        "bars": [bar for bar in bars if bar[-1]],
-        "labels": seeds.distinct(content, "label"),
-    }
+    shown = {"bars": [bar for bar in bars if bar[-1]], "labels": seeds.distinct(content, "label")}
+    return facts(content, paper) | {key: str(content[key]) for key in ("artefact", "scale", "command")} | shown
 
 
 def bar_chart(outcome: Mapping, data: str, metric: str) -> dict | None:
-    """For each row of an outcome a bar (the mean) and the values of the seeds; None if no row has a value."""
+    """A bar (the mean) and the values of the seeds for each row of an outcome; None if no row has a value."""
     bars = []
     for row in outcome["rows"]:
         values = [value for value in seeds.per_seed(row, metric, data).values() if value is not None]
@@ -44,11 +36,12 @@ def bar_chart(outcome: Mapping, data: str, metric: str) -> dict | None:
 
 def claim(content: Mapping) -> dict:
     """A judged claim (of claims.json)."""
-    return {key: content[key] for key in _CLAIM} | {"parts": [_part(part) for part in content["parts"]]}
+    parts = [_part(part) for part in content["parts"]]
+    return {key: content[key] for key in _CLAIM} | {"scale": str(content["scale"]), "parts": parts}
 
 
 def _part(part):
-    """With the axis of its chart, if there is anything to stand beside the threshold."""
+    """A part of a claim, with the axis of its chart; the axis is None if nothing stands beside the threshold."""
     sides = {data: {key: row[key] for key in ("mean", "claimed_side")} for data, row in part["per_dataset"].items()}
     shown = {key: part[key] for key in _PART} | {"per_dataset": sides, "paper": (part["paper"] or {}).get("mean")}
     means = (shown["mean"], shown["paper"], *(row["mean"] for row in sides.values()))

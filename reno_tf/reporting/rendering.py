@@ -4,7 +4,7 @@ import base64
 
 import jinja2
 
-from reno_tf.reporting import numbers, verdicts
+from reno_tf.reporting import escaping, numbers, verdicts
 
 
 def load(template: str) -> jinja2.Template:
@@ -17,6 +17,7 @@ def load(template: str) -> jinja2.Template:
         lstrip_blocks=True,
     )
     filters = (numbers.percent, numbers.percents, numbers.number, numbers.statistic, verdicts.rule)
+    filters += (escaping.tex, escaping.markdown_table)
     environment.filters |= {function.__name__: function for function in filters}
     return environment.get_template(template)
 

@@ -23,9 +23,7 @@ def page(found: Found, *, methods: list[str], command: str) -> str:
     """
     methods = [*methods, *_distinct(run.method for run in found.runs if run.method not in methods)]
     runs = sorted(found.runs, key=lambda run: (methods.index(run.method), run.variant, run.network, run.data, run.seed))
-    outcomes = sorted(
-        found.outcomes, key=lambda one: (one["scale"], one["heading"].startswith("Figure"), one["heading"])
-    )
+    outcomes = sorted(found.outcomes, key=lambda one: (one["scale"], one["title"].startswith("Figure"), one["title"]))
     by_setting = series(runs)
     scales = _distinct(claim["scale"] for claim in found.claims)
     return render(

@@ -7,7 +7,7 @@ from reno_tf.reporting.seeds import summarise
 
 
 def scatter_chart(series: list[list[Run]]) -> dict | None:
-    """A mark for each run, a larger one for the mean over seeds; None if no run has both rates.
+    """A mark for each run and a larger one for each mean over seeds; None if no run has both rates.
 
     The means bear their names where they are few enough to be read.
     """

@@ -22,9 +22,9 @@ class Summary:
 class Line:
     """One metric of one row of an outcome; rates in percent.
 
-    cells: data set -> Summary; a data set without any value is not there.
+    cells: data set -> Summary; data sets without any value are left out.
     average: over the data sets, of the seeds whose value every data set has; None if there is none.
-    undefined: data set -> the seeds whose run is there and has no value.
+    undefined: data set -> the seeds whose run has no value.
     """
 
     row: dict
@@ -44,7 +44,7 @@ class Line:
 
 
 def summarise(values: Iterable[float | None]) -> Summary | None:
-    """Of the values that are defined; None if none is."""
+    """The mean and the standard deviation of the defined values; None if no value is defined."""
     found = [value for value in values if value is not None]
     if not found:
         return None
@@ -69,7 +69,7 @@ def full_label(row: dict) -> str:
 
 
 def distinct(outcome: dict, key: str) -> list[str]:
-    """What the rows have under a key, each once."""
+    """The different values that the rows have under a key, in their order."""
     return list(dict.fromkeys(row[key] for row in outcome["rows"]))
 
 

@@ -1,4 +1,4 @@
-"""What the tables of an outcome show, cell by cell, before they are Markdown, LaTeX or HTML."""
+"""The tables of an outcome, cell by cell, before they are Markdown, LaTeX or HTML."""
 
 import dataclasses
 
@@ -41,7 +41,7 @@ def tables(outcome: dict, paper: dict | None = None) -> list[Table]:
 
 
 def explanations(outcome: dict, paper: dict | None = None) -> list[str]:
-    """What must be known to read the tables."""
+    """Sentences that a reader of the tables must know."""
     lines = seeds.lines(outcome)
     sentences = [_about_averages(_seed_counts(lines))]
     if printed(paper) and _same_data(outcome, paper):
@@ -59,7 +59,7 @@ def explanations(outcome: dict, paper: dict | None = None) -> list[str]:
 
 
 def missing(outcome: dict) -> list[str]:
-    """The runs that are not there, a sentence for each reason."""
+    """The missing runs, a sentence for each reason."""
     runs = {}
     for entry in outcome["missing"]:
         runs.setdefault(" ".join(entry["why"].split()), []).append(entry["run"])
@@ -67,7 +67,7 @@ def missing(outcome: dict) -> list[str]:
 
 
 def printed(paper: dict | None) -> dict[tuple, Line]:
-    """What the paper prints: the line's key -> Line."""
+    """The lines that the paper prints, by their keys."""
     return {line.key: line for line in (seeds.lines(paper) if paper else ()) if line.cells}
 
 

@@ -1,4 +1,4 @@
-"""What can become of a claim, and what decides it."""
+"""The verdicts on a claim, and the rule that decides a part of it."""
 
 from collections.abc import Mapping
 

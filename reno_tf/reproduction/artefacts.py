@@ -155,6 +155,6 @@ ARTEFACTS: dict[str, Callable[[Scale], Artefact]] = {
 
 
 def _row(scale: Scale, method: str, **options) -> Row:
-    """On the first network, under the method's name, with what the variant switches, unless `options` say otherwise."""
+    """A row on the first network, with the method's label and the variant's changes unless `options` say otherwise."""
     usual = {"label": LABELS[method], "network": scale.networks[0], "method": method}
     return Row(**usual | {"changes": _SWITCHES.get(options.get("variant", ""), ())} | options)

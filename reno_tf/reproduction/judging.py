@@ -1,4 +1,4 @@
-"""The paper's claims before the runs: held, not held, or undecided. RULES says how."""
+"""Runs decide the paper's claims: held, not held, or undecided. RULES says how."""
 
 import itertools
 import math

@@ -51,7 +51,7 @@ def _outcome(name, artefact, numbers):
 
 
 def _cells(values):
-    """Of a row whose `values` {metric: numbers on DATASETS} are printed; no cells if none are."""
+    """The cells of a row, from its printed `values` {metric: numbers on DATASETS}; no cells if there are none."""
     return {
         data: {"seeds": [0], **{metric: [row[index] / METRICS[metric].scale] for metric, row in values.items()}}
         for index, data in enumerate(DATASETS if values else ())

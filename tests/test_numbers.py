@@ -1,0 +1,39 @@
+"""Numbers as text, letter by letter."""
+
+import pytest
+
+from reno_tf.reporting import numbers
+from reno_tf.reporting.seeds import summarise
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, "–"), (0, "0"), (-3.25, "−3.25"), (36.64, "36.6"), (1234.5, "1234"), (0.00012, "0.000120")],
+)
+def test_numbers_have_three_figures(value, expected):
+    assert numbers.number(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "places", "expected"),
+    [
+        ([80, 90], 1, "85.0 ± 7.1"),
+        ([25, None], 1, "25.0"),
+        ([None], 1, "–"),
+        ([], 1, "–"),
+        ([0.01, 0.03], 4, "0.0200 ± 0.0141"),
+    ],
+)
+def test_mean_and_standard_deviation_of_what_is_defined(values, places, expected):
+    assert numbers.mean_and_std(summarise(values), places) == expected
+
+
+def test_rates_are_in_percent():
+    assert numbers.percent(0.1234) == "12.3 %" and numbers.percent(None) == "undefined"
+    assert numbers.percent(0.1234, [0.1, 0.2]) == "12.3 % [10.0, 20.0]"
+    assert numbers.percents([0.1, 0.2], " to ") == "10.0 to 20.0" and numbers.percents(None, " to ") == "–"
+
+
+def test_a_claims_statistic_has_the_figures_of_its_unit():
+    assert [numbers.statistic(value, "points") for value in (-6.28, None)] == ["-6.3", "–"]
+    assert numbers.statistic(0.63064, "") == "0.631"
