@@ -126,7 +126,6 @@ def test_only_the_head_trains_where_the_phase_says_so():
 
 _FEW = (
     "--method=toy",
-    "--config.method.pull=0.25",
     "--config.split=validation",
     "--config.data.validation_per_class=2",
     "--config.steps.train=8",
@@ -154,10 +153,11 @@ def _start(workdir, *arguments):
 @pytest.mark.long
 def test_killed_in_its_later_phases_the_method_resumes_to_the_same_bits(tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    uninterrupted = _start(whole)
+    pull = "--config.method.pull=0.25"
+    uninterrupted = _start(whole, pull)
     for step, end in ((10, 16), (18, 24)):  # in the second phase, in the third
-        assert step <= kill_after(step, _start(broken), broken) < end
-    for process in (_start(broken), uninterrupted):
+        assert step <= kill_after(step, _start(broken, pull), broken) < end
+    for process in (_start(broken, pull), uninterrupted):
         out, err = process.communicate(timeout=300)
         assert process.returncode == 0 and "ASR" in out, err
     assert outcome(broken) == outcome(whole)

@@ -60,17 +60,13 @@ class PGDCrafter(Crafter):
     def _attempt(self, images, indices, restart, limits, context):
         start, keys = self._begin(images, indices, restart, limits)
         adversarial = self._attack_all(limits, images, start, keys, *context)
-        if tf.executing_eagerly() and not self._checked:
-            self._refuse_standstill(images, start, adversarial, limits, context)
+        if tf.executing_eagerly() and not self._checked and self.budget.moves:
+            # A zero gradient moves nothing: only where nothing moved is the gradient worth a look.
+            project = BALLS[self.attack.ball].projection(images, limits["epsilon"], limits["low"], limits["high"])
+            if tf.reduce_all(project(start) == adversarial):
+                refuse_zero_gradient(lambda x: self.loss(x, *context), project(start))
             self._checked = True
         return adversarial
-
-    def _refuse_standstill(self, images, start, adversarial, limits, context):
-        # A zero gradient moves nothing: only where nothing moved is the gradient worth a look.
-        project = BALLS[self.attack.ball].projection(images, limits["epsilon"], limits["low"], limits["high"])
-        begin = project(start)
-        if self.budget.moves and tf.reduce_all(begin == adversarial):
-            refuse_zero_gradient(lambda x: self.loss(x, *context), begin)
 
     def _begin(self, images, indices, restart, limits):
         """Where each image starts, and what its views are drawn from."""

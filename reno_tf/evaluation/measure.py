@@ -8,7 +8,7 @@ import numpy as np
 import tf_keras
 
 from reno_tf import attacks
-from reno_tf.evaluation import checks, controls, rates, suite
+from reno_tf.evaluation import checks, rates, suite
 from reno_tf.evaluation.suite import Outcome, Target
 from reno_tf.settings import Settings
 
@@ -43,13 +43,16 @@ def measure(
     started, student, labels = time.monotonic(), target.student, target.split.labels
     rates.check_student(student, labels, dataset.class_names)
     clean = suite.predict(student, target.images, "clean")
-    use = functools.partial(_use, settings, target, exposure)
+    use = functools.partial(_use, settings, target.first(settings.report.curve_images), exposure)
     outcomes = suite.run(settings.attack, target, while_built=use)
     first, crafting = outcomes[0], sum(outcome.seconds for outcome in outcomes)
-    count = functools.partial(_count, labels, clean, first.extra["noise"])
-    counted = [outcome for outcome in outcomes if not outcome.outside] or outcomes  # An only one counts.
+
+    def count(group: list[Outcome]) -> dict:
+        worst = rates.worst_case(labels, [outcome.predicted for outcome in group])
+        return rates.success_rates(labels, clean, worst, first.extra["noise"])
+
     results = {
-        **count(counted),
+        **count([outcome for outcome in outcomes if not outcome.outside] or outcomes),  # An only one counts.
         "validation_accuracy": rates.accuracy(student, dataset.validation),
         **_distances(student, target.networks["teacher"][0], dataset),
         "attack": {
@@ -61,39 +64,47 @@ def measure(
         "suite": _rows(outcomes, count),
         "seconds": {"craft": round(crafting, 3), "evaluate": round(time.monotonic() - started - crafting, 3)},
     }
-    own = controls.curve_point(settings.attack.epsilon, len(target.split), count([first]))
-    curve = sorted([own, *first.extra["curve"]], key=lambda point: point["epsilon"])
-    results["checks"] = checks.check(
-        results=count([first]),
-        curve=curve,
-        convergence=first.extra["convergence"],
-        num_classes=len(dataset.class_names),
-        undefended=undefended,
-    )
+    own = _point(settings.attack.epsilon, count([first]))
+    curve = sorted([{**own, "num_images": len(labels)}, *first.extra["curve"]], key=lambda point: point["epsilon"])
+    convergence = first.extra["convergence"]
+    facts = {"curve": curve, "convergence": convergence, "num_classes": len(dataset.class_names)}
+    results["checks"] = checks.check(results=count([first]), undefended=undefended, **facts)
     answers = {"clean": clean, "adversarial": first.predicted, "noise": first.extra["noise"]}
-    exposed = _exposed(outcomes, target, clean, settings.report.curve_images) if exposure else []
-    return Measured(results, curve, first.extra["convergence"], first.shown, answers, exposed)
+    exposed = _exposed(outcomes, target, clean) if exposure else []
+    return Measured(results, curve, convergence, first.shown, answers, exposed)
 
 
-def _use(settings, target, exposure, number, crafter, craft) -> dict:
+def _use(settings, few: Target, exposure, number, crafter, target, craft) -> dict:
     """What an attack is used for while it is in memory: controls of the first, the exposure if asked for."""
-    few, factors = target.first(settings.report.curve_images), settings.report.curve_factors
-    used = {}
+    factors, used = settings.report.curve_factors, {}
+
+    def over(factors):
+        """(the attack, the student's answers on the first images) at multiples of epsilon."""
+        for factor in factors:
+            smaller = crafter.within(crafter.budget.scaled(factor))
+            yield smaller, rates.predict(target.student, craft(smaller, few))
+
     if number == 0:
-        digest = target.networks[attacks.ATTACKS[settings.attack.names[0]].network][1]
-        where = {"folder": settings.attack.cache, "digest": digest, "batch_size": settings.attack.batch_size}
+        # At epsilon 0 the random start is the image itself: a success there would be the measurement's own.
+        labels, clean, used["curve"] = few.split.labels, rates.predict(target.student, few.images), []
+        for smaller, predicted in over((0.0, *factors)):
+            noise = rates.predict(target.student, attacks.Noisy(smaller, few.images))
+            point = _point(smaller.budget.epsilon, rates.success_rates(labels, clean, predicted, noise))
+            used["curve"].append({**point, "num_images": len(labels)})
         used["noise"] = suite.predict(target.student, attacks.Noisy(crafter, target.images), "noise")
-        used["curve"] = controls.epsilon_curve(crafter, craft, few, (0.0, *factors))
-        used["convergence"] = controls.convergence(crafter, target, **where)
+        digest = target.networks[attacks.ATTACKS[settings.attack.names[0]].network][1]
+        batch = target.images[: settings.attack.batch_size]
+        used["convergence"] = attacks.trace_once(crafter, batch, teacher=digest, folder=settings.attack.cache)
     if exposure:
-        smaller = (*(factor for factor in factors if factor < 1), 1.0)
-        used["exposure"] = controls.exposure(crafter, craft, few, smaller)
+        smaller_ones = (*(factor for factor in factors if factor < 1), 1.0)
+        used["exposure"] = {smaller.budget.epsilon: predicted for smaller, predicted in over(smaller_ones)}
     return used
 
 
-def _count(labels, clean, noise, outcomes: list[Outcome]) -> dict:
-    worst = rates.worst_case(labels, [outcome.predicted for outcome in outcomes])
-    return rates.success_rates(labels, clean, worst, noise)
+def _point(epsilon, counts) -> dict:
+    """A row of curve.json."""
+    success = {key: value for key, value in counts.items() if "success_rate" in key or key == "num_attacked"}
+    return {"epsilon": epsilon, **success}
 
 
 def _groups(outcomes) -> dict[str, list[Outcome]]:
@@ -104,32 +115,29 @@ def _groups(outcomes) -> dict[str, list[Outcome]]:
 
 def _rows(outcomes, count) -> list[dict]:
     """A row per attack, and one for the worst case of those that share a key of the registry."""
+
+    def row(name, group):
+        counts, parameters = count(group), group[0].parameters if len(group) == 1 else None
+        success = {key: counts[key] for key in ("attack_success_rate", "attack_success_rate_ci95")}
+        return {"name": name, "outside": group[0].outside, "attack": parameters, **success}
+
     rows = []
     for name, group in _groups(outcomes).items() if len(outcomes) > 1 else ():
-        rows += [_row(outcome.name, [outcome], count) for outcome in group]
-        if len(group) > 1:
-            rows.append(_row(f"{name}, worst case of {len(group)}", group, count))
+        rows += [row(outcome.name, [outcome]) for outcome in group]
+        rows += [row(f"{name}, worst case of {len(group)}", group)] if len(group) > 1 else []
     return rows
 
 
-def _row(name, outcomes, count):
-    counts = count(outcomes)
-    return {
-        "name": name,
-        "outside": outcomes[0].outside,
-        "attack": outcomes[0].parameters if len(outcomes) == 1 else None,
-        **{key: counts[key] for key in ("attack_success_rate", "attack_success_rate_ci95")},
-    }
-
-
-def _exposed(outcomes, target, clean, count) -> list[dict]:
-    """Success of each attack of the registry at several epsilon, on the first `count` images."""
-    labels, clean, rows = target.split.labels[:count], clean[:count], []
+def _exposed(outcomes, target, clean) -> list[dict]:
+    """Success of each attack of the registry at several epsilon, on the first images."""
+    rows = []
     for name, group in _groups(outcomes).items():
         found = {}
         for epsilon in group[0].extra["exposure"]:
-            worst = rates.worst_case(labels, [outcome.extra["exposure"][epsilon] for outcome in group])
-            found[f"{epsilon:.3g}"] = rates.success_rates(labels, clean, worst, clean)["attack_success_rate"]
+            answers = [outcome.extra["exposure"][epsilon] for outcome in group]
+            labels, few = target.split.labels[: len(answers[0])], clean[: len(answers[0])]
+            counts = rates.success_rates(labels, few, rates.worst_case(labels, answers), few)
+            found[f"{epsilon:.3g}"] = counts["attack_success_rate"]
         rows.append({"name": name, "outside": group[0].outside, "rates": found})
     return rows
 
@@ -137,7 +145,5 @@ def _exposed(outcomes, target, clean, count) -> list[dict]:
 def _distances(student, teacher, dataset) -> dict:
     if not isinstance(student, tf_keras.Model):  # An audited model is known by its answers alone.
         return {"feature_distance": None, "weight_distance": None}
-    return {
-        "feature_distance": rates.feature_distance(student, teacher, dataset.train.floats()),
-        "weight_distance": rates.weight_distance(student, teacher),
-    }
+    features = rates.feature_distance(student, teacher, dataset.train.floats())
+    return {"feature_distance": features, "weight_distance": rates.weight_distance(student, teacher)}

@@ -94,8 +94,8 @@ def run(settings: Attack, target: Target, *, while_built: Callable | None = None
     """Runs every attack of the suite and keeps what the student said.
 
     Args:
-      while_built: (number of the attack, its crafter, `craft`) -> anything, for `Outcome.extra`: what else the
-        attack is used for before it is dropped. `craft`: (crafter, `Target`) -> its adversarial images.
+      while_built: (number of the attack, its crafter, `target`, craft) -> anything, for `Outcome.extra`: what else
+        the attack is used for before it is dropped. craft: (crafter, a `Target`) -> its adversarial images.
     """
     outcomes = []
     for name in settings.names:
@@ -119,7 +119,7 @@ def _run(settings, target, group, label, attack, while_built, number) -> Outcome
     predicted = predict(target.student, adversarial, name)
     shown = np.array(adversarial[:_SHOWN])
     del adversarial  # The cache may need its room.
-    extra = while_built(number, crafter, craft) if while_built else None
+    extra = while_built(number, crafter, target, craft) if while_built else None
     return Outcome(group, name, entry.network, entry.outside, crafter.parameters, predicted, seconds, shown, extra)
 
 

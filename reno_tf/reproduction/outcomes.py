@@ -23,7 +23,7 @@ def read(workdir: Path) -> dict:
 
 
 def outcome(name: str, plan: Plan, folder: Path, *, missing: dict[str, str], chosen: dict, command: str) -> dict:
-    """Of an artefact; `reno_tf.reproduction.writing.write` says what it holds.
+    """Of an artefact; `reno_tf.reporting.write_artefact` says what it holds.
 
     Args:
       missing: run -> why, of those that cannot be used. chosen: data set -> {recipe key: value}.

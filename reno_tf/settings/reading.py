@@ -49,6 +49,7 @@ def _read(config, method_name, preset, coefficients) -> Settings:
     method = METHODS[choose("method", method_name, METHODS)]
     recipe = _recipe(config, method.start)
     dropout = method.dropout if config.dropout is None else config.dropout
+    curve = {f"curve_{key}": value for key, value in config.curve.items()}
     settings = Settings(
         seed=checked(Settings, "seed", config.seed, "config"),
         data=read_data(config),
@@ -57,7 +58,7 @@ def _read(config, method_name, preset, coefficients) -> Settings:
         schedule=_schedule(config, method, recipe),
         training=filled(Training, {**config, "dropout": dropout}, "config", part=True),
         attack=_attack(config, preset),
-        report=_report(config),
+        report=filled(Report, {"split": config.split, **curve}, "config"),
     )
     if settings.report.split == "validation" and not settings.data.validation_per_class:
         raise UserError("config.split=validation needs config.data.validation_per_class of at least 1, not 0")
@@ -133,8 +134,3 @@ def _attack(config, preset) -> Attack:
     for key, value in vars(budget).items():
         values[key] = value if values[key] is None else values[key]
     return filled(Attack, values, "config.attack")
-
-
-def _report(config) -> Report:
-    values = {"split": config.split, "curve_factors": config.curve.factors, "curve_images": config.curve.images}
-    return filled(Report, values, "config")

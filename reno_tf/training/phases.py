@@ -76,14 +76,16 @@ def fit(
     """
     interval = phase.interval(interval)
     strategy, parts = model.distribute_strategy, ("checkpoints", phase.name)
-    optimizer = _optimizer(phase)
+    alone = strategy.num_replicas_in_sync == 1
+    rate = optimizers.cosine(phase.learning_rate, phase.steps) if phase.decay == "cosine" else phase.learning_rate
+    optimizer = optimizers.SGD(rate, phase.momentum)
+    if phase.average_every:
+        optimizer = averaging.wrap(optimizer, period=phase.average_every)
     model.begin(phase)
     # XLA cannot compile a step that waits for other replicas in its middle.
-    alone = strategy.num_replicas_in_sync == 1
     model.compile(optimizer=optimizer, jit_compile=alone and hardware.resolve_jit("auto"))
-    checkpoint = tf.train.Checkpoint(
-        student=model.student, optimizer=optimizer, step=model.step, **({"state": model.state} if model.state else {})
-    )
+    state = {"state": model.state} if model.state else {}
+    checkpoint = tf.train.Checkpoint(student=model.student, optimizer=optimizer, step=model.step, **state)
     if latest := tf.train.latest_checkpoint(str(workdir.joinpath(*parts))):
         checkpoint.restore(latest).assert_consumed()
     else:
@@ -91,6 +93,10 @@ def fit(
     done = int(model.step.numpy()) - first_step
     if done >= phase.steps:
         return optimizer
+    options = {"validation_data": validation}
+    if validation is not None and not alone:  # Keras cannot count it once it is spread.
+        options = {"validation_data": distribution.repeat(strategy, validation)}
+        options["validation_steps"] = int(validation.cardinality())
     with distribution.folder_to_write(strategy, workdir) as folder:
         manager = tf.train.CheckpointManager(checkpoint, str(folder.joinpath(*parts)), max_to_keep=2)
         model.fit(
@@ -98,7 +104,7 @@ def fit(
             initial_epoch=done // interval,
             epochs=phase.steps // interval,
             steps_per_epoch=interval,
-            **_validation(strategy, validation),
+            **options,
             verbose=0,
             callbacks=[
                 progress.FitProgress(phase.name, done=done, total=phase.steps),
@@ -106,19 +112,6 @@ def fit(
             ],
         )
     return optimizer
-
-
-def _optimizer(phase):
-    rate = optimizers.cosine(phase.learning_rate, phase.steps) if phase.decay == "cosine" else phase.learning_rate
-    optimizer = optimizers.SGD(rate, phase.momentum)
-    return averaging.wrap(optimizer, period=phase.average_every) if phase.average_every else optimizer
-
-
-def _validation(strategy, batches):
-    if batches is None or strategy.num_replicas_in_sync == 1:
-        return {"validation_data": batches}
-    repeated = distribution.repeat(strategy, batches)  # Keras cannot count it.
-    return {"validation_data": repeated, "validation_steps": int(batches.cardinality())}
 
 
 def _fit_batch_norm(model, batches):

@@ -3,21 +3,12 @@
 import tensorflow as tf
 import tf_keras
 
+from reno_tf import models
 from reno_tf.errors import UserError
 from reno_tf.hardware import resolve_precision
 from reno_tf.methods import Batch, Method, Phase, Preparation, Step
 from reno_tf.methods.losses import cross_entropy
-from reno_tf.models import (
-    SpatialDropout2D,
-    copy_backbone,
-    freeze,
-    head_layer,
-    is_mixed,
-    named_weights,
-    replicas,
-    stage_names,
-    synchronize,
-)
+from reno_tf.models import head_layer, named_weights, replicas
 from reno_tf.training.pairing import check_pair
 
 
@@ -50,22 +41,24 @@ class Transfer(tf_keras.Model):
             raise UserError("the student has no linear head: build it with num_classes")
         check_pair(student, teacher, method)
         if method.start == "teacher":
-            copy_backbone(teacher, student)
+            models.copy_backbone(teacher, student)
         self.student, self.method, self._seed, self._phase = student, method, seed, None
         # Steps over all phases. Not `optimizer.iterations`, which starts again with each optimizer.
         self.step = tf.Variable(
             0, dtype=tf.int64, trainable=False, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
         self.state = method.state(student)
-        self._stages, self._means, self._frozen = stage_names(student), {}, None
+        self._stages, self._means, self._frozen = models.stage_names(student), {}, None
         self._untracked = lambda: teacher  # Keras would track an attribute.
         if self.distribute_strategy.num_replicas_in_sync > 1:
-            synchronize(student)
+            models.synchronize(student)
             self.distribute_reduction_method = "first"  # The metrics' results are global already: do not add them up.
         if method.needs_features:
-            self._frozen = freeze(teacher, precision=resolve_precision("auto") if is_mixed(student) else "float32")
+            self._frozen = models.freeze(
+                teacher, precision=resolve_precision("auto") if models.is_mixed(student) else "float32"
+            )
         for layer in student.layers:
-            if isinstance(layer, SpatialDropout2D):
+            if isinstance(layer, models.SpatialDropout2D):
                 layer.key = self._key
         self.begin(None)
 
@@ -108,7 +101,9 @@ class Transfer(tf_keras.Model):
         images = self.method.perturb(step)
         targets = self._frozen(images, self._stages) if self.method.needs_features else None
         with tf.GradientTape() as tape:
-            outputs = _exact(self.student(images, training=True))
+            outputs = self.student(images, training=True)
+            # A mixed model's stages are bfloat16, its losses must not be.
+            outputs = {name: tf.cast(features, outputs["logits"].dtype) for name, features in outputs.items()}
             facts = {**vars(step), "images": images, "outputs": outputs, "targets": targets, **self._weights_of()}
             terms = self.method.terms(Batch(**facts))
             loss = tf.add_n(list(terms.values()))
@@ -148,17 +143,10 @@ class Transfer(tf_keras.Model):
         values = {**scalars, "accuracy": hits}
         for name, value in values.items():
             if name not in self._means:
-                with tf.variable_creator_scope(_unlifted):
+                # A tf.function would take the variable for one of its own, and be traced a second time for those.
+                with tf.variable_creator_scope(
+                    lambda create, **settings: create(**settings | {"experimental_enable_variable_lifting": False})
+                ):
                     self._means[name] = tf_keras.metrics.Mean(name=name)
             self._means[name].update_state(value, sample_weight=None if name == "accuracy" else tf.shape(labels)[0])
         return {name: self._means[name].result() for name in values}
-
-
-def _unlifted(create, **settings):
-    """Makes a variable that its tf.function does not take for one of its own; for those it is traced a second time."""
-    return create(**{**settings, "experimental_enable_variable_lifting": False})
-
-
-def _exact(outputs):
-    """In the type of the logits: a mixed model's stages are bfloat16, its losses must not be."""
-    return {name: tf.cast(features, outputs["logits"].dtype) for name, features in outputs.items()}
