@@ -41,7 +41,8 @@ def run(options) -> dict:
     from reno_tf.evaluation import suite
 
     config = get_config()
-    config.attack.update(preset="suite", suite=tuple(options.only), steps=2, cache="", batch_size=options.images)
+    config.attack.update(steps=2, cache="", batch_size=options.images)
+    config.attack.update({"preset": options.only[0]} if len(options.only) == 1 else {"suite": tuple(options.only)})
     config.attack.precision = options.precision
     teacher = models.build(options.backbone)
     student = models.build(options.backbone, num_classes=10, seed=1)

@@ -71,6 +71,8 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     if workdir.exists() and not workdir.is_dir():
         raise UserError(f"workdir {workdir} is a file, not a folder")
     known = read_json(workdir / "config.json")
+    if not isinstance(known, dict | type(None)):
+        raise UserError(f"{workdir / 'config.json'} is not a run's: it holds no settings by name")
     if known is None and workdir.is_dir() and any(workdir.iterdir()):
         raise UserError(f"workdir {workdir} holds other files and no run; choose another --workdir")
     if known is not None and overwrite:

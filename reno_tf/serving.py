@@ -29,11 +29,11 @@ def write_saved_model(student: tf_keras.Model, path: Path, *, class_names: list[
     archive.add_endpoint("serve", serve, [tf.TensorSpec([None, height, width, channels], tf.float32, name="images")])
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as temporary:
-        whole = Path(temporary) / "model"
+        folder = Path(temporary) / "model"
         with contextlib.redirect_stdout(io.StringIO()):  # It prints every captured variable.
-            archive.write_out(str(whole))
-        extra = whole / "assets.extra"
+            archive.write_out(str(folder))
+        extra = folder / "assets.extra"
         extra.mkdir()
         (extra / "class_names.txt").write_text("".join(f"{name}\n" for name in class_names), encoding="utf-8")
         shutil.rmtree(path, ignore_errors=True)
-        os.replace(whole, path)
+        os.replace(folder, path)

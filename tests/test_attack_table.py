@@ -25,7 +25,7 @@ def build(name, teacher=None, *, others=None, seed=0, budget=None, **fields):
     entry, teacher = ATTACKS[name], teacher or linear_teacher()
     if others is None:
         others = {"own": grey_images(9), "attacked": grey_images(), None: None}[entry.others]
-    variants = entry.variants(entry.attack.changed(**fields), teacher, (0, 3))
+    variants = entry.attacks(teacher, neurons=(0, 3), **fields)
     budget = Budget(**(BUDGET | (budget or {})))
     options = {"seed": seed, "precision": "float32", "others": others}
     return {label or name: attack.on(teacher, budget, **options) for label, attack in variants.items()}
@@ -186,7 +186,7 @@ def test_a_new_attack_is_a_dataclass_and_a_line(monkeypatch):
         def loss(self, features):
             return tf.reduce_sum(features["stage1"], axis=[1, 2, 3])
 
-    monkeypatch.setitem(ATTACKS, "darkness", attacks.Entry(attack=attacks.PGD(objective=Darkness())))
+    monkeypatch.setitem(ATTACKS, "darkness", attacks.AttackEntry(attack=attacks.PGD(objective=Darkness())))
     teacher, images = linear_teacher(), grey_images()
     (attack,) = attacks.build("darkness", teacher, Budget(**BUDGET), precision="float32").values()
     expected = images - 0.1 * np.sign(kernel(teacher, "stage1").sum(1))

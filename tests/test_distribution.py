@@ -144,7 +144,7 @@ def test_two_workers_give_what_one_process_gives(tmp_path):
     for expected, weight in zip(one["weights"], two["weights"], strict=True):
         np.testing.assert_allclose(weight, expected, rtol=1e-3, atol=1e-4)
     assert one["files"] == two["files"]
-    assert json.loads((tmp_path / "two" / "config.json").read_text())["distribution"] == "multi_worker"
+    assert json.loads((tmp_path / "two" / "config.json").read_text())["training"]["distribution"] == "multi_worker"
 
     (status, _, err), (other_status, _, other_err) = _work_on(tmp_path / "two", "--config.seed=1")
     assert status == 2 and "main.py: workdir" in err and "seed is 0, not 1" in err

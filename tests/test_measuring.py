@@ -60,7 +60,7 @@ def _crafters(chosen, target):
         entry = attacks.ATTACKS[name]
         model = target.networks[entry.network][0]
         others = {"own": target.own_images, "attacked": target.images, None: None}[entry.others]
-        for label, attack in suite.variants(chosen.attack, name, model).items():
+        for label, attack in entry.attacks(model, **chosen.attack.changes).items():
             found[f"{name} {label}".strip()] = attack.on(model, chosen.attack.budget, others=others)
     return found
 

@@ -18,6 +18,6 @@ from reno_tf.attacks.objectives import (
     TargetDistance,
 )
 from reno_tf.attacks.pgd import PGD, penultimate_pgd
-from reno_tf.attacks.registry import ATTACKS, Entry, build
+from reno_tf.attacks.registry import ATTACKS, AttackEntry, build
 from reno_tf.attacks.rules import Rule
 from reno_tf.attacks.universal import Universal

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -12,11 +13,9 @@ from reno_tf.errors import UserError, choose
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Objective:
-    """An objective; its fields are what can be set.
+    """outputs: names of the network's outputs that the loss reads."""
 
-    Attributes:
-      outputs: names of the network's outputs that the loss reads.
-    """
+    flat_at_the_image: ClassVar[bool] = False  # Whether the gradient is zero at the clean image: no start there.
 
     outputs: tuple[str, ...]
 
@@ -24,11 +23,6 @@ class Objective:
     def name(self) -> str:
         """TargetDistance is "target_distance"."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
-
-    @property
-    def flat_at_the_image(self) -> bool:
-        """Whether the gradient is zero at the clean image, so that no descent can start there."""
-        return False
 
     def on(self, network) -> "Objective":
         """The objective for this network. Raises UserError if the network lacks what it reads."""
@@ -42,8 +36,7 @@ class Objective:
 
         Args:
           features: images [B, H, W, 3] in [0, 1] -> {output: features} of the attacked network.
-          images, indices: the clean batch, and the numbers of its images.
-          others: the images that the attack was given beside those it changes, or None.
+          images, indices: the clean batch, and the numbers of its images. others: see `Crafter`.
         """
         return ()
 
@@ -112,15 +105,13 @@ class Disruption(Objective):
     distance: "l2", ||f(x) - f(x_clean)||, or "cosine", the angle, which the features' length does not enter.
     """
 
+    flat_at_the_image: ClassVar[bool] = True
+
     outputs: tuple[str, ...] = ("penultimate",)
     distance: str = "l2"
 
     def __post_init__(self):
         choose("distance", self.distance, ("l2", "cosine"))
-
-    @property
-    def flat_at_the_image(self):
-        return True
 
     def remember(self, features, images, indices, others):
         clean = features(images)

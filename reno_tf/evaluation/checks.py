@@ -24,51 +24,53 @@ def check(
       [{"name", "verdict": "ok" | "doubtful" | "not applicable", "sentence"}].
     """
     defined = [row for row in curve if row["attack_success_rate"] is not None]
+    found = {
+        "converged": _converged(convergence),
+        "zero epsilon": _zero([row for row in defined if row["epsilon"] == 0]),
+        "stronger than noise": _noise(results),
+        "rises with epsilon": _rises([row for row in defined if row["epsilon"] > 0]),
+        "large epsilon": _reaches_all(defined, num_classes, undefended),
+    }
+    verdicts = {True: "ok", False: "doubtful", None: "not applicable"}
     return [
-        _converged(convergence),
-        _zero(defined),
-        _noise(results),
-        _rises([row for row in defined if row["epsilon"] > 0]),
-        _reaches_all(defined, num_classes, undefended),
+        {"name": name, "verdict": verdicts[good], "sentence": sentence} for name, (good, sentence) in found.items()
     ]
 
 
 def _converged(values):
     """Doubtful: the objective did not fall, or more than 10 % of its fall came in the last quarter of the steps."""
-    name, steps = "converged", len(values) - 1
+    steps = len(values) - 1
     if steps < 4:
-        return _row(name, None, f"Too few steps ({max(steps, 0)}) to tell whether the attack converged.")
+        return None, f"Too few steps ({max(steps, 0)}) to tell whether the attack converged."
     fall = values[0] - values[-1]
     if not fall > 0:
-        return _row(name, False, f"The objective did not fall: {values[0]:.6g} before, {values[-1]:.6g} after.")
+        return False, f"The objective did not fall: {values[0]:.6g} before, {values[-1]:.6g} after."
     late = (values[steps - steps // 4] - values[-1]) / fall
     sentence = f"The last quarter of the {steps} steps brought {100 * late:.1f} % of the objective's whole fall"
     if late > _STILL_FALLING:
-        return _row(name, False, f"{sentence}: with more steps the attack would be stronger.")
-    return _row(name, True, f"{sentence}: the attack has converged.")
+        return False, f"{sentence}: with more steps the attack would be stronger."
+    return True, f"{sentence}: the attack has converged."
 
 
-def _zero(curve):
+def _zero(rows):
     """Doubtful: with epsilon = 0 any image turns wrong."""
-    name, rows = "zero epsilon", [row for row in curve if row["epsilon"] == 0]
     if not rows:
-        return _row(name, None, "The attack success at epsilon = 0 was not measured.")
+        return None, "The attack success at epsilon = 0 was not measured."
     asr = rows[0]["attack_success_rate"]
     if asr > 0:
-        return _row(name, False, f"With epsilon = 0 the attack already turns {_percent(asr)} of the images wrong.")
-    return _row(name, True, f"With epsilon = 0 none of {rows[0]['num_attacked']} images turns wrong.")
+        return False, f"With epsilon = 0 the attack already turns {_percent(asr)} of the images wrong."
+    return True, f"With epsilon = 0 none of {rows[0]['num_attacked']} images turns wrong."
 
 
 def _noise(results):
     """Doubtful: the intervals of the attack's and the noise's success overlap, or noise is the stronger."""
-    name = "stronger than noise"
     attack, noise = results["attack_success_rate"], results["noise_success_rate"]
     if attack is None:
-        return _row(name, None, "The student gets no clean image right, so nothing could be attacked.")
+        return None, "The student gets no clean image right, so nothing could be attacked."
     sentence = f"The attack turns {_percent(attack)} wrong, uniform noise of the same size {_percent(noise)}"
     if results["attack_success_rate_ci95"][0] <= results["noise_success_rate_ci95"][1]:
-        return _row(name, False, f"{sentence}: the attack cannot be told from noise.")
-    return _row(name, True, f"{sentence}.")
+        return False, f"{sentence}: the attack cannot be told from noise."
+    return True, f"{sentence}."
 
 
 def _rises(curve):
@@ -76,16 +78,20 @@ def _rises(curve):
 
     A success of 95 % or more at the smallest epsilon needs no rise.
     """
-    name = "rises with epsilon"
+
+    def between(a, b):
+        rates = f"from {_percent(a['attack_success_rate'])} to {_percent(b['attack_success_rate'])}"
+        return f"{rates} between epsilon = {a['epsilon']:.3g} and {b['epsilon']:.3g}"
+
     if len(curve) < 2:
-        return _row(name, None, "The attack success was measured at fewer than two values of epsilon.")
+        return None, "The attack success was measured at fewer than two values of epsilon."
     for smaller, larger in zip(curve, curve[1:], strict=False):
         if larger["attack_success_rate_ci95"][1] < smaller["attack_success_rate_ci95"][0]:
-            return _row(name, False, f"The attack success falls {_between(smaller, larger)}.")
+            return False, f"The attack success falls {between(smaller, larger)}."
     first, last = curve[0], curve[-1]
     if last["attack_success_rate"] <= first["attack_success_rate"] < _NEARLY_ALL:
-        return _row(name, False, f"The attack success does not rise {_between(first, last)}.")
-    return _row(name, True, f"The attack success goes {_between(first, last)}.")
+        return False, f"The attack success does not rise {between(first, last)}."
+    return True, f"The attack success goes {between(first, last)}."
 
 
 def _reaches_all(curve, num_classes, undefended):
@@ -93,36 +99,22 @@ def _reaches_all(curve, num_classes, undefended):
 
     An attack that drives every image to one class leaves that class's own images right.
     """
-    name = "large epsilon"
     if undefended is None:
-        return _row(
-            name,
-            None,
+        return None, (
             "Whether this model is defended, or was made from this backbone at all, cannot be seen from outside: "
-            "where the success is low, either may be why.",
+            "where the success is low, either may be why."
         )
     if not undefended or not curve:
-        return _row(name, None, "The student is meant to resist, so no epsilon has to reach 100 %.")
-    last = curve[-1]
-    possible = 1 - 1 / num_classes
+        return None, "The student is meant to resist, so no epsilon has to reach 100 %."
+    last, possible = curve[-1], 1 - 1 / num_classes
     sentence = (
         f"At epsilon = {last['epsilon']:.3g} {_percent(last['attack_success_rate'])} turn wrong, of the "
         f"{_percent(possible)} that go when all go to one class"
     )
     if last["attack_success_rate_ci95"][1] < _NEARLY_ALL * possible:
-        return _row(name, False, f"{sentence}: on an undefended student nearly all of those should.")
-    return _row(name, True, f"{sentence}, as they should on an undefended student.")
-
-
-def _between(a, b):
-    rates = f"from {_percent(a['attack_success_rate'])} to {_percent(b['attack_success_rate'])}"
-    return f"{rates} between epsilon = {a['epsilon']:.3g} and {b['epsilon']:.3g}"
+        return False, f"{sentence}: on an undefended student nearly all of those should."
+    return True, f"{sentence}, as they should on an undefended student."
 
 
 def _percent(rate):
     return f"{100 * rate:.1f} %"
-
-
-def _row(name, good, sentence):
-    verdict = {True: "ok", False: "doubtful", None: "not applicable"}[good]
-    return {"name": name, "verdict": verdict, "sentence": sentence}

@@ -74,7 +74,7 @@ def measure(
     return Measured(results, curve, convergence, first.shown, answers, exposed)
 
 
-def _use(settings, few: Target, exposure, number, crafter, target, craft) -> dict:
+def _use(settings, beginning: Target, exposure, number, crafter, target, craft) -> dict:
     """What an attack is used for while it is in memory: controls of the first, the exposure if asked for."""
     factors, used = settings.report.curve_factors, {}
 
@@ -82,13 +82,13 @@ def _use(settings, few: Target, exposure, number, crafter, target, craft) -> dic
         """(the attack, the student's answers on the first images) at multiples of epsilon."""
         for factor in factors:
             smaller = crafter.within(crafter.budget.scaled(factor))
-            yield smaller, rates.predict(target.student, craft(smaller, few))
+            yield smaller, rates.predict(target.student, craft(smaller, beginning))
 
     if number == 0:
         # At epsilon 0 the random start is the image itself: a success there would be the measurement's own.
-        labels, clean, used["curve"] = few.split.labels, rates.predict(target.student, few.images), []
+        labels, clean, used["curve"] = beginning.split.labels, rates.predict(target.student, beginning.images), []
         for smaller, predicted in over((0.0, *factors)):
-            noise = rates.predict(target.student, attacks.Noisy(smaller, few.images))
+            noise = rates.predict(target.student, attacks.Noisy(smaller, beginning.images))
             point = _point(smaller.budget.epsilon, rates.success_rates(labels, clean, predicted, noise))
             used["curve"].append({**point, "num_images": len(labels)})
         used["noise"] = suite.predict(target.student, attacks.Noisy(crafter, target.images), "noise")
@@ -135,8 +135,8 @@ def _exposed(outcomes, target, clean) -> list[dict]:
         found = {}
         for epsilon in group[0].extra["exposure"]:
             answers = [outcome.extra["exposure"][epsilon] for outcome in group]
-            labels, few = target.split.labels[: len(answers[0])], clean[: len(answers[0])]
-            counts = rates.success_rates(labels, few, rates.worst_case(labels, answers), few)
+            labels, unattacked = target.split.labels[: len(answers[0])], clean[: len(answers[0])]
+            counts = rates.success_rates(labels, unattacked, rates.worst_case(labels, answers), unattacked)
             found[f"{epsilon:.3g}"] = counts["attack_success_rate"]
         rows.append({"name": name, "outside": group[0].outside, "rates": found})
     return rows

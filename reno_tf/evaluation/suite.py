@@ -75,19 +75,13 @@ def check(settings: Settings, teacher, dataset) -> None:
     """Raises UserError, before hours are spent, for an attack that the teacher or the data forbid."""
     for name in settings.attack.names:
         if ATTACKS[name].network == "teacher":
-            for attack in variants(settings.attack, name, teacher).values():
+            for attack in ATTACKS[name].attacks(teacher, **settings.attack.changes).values():
                 attack.objective.on(teacher)
     if settings.surrogate and (settings.report.split == "validation" or not len(dataset.validation)):
         raise UserError(
             "the surrogate learns from the validation split: it needs config.split=test "
             "and config.data.validation_per_class of at least 1"
         )
-
-
-def variants(settings: Attack, name: str, network) -> dict:
-    """{label: attack} of an entry of the registry, with the fields that the config changes."""
-    entry = ATTACKS[name]
-    return entry.variants(entry.attack.changed(**settings.changes), network, settings.neurons)
 
 
 def run(settings: Attack, target: Target, *, while_built: Callable | None = None) -> list[Outcome]:
@@ -100,7 +94,7 @@ def run(settings: Attack, target: Target, *, while_built: Callable | None = None
     outcomes = []
     for name in settings.names:
         network = target.networks[ATTACKS[name].network][0]
-        for label, attack in variants(settings, name, network).items():
+        for label, attack in ATTACKS[name].attacks(network, **settings.changes).items():
             outcomes.append(_run(settings, target, name, label, attack, while_built, len(outcomes)))
             hardware.release_memory()
     return outcomes

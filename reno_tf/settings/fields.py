@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import types
 import typing
 from collections.abc import Mapping
 
@@ -41,14 +42,14 @@ def checked(cls, name, value, where):
 
 def typed(kind, value, key):
     """Whole numbers may stand for others, lists for tuples; nothing else is converted, and no number is infinite."""
-    kinds = typing.get_args(kind) or (kind,)
-    if isinstance(value, list):
-        value = tuple(value)
+    if typing.get_origin(kind) is tuple and isinstance(value, (list, tuple)):
+        return tuple(typed(typing.get_args(kind)[0], member, f"each of {key}") for member in value)
+    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) not in kinds:
-        names = {float: "a number", int: "a whole number", bool: "true or false", str: "text", tuple: "a tuple"}
-        raise UserError(f"{key} must be {' or '.join(names.get(k, 'None') for k in kinds)}, not {value!r}")
+        names = {float: "a number", int: "a whole number", bool: "true or false", str: "text", types.NoneType: "None"}
+        raise UserError(f"{key} must be {' or '.join(names.get(kind, 'a tuple') for kind in kinds)}, not {value!r}")
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"{key} must be a finite number, not {value}")
     return value

@@ -74,10 +74,10 @@ def recipe_keys() -> list[str]:
 
 
 def _recipe(config, start) -> dict:
-    recipe = config.recipes[start].to_dict()
-    for key in recipe:
-        choose(f"key in config.recipes.{start}", key, recipe_keys())
-    return recipe
+    for name, recipe in config.recipes.items():
+        for key in recipe:
+            choose(f"key in config.recipes.{name}", key, recipe_keys())
+    return config.recipes[start].to_dict()
 
 
 def _method(method, recipe, coefficients) -> Method:

@@ -45,7 +45,7 @@ class Networks:
     backbone: str = bounded(one_of=BACKBONES)
     weights: str
     student: str = bounded(one_of=BACKBONES)
-    taps: tuple
+    taps: tuple[str, ...]
     image_size: int = bounded(least=0)
     batch_norm_momentum: float = bounded(least=0, below=1)
     tap: str = bounded(one_of=("before_dropout", "after_dropout"))
@@ -85,14 +85,14 @@ class Attack:
     """
 
     preset: str
-    suite: tuple
+    suite: tuple[str, ...]
     epsilon: float = bounded(least=0)
     step_size: float = bounded(least=0)
     steps: int = bounded(least=0)
     target_scale: float | None
     neuron: int | None = bounded(least=0)
     restarts: int | None = bounded(least=1)
-    neurons: tuple
+    neurons: tuple[int, ...]
     own_images: int = bounded(least=1)
     surrogate: str = bounded(one_of=METHODS)
     seed: int
@@ -119,9 +119,9 @@ class Attack:
 
     @property
     def changes(self) -> dict:
-        """Fields of attacks that the config changes."""
+        """What the config changes of an entry of the registry: arguments of `AttackEntry.attacks`."""
         values = {"scale": self.target_scale, "neuron": self.neuron, "restarts": self.restarts}
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: value for name, value in values.items() if value is not None} | {"neurons": self.neurons}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ class Report:
     """
 
     split: str = bounded(one_of=("test", "validation"))
-    curve_factors: tuple
+    curve_factors: tuple[float, ...]
     curve_images: int = bounded(least=1)
 
 

@@ -40,20 +40,20 @@ def _mirrored():
 
 @functools.cache
 def _multi_worker():
-    told = os.environ.get("TF_CONFIG")
+    variable = os.environ.get("TF_CONFIG")
     try:
-        config = json.loads(told or "{}")
+        config = json.loads(variable or "{}")
         task = config["task"]
         hosts = config["cluster"][task["type"]]
         valid = task["type"] in ("chief", "worker") and int(task["index"]) in range(len(hosts))
     except (ValueError, TypeError, KeyError):
         valid = False
     if not valid:
-        raise UserError(f"distribution=multi_worker needs TF_CONFIG in the environment, as {_CLUSTER}, not {told}")
+        raise UserError(f"distribution=multi_worker needs TF_CONFIG in the environment, as {_CLUSTER}, not {variable}")
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
-        raise UserError(f"the cluster that TF_CONFIG tells cannot be joined: {error.message}") from None
+        raise UserError(f"the cluster that TF_CONFIG names cannot be joined: {error.message}") from None
 
 
 # settings.DISTRIBUTIONS -> () -> strategy
@@ -85,11 +85,11 @@ def spread(chosen: tf.distribute.Strategy, batches: tf.data.Dataset):
 def repeat(chosen: tf.distribute.Strategy, batches: tf.data.Dataset):
     """Every replica sees every batch: cut up, the last one might leave a replica without any row."""
 
-    def whole(context):
+    def repeated(context):
         local = context.num_replicas_in_sync // context.num_input_pipelines
         return batches.flat_map(lambda *batch: tf.data.Dataset.from_tensors(batch).repeat(local))
 
-    return chosen.distribute_datasets_from_function(whole)
+    return chosen.distribute_datasets_from_function(repeated)
 
 
 def is_chief(chosen: tf.distribute.Strategy) -> bool:
