@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from reno_tf.audit import foreign
+from reno_tf import audit as foreign
+from reno_tf.audit.convention import _MEAN, _STD
 from reno_tf.errors import UserError
 
 _EYE = np.eye(3, dtype=np.float32)
@@ -54,7 +55,7 @@ def test_every_format_gives_the_models_own_scores(tmp_path, library, form):
     [
         ("0..255", (1 / 255, 0.0)),
         ("-1..1", (0.5, 0.5)),
-        ("mean/std", (foreign._STD, foreign._MEAN)),
+        ("mean/std", (_STD, _MEAN)),
     ],
 )
 def test_the_input_range_is_the_one_with_the_right_answers(tmp_path, expected, fed):
