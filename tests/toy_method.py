@@ -1,7 +1,6 @@
 """A method from outside of the package that uses every hook: python toy_method.py --method=toy [--FLAG=VALUE ...]"""
 
 import dataclasses
-from typing import ClassVar
 
 from reno_tf.methods import METHODS, Batch, Method, Phase, Preparation, Schedule, Step, losses
 
@@ -19,10 +18,10 @@ class Toy(Method):
     pull: coefficient of the mean square of (penultimate features - centre).
     """
 
-    name: ClassVar[str] = "toy"
-    start: ClassVar[str] = "teacher"
-    needs_features: ClassVar[bool] = True
-    schedule: ClassVar[Schedule] = Schedule(learning_rate=0.005)
+    name = "toy"
+    start = "teacher"
+    needs_features = True
+    schedule = Schedule(learning_rate=0.005)
     pull: float = 0.1
 
     def phases(self, schedule: Schedule):

@@ -15,12 +15,8 @@ from reno_tf.methods.schedule import Phase, Schedule
 class Method:
     """A transfer method (paper, Table 1). Its fields are its coefficients: `--config.method.NAME=VALUE` sets them.
 
-    Subclasses declare how they train, add their terms, and use the hooks that they need: `phases`,
-    `state`, `prepare`, `perturb`, `terms`. Each hook does nothing special unless it is overridden.
-
-    Attributes:
-      weight_decay: coefficient wd of wd/2 ||theta||^2 over every trained weight.
-      head_decay: coefficient beta of beta/2 (||W||^2 + ||b||^2) over the linear head, on top (paper, section 5.1).
+    Subclasses declare how they train, without annotations, so that it is no field; they add their terms, and use
+    the hooks that they need: `phases`, `state`, `prepare`, `perturb`, `terms`.
     """
 
     name: ClassVar[str]
@@ -32,8 +28,8 @@ class Method:
     step_factor: ClassVar[int] = 1  # training steps, as a multiple of the schedule's
     undefended: ClassVar[bool] = False  # whether nearly every attack should succeed with a large epsilon
 
-    weight_decay: float = 0.0
-    head_decay: float = 0.01
+    weight_decay: float = 0.0  # wd of wd/2 ||theta||^2 over every trained weight
+    head_decay: float = 0.01  # beta of beta/2 (||W||^2 + ||b||^2) over the linear head, on top (paper, section 5.1)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -46,21 +42,13 @@ class Method:
 
     def phases(self, schedule: Schedule) -> tuple[Phase, ...]:
         """The phases of a training, in order: one under cosine decay, then the averaging one if there is to be one."""
-        first = Phase(
-            name="train", steps=schedule.steps, learning_rate=schedule.learning_rate, momentum=schedule.momentum
-        )
+        rate, momentum = schedule.learning_rate, schedule.momentum
+        first = Phase(name="train", steps=schedule.steps, learning_rate=rate, momentum=momentum)
         if not schedule.swa:
             return (first,)
-        rate = schedule.swa_learning_rate
-        second = Phase(
-            name="swa",
-            steps=schedule.swa_steps,
-            learning_rate=schedule.learning_rate / 2 if rate is None else rate,
-            momentum=schedule.momentum,
-            decay="constant",
-            average_every=schedule.swa_period,
-        )
-        return first, second
+        rate = rate / 2 if schedule.swa_learning_rate is None else schedule.swa_learning_rate
+        averaging = {"decay": "constant", "average_every": schedule.swa_period}
+        return first, Phase(name="swa", steps=schedule.swa_steps, learning_rate=rate, momentum=momentum, **averaging)
 
     def state(self, student) -> dict[str, tf.Variable]:
         """Variables of the method's own. They lie in every checkpoint, so that a run resumes with them."""

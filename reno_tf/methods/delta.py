@@ -1,12 +1,11 @@
 """DELTA: fine-tuning held near the teacher's features (Li et al., 2019, in the paper's form)."""
 
 import dataclasses
-from typing import ClassVar
 
 from reno_tf.methods import losses
 from reno_tf.methods.base import Method
 from reno_tf.methods.hooks import Batch
-from reno_tf.methods.schedule import FROM_TEACHER, Schedule
+from reno_tf.methods.schedule import FROM_TEACHER
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,11 +15,11 @@ class Delta(Method):
     The paper tunes it on each data set, from 0.1 to 10 (section 5.1).
     """
 
-    name: ClassVar[str] = "delta"
-    start: ClassVar[str] = "teacher"
-    schedule: ClassVar[Schedule] = FROM_TEACHER
-    undefended: ClassVar[bool] = True
-    needs_features: ClassVar[bool] = True
+    name = "delta"
+    start = "teacher"
+    schedule = FROM_TEACHER
+    undefended = True
+    needs_features = True
     weight_decay: float = 1e-4
     feature_weight: float = 0.5
 

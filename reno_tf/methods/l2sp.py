@@ -1,12 +1,11 @@
 """L2-SP: fine-tuning pulled back towards the teacher's weights (Li et al., 2018)."""
 
 import dataclasses
-from typing import ClassVar
 
 from reno_tf.methods import losses
 from reno_tf.methods.base import Method
 from reno_tf.methods.hooks import Batch
-from reno_tf.methods.schedule import FROM_TEACHER, Schedule
+from reno_tf.methods.schedule import FROM_TEACHER
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,10 +15,10 @@ class L2SP(Method):
     The anchor takes the place of weight decay.
     """
 
-    name: ClassVar[str] = "l2sp"
-    start: ClassVar[str] = "teacher"
-    schedule: ClassVar[Schedule] = FROM_TEACHER
-    undefended: ClassVar[bool] = True
+    name = "l2sp"
+    start = "teacher"
+    schedule = FROM_TEACHER
+    undefended = True
     weight_decay: float = dataclasses.field(default=0.0, init=False)
     anchor_weight: float = 0.01
 
