@@ -14,11 +14,7 @@ from reno_tf.errors import UserError, choose
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Budget:
-    """How far an attack may go.
-
-    epsilon: radius of the ball; step_size: of one step; both in the attack's unit, scalars or one value
-    per channel. steps: how many.
-    """
+    """The radius of the ball and the size of one step, in the attack's unit, scalars or one value per channel."""
 
     epsilon: float = 0.1
     step_size: float = 0.01
@@ -43,13 +39,13 @@ class Budget:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Attack(abc.ABC):
-    """objective: what is lowered. ball: a key of `BALLS`. unit: how a budget is read, a key of `UNITS`."""
+    """What is lowered, in which ball."""
 
     crafter: ClassVar[type]  # The `Crafter` that it becomes on a network.
 
     objective: Objective = TargetDistance()
-    ball: str = "linf"
-    unit: str = "pixel"
+    ball: str = "linf"  # A key of `BALLS`.
+    unit: str = "pixel"  # How a budget is read: a key of `UNITS`.
 
     def __post_init__(self):
         choose("ball", self.ball, BALLS)

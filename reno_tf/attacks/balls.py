@@ -9,15 +9,9 @@ _TINY = 1e-12
 
 
 class Ball(NamedTuple):
-    """projection: (images, epsilon, low, high) -> (x -> the nearest allowed x).
-
-    direction: gradient [B, H, W, C] -> the step of size 1 that raises a linear loss most.
-    draw: (shape, key int32 [2]) -> a point of the unit ball, uniformly.
-    """
-
-    projection: Callable
-    direction: Callable
-    draw: Callable
+    projection: Callable  # (images, epsilon, low, high) -> (x -> the nearest allowed x)
+    direction: Callable  # gradient [B, H, W, C] -> the step of size 1 that raises a linear loss most
+    draw: Callable  # (shape, key int32 [2]) -> a point of the unit ball, uniformly
 
 
 def _box(images, epsilon, low, high):
@@ -39,10 +33,6 @@ def _euclidean_ball(images, epsilon, low, high):
     return project
 
 
-def _unit(gradient):
-    return gradient / _norm(gradient)
-
-
 def _in_unit_ball(shape, key):
     size = tf.cast(tf.reduce_prod(shape), tf.float32)
     normal = tf.random.stateless_normal(shape, key, alg="philox")
@@ -55,4 +45,7 @@ def _norm(x):
     return tf.maximum(tf.sqrt(tf.reduce_sum(tf.square(x), axis=[1, 2, 3], keepdims=True)), _TINY)
 
 
-BALLS = {"linf": Ball(_box, tf.sign, _uniform), "l2": Ball(_euclidean_ball, _unit, _in_unit_ball)}
+BALLS = {
+    "linf": Ball(_box, tf.sign, _uniform),
+    "l2": Ball(_euclidean_ball, lambda gradient: gradient / _norm(gradient), _in_unit_ball),
+}

@@ -10,8 +10,7 @@ _ROUNDING = 1e-5  # resizing leaves [0, 1] by as much
 def as_images(images) -> tf.Tensor:
     """Images as float32 [B, H, W, 3]; inside a tf.function their values are not looked at.
 
-    Raises:
-      UserError: integers, another rank or number of channels, NaN, or values outside [0, 1].
+    Raises UserError for integers, another shape, NaN, or values outside [0, 1].
     """
     images = tf.convert_to_tensor(images)
     refuse_integers(images.dtype)

@@ -31,20 +31,16 @@ class Crafter(abc.ABC):
         smaller = attack.within(attack.budget.scaled(0.5))  # the same traces
 
     Args:
-      network: a model of this package, or any callable images [B, H, W, 3] in [0, 1] -> {output: features}.
+      network: a model of this package, frozen with the weights it has now, or any callable
+        images [B, H, W, 3] in [0, 1] -> {output: features}, which `precision` does not change.
       seed: of everything random. Image number i is treated as a pure function of (seed, i, restart).
-      precision: "float32", "bfloat16", or "auto": bfloat16 where the hardware has it. Only a model of this
-        package can be cast; it is frozen with the weights it has now.
-      jit_compile: True, False, or "auto": XLA where a GPU is visible (on CPUs it is many times slower).
+      precision, jit_compile: see `hardware.resolve_precision` and `hardware.resolve_jit`.
       others: images that the attack needs beside those it changes, float [N, H, W, 3] in [0, 1].
 
-    Raises:
-      UserError: the network lacks what the objective reads, or the budget does not fit the ball.
+    Raises UserError if the network lacks what the objective reads, or the budget does not fit the ball.
     """
 
-    def __init__(
-        self, attack: Attack, network, budget: Budget, *, seed=0, precision="auto", jit_compile="auto", others=None
-    ):
+    def __init__(self, attack: Attack, network, budget, *, seed=0, precision="auto", jit_compile="auto", others=None):
         precision = resolve_precision(precision)
         self.precision = precision if isinstance(network, tf_keras.Model) else "float32"
         self.objective = attack.objective.on(network)
@@ -61,7 +57,7 @@ class Crafter(abc.ABC):
         """Everything that the images depend on beside the network's weights, for JSON."""
         budget = {key: np.asarray(value).tolist() for key, value in vars(self.budget).items()}
         own = {"seed": self.seed, "precision": self.precision, "others": self._others_hash}
-        return {**self.attack.parameters, **budget, **own}
+        return self.attack.parameters | budget | own
 
     @functools.cached_property
     def _others_hash(self):
@@ -74,13 +70,10 @@ class Crafter(abc.ABC):
         return other
 
     def __call__(self, images, indices=None) -> tf.Tensor:
-        """Attacks images: an array or tensor of floats [B, H, W, 3] in [0, 1]; returns float32 of that shape.
+        """Attacks images, an array or tensor of floats [B, H, W, 3] in [0, 1]; returns float32 of that shape.
 
-        `indices` [B] number the images (0 .. B-1 if not given): what is random about an image
-        depends on its number, never on the batch it comes in.
-
-        Raises:
-          UserError: integers, NaN, values outside [0, 1], another shape, or a gradient that is zero everywhere.
+        `indices` [B] number the images (0 .. B-1 if not given), whatever batch they come in. Raises UserError
+        for integers, NaN, values outside [0, 1], another shape, or a gradient that is zero everywhere.
         """
         return self._attack(*self._enter(images, indices))
 
@@ -91,11 +84,12 @@ class Crafter(abc.ABC):
     @abc.abstractmethod
     def _attack(self, images, indices) -> tf.Tensor: ...
 
-    def map(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        """The data set with every batch of images attacked: of images [B, H, W, 3], or of (images, labels).
+    def loss(self, images, *context):
+        """The objective, [B]; `context`: what it remembers of the clean images."""
+        return self.objective.loss(self._features(images), *context)
 
-        The images are numbered in the order they come in. Raises UserError if they are integers.
-        """
+    def map(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        """The data set with every batch attacked, of images [B, H, W, 3] or (images, labels), numbered as they come."""
         spec = dataset.element_spec
         images_spec, *others = spec if isinstance(spec, tuple) else (spec,)
         refuse_integers(images_spec.dtype)

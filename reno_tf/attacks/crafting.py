@@ -10,33 +10,25 @@ _LARGE = 2**30  # bytes; a set above is kept in a file without a name
 
 
 def batches(attack: Callable, images, *, batch_size: int = 100, progress: Callable = iter) -> Iterator[np.ndarray]:
-    """Yields `attack(images, indices)` for all images in order, float32 [<= batch_size, H, W, 3].
-
-    The last batch is filled up to `batch_size` with copies of the last image, so that no second
-    shape is compiled. `progress` wraps the iterable of batch offsets (a progress bar).
-    """
+    """Yields `attack(images, indices)` for all images in order; `progress` wraps the iterable of batch offsets."""
     for first in progress(range(0, len(images), batch_size)):
         indices = np.arange(first, first + batch_size)
-        batch = images[np.minimum(indices, len(images) - 1)]
+        batch = images[np.minimum(indices, len(images) - 1)]  # Always full: no second shape is compiled.
         yield np.asarray(attack(batch, indices), np.float32)[: len(images) - first]
 
 
 def craft(attack: Callable, images, **options) -> np.ndarray:
     """Applies `attack(images, indices)` to all images; `**options` of `batches`.
 
-    Args:
-      images: float32 [N, H, W, 3] in [0, 1]: an array, or anything with `shape` and `len` that
-        gives arrays when it is indexed by a slice or by integers.
-
-    Returns:
-      float32 [N, H, W, 3]; above 1 GiB it lies in a temporary file that goes with it.
+    Takes float32 [N, H, W, 3] in [0, 1], an array or anything with `shape` and `len` that gives arrays when it is
+    indexed by a slice or by integers, and returns the same, above 1 GiB in a temporary file that goes with it.
     """
     shape = tuple(images.shape)
     crafted = np.empty(shape, np.float32) if 4 * math.prod(shape) <= _LARGE else _unnamed(shape)
-    first = 0
+    left = crafted
     for batch in batches(attack, images, **options):
-        crafted[first : first + len(batch)] = batch
-        first += len(batch)
+        left[: len(batch)] = batch
+        left = left[len(batch) :]
     return crafted
 
 

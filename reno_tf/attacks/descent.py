@@ -11,12 +11,9 @@ def descend(loss, images, start, *, epsilon, step_size, steps, low, high, ball="
 
     Args:
       loss: images [B, H, W, 3] -> [B], minimised for each image by itself.
-      images: the clean images [B, H, W, 3], the centres of the balls.
-      start: where the descent begins, same shape.
+      images, start: [B, H, W, 3], the centres of the balls, and where the descent begins.
       epsilon, step_size, low, high: scalars or one value per channel, in [0, 1] pixels.
-      steps: how many; a number or a scalar tensor.
-      ball: a key of `BALLS`. rule: a `Rule`; None: the gradient as it is.
-      keys: int32 [B, 2], what the rule draws from.
+      ball: a key of `BALLS`. rule: a `Rule`, which draws from `keys`, int32 [B, 2]; None: the gradient as it is.
     """
     step, begin = _stepper(loss, images, start, epsilon, step_size, low, high, ball, rule or Rule(), keys)
     return tf.while_loop(lambda number, *_: number < steps, step, begin)[1]

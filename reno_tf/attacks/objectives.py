@@ -13,11 +13,11 @@ from reno_tf.errors import UserError, choose
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Objective:
-    """outputs: names of the network's outputs that the loss reads."""
+    """A loss of what the network puts out."""
 
     flat_at_the_image: ClassVar[bool] = False  # Whether the gradient is zero at the clean image: no start there.
 
-    outputs: tuple[str, ...]
+    outputs: tuple[str, ...]  # Names of those that the loss reads.
 
     @property
     def name(self) -> str:
@@ -32,11 +32,9 @@ class Objective:
         return self
 
     def remember(self, features: Callable, images, indices, others) -> tuple:
-        """What the loss compares with, as tensors with a row for each image; computed once for a batch.
+        """What the loss compares with, as tensors with a row for each clean image; computed once for a batch.
 
-        Args:
-          features: images [B, H, W, 3] in [0, 1] -> {output: features} of the attacked network.
-          images, indices: the clean batch, and the numbers of its images. others: see `Crafter`.
+        `features`: images -> {output: features} of the attacked network. `others`: see `Crafter`.
         """
         return ()
 
@@ -49,13 +47,12 @@ class Objective:
 class TargetDistance(Objective):
     """||f - t||^2 with t = scale * one_hot(neuron): the paper's equation 1, on the penultimate features.
 
-    scale: m of section 5.1. neuron: which feature is driven to it (Rezaei and Liu, "A Target-Agnostic
-    Attack on Deep Models", ICLR 2020, try them one by one).
+    Rezaei and Liu, "A Target-Agnostic Attack on Deep Models", ICLR 2020, try the neurons one by one.
     """
 
     outputs: tuple[str, ...] = ("penultimate",)
-    scale: float = 1000.0
-    neuron: int = 0
+    scale: float = 1000.0  # m of section 5.1
+    neuron: int = 0  # the feature that is driven to it
 
     def on(self, network):
         width = getattr(network, "output", {}).get("penultimate")
@@ -102,13 +99,12 @@ class Disruption(Objective):
     """Drives the features away from the clean ones, anywhere (untargeted).
 
     Naseer et al., "Task-generalizable Adversarial Attack based on Perceptual Metric", 2018.
-    distance: "l2", ||f(x) - f(x_clean)||, or "cosine", the angle, which the features' length does not enter.
     """
 
-    flat_at_the_image: ClassVar[bool] = True
+    flat_at_the_image = True
 
     outputs: tuple[str, ...] = ("penultimate",)
-    distance: str = "l2"
+    distance: str = "l2"  # ||f(x) - f(x_clean)||; or "cosine": the angle, which the features' length does not enter
 
     def __post_init__(self):
         choose("distance", self.distance, ("l2", "cosine"))
@@ -127,8 +123,7 @@ class Disruption(Objective):
 class Guide(Objective):
     """Matches another image's features (Sabour et al., "Adversarial Manipulation of Deep Representations", ICLR 2016).
 
-    The other images are at least two. If they are the attacked ones themselves, no image is its own guide:
-    a fixed cycle runs through all of them.
+    If the other images are the attacked ones, none is its own guide: a fixed cycle runs through all of them.
     """
 
     outputs: tuple[str, ...] = ("penultimate",)

@@ -1,7 +1,6 @@
 """The attack by projected gradient descent: seeded starts, restarts, compiled once."""
 
 import dataclasses
-from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +15,7 @@ from reno_tf.attacks.rules import Rule
 from reno_tf.errors import UserError
 from reno_tf.hardware import devices
 
-_START_STREAM, _VIEW_STREAM = 0, 2  # attack.py's noise has 1
+_START_STREAM, _VIEW_STREAM = 0, 2  # crafter.py's noise has 1
 
 
 class PGDCrafter(Crafter):
@@ -76,10 +75,6 @@ class PGDCrafter(Crafter):
         own = self._random(images, self._keys(indices, _START_STREAM, restart))
         return images + limits["epsilon"] * own, keys
 
-    def loss(self, images, *context):
-        """The objective, [B]; `context`: what it remembers of the clean images."""
-        return self.objective.loss(self._features(images), *context)
-
     def _descend(self, limits, images, start, keys, *context):
         loss, declared = lambda x: self.loss(x, *context), {"ball": self.attack.ball, "rule": self.attack.rule}
         return descend(loss, images, start, keys=keys, **declared, **limits)
@@ -106,17 +101,13 @@ class PGDCrafter(Crafter):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PGD(Attack):
-    """Signed (or, in the L2 ball, normalised) gradient steps, each projected (Madry et al., ICLR 2018).
+    """Signed (or, in the L2 ball, normalised) gradient steps, each projected (Madry et al., ICLR 2018)."""
 
-    rule: what becomes of the gradient. start: "uniform" in the ball, or "zero".
-    restarts: how many starts are tried; of their results each image keeps the one of lowest loss.
-    """
-
-    crafter: ClassVar[type] = PGDCrafter
+    crafter = PGDCrafter
 
     rule: Rule = Rule()
-    start: str = "uniform"
-    restarts: int = 1
+    start: str = "uniform"  # In the ball; or "zero".
+    restarts: int = 1  # Starts that are tried; of their results each image keeps the one of lowest loss.
 
     def __post_init__(self):
         super().__post_init__()
@@ -147,14 +138,12 @@ def penultimate_pgd(
         adversarial = attack(images)
 
     Args:
-      teacher: a model of this package (its "penultimate" output is attacked), or any callable
-        images [B, H, W, 3] in [0, 1] -> {"penultimate": [B, D]}.
-      epsilon, step_size: in [0, 1] pixels: 0.1 is a tenth of the range from black to white. steps: how many.
+      teacher: a model of this package, or any callable images [B, H, W, 3] in [0, 1] -> {"penultimate": [B, D]}.
+      epsilon, step_size: in [0, 1] pixels: 0.1 is a tenth of the range from black to white.
       target_scale: m, the value that the neuron is driven to; neuron: which one, from 0 to D - 1.
       seed, precision, jit_compile: see `Crafter`. **fields: of `PGD`: rule, ball, unit, start, restarts.
 
-    Raises:
-      UserError: a parameter out of its range.
+    Raises UserError for a parameter out of its range.
     """
     attack = PGD(objective=TargetDistance(scale=target_scale, neuron=neuron), **fields)
     budget = Budget(epsilon=epsilon, step_size=step_size, steps=steps)

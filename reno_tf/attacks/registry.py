@@ -16,22 +16,16 @@ from reno_tf.models import stage_names
 class AttackEntry:
     """An attack of the registry, and what it needs.
 
-    Attributes:
-      attack: the attack. budget: what it has unless another is given.
-      network: which network it goes through: "teacher", "surrogate" (a student of the attacker's own) or "student".
-      others: which images it needs beside those it changes: "own" (the attacker's), "attacked" (all of
-        those that it changes), or None.
-      each: "neuron" or "stage": it stands for an attack on each of these, of which the attacker keeps, for
-        each image, the one that works (which needs the student at test time alone); None: for itself.
-      outside: why a suite shows it, but does not count it among what the attacker could do; None: it counts.
+    each: it stands for an attack on each "neuron" or "stage", of which the attacker keeps, for each image, the
+    one that works (which needs the student at test time alone); None: for itself.
     """
 
     attack: Attack
-    budget: Budget = Budget()
-    network: str = "teacher"
-    others: str | None = None
+    budget: Budget = Budget()  # unless another is given
+    network: str = "teacher"  # which one it goes through: also "surrogate" (the attacker's own student), "student"
+    others: str | None = None  # images it needs beside those it changes: the attacker's "own", all the "attacked"
     each: str | None = None
-    outside: str | None = None
+    outside: str | None = None  # why a suite shows it, but does not count it among what the attacker could do
 
     def attacks(self, network, *, neurons=(0, 1, 2, 3), **changes) -> dict[str, Attack]:
         """{label: attack} for a network, with other values of fields; a single one has the label ""."""
@@ -76,11 +70,7 @@ ATTACKS = {
 
 
 def build(name: str, network, budget: Budget | None = None, *, neurons=(0, 1, 2, 3), **options) -> dict[str, Crafter]:
-    """{label: attack} of the entry `name` on the network that it goes through.
-
-    Args:
-      budget: None takes the entry's. neurons: for "neurons"; (): all. **options: of `Crafter`.
-    """
+    """{label: attack} of the entry `name` on its network; neurons (): all; **options: of `Crafter`."""
     entry = ATTACKS[choose("attack", name, ATTACKS)]
     attacks = entry.attacks(network, neurons=neurons)
     return {label: attack.on(network, budget or entry.budget, **options) for label, attack in attacks.items()}

@@ -14,18 +14,15 @@ _TINY = 1e-12
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What makes a gradient carry over to another network than the one it was computed on.
+    """What makes a gradient carry over to another network than the one it was computed on; 0 leaves a part out.
 
-    Attributes:
-      momentum: mu of g <- mu g + gradient / mean|gradient| (MI-FGSM; Dong et al., "Boosting Adversarial
-        Attacks with Momentum", CVPR 2018); 0: none.
-      diversity: probability that a step looks at the image shrunk to 90 to 100 % and placed at random on
-        black (Xie et al., "Improving Transferability of Adversarial Examples with Input Diversity", CVPR
-        2019); 0: never.
-      smoothing: sigma, in pixels, of the Gaussian that the gradient is convolved with, which makes the
-        attack nearly invariant to shifts (Dong et al., "Evading Defenses to Transferable Adversarial
-        Examples by Translation-Invariant Attacks", CVPR 2019); 1 suits small images, 3 those of ImageNet's
-        size; 0: none.
+    momentum: mu of g <- mu g + gradient / mean|gradient| (MI-FGSM; Dong et al., "Boosting Adversarial
+      Attacks with Momentum", CVPR 2018).
+    diversity: probability that a step looks at the image shrunk to 90 to 100 % and placed at random on black
+      (Xie et al., "Improving Transferability of Adversarial Examples with Input Diversity", CVPR 2019).
+    smoothing: sigma, in pixels, of the Gaussian that the gradient is convolved with, against small shifts (Dong
+      et al., "Evading Defenses to Transferable Adversarial Examples by Translation-Invariant Attacks", CVPR
+      2019); 1 suits small images, 3 those of ImageNet's size.
     """
 
     momentum: float = 0.0

@@ -17,8 +17,7 @@ def _pixel(network):
 def _normalized(network):
     """Numbers count after the network's own mean/std normalisation, where the range ends at -/+ 2.2.
 
-    Images here are in [0, 1], so each becomes one value per channel: epsilon * std, step_size * std, and
-    mean -/+ 2.2 std. A signed step does not change under such a scaling.
+    Each becomes one value per channel, under which a signed step does not change.
     """
     mean, std = np.float32(normalization(network))
     return lambda shape: (std, mean - _REFERENCE_RANGE * std, mean + _REFERENCE_RANGE * std)

@@ -1,7 +1,6 @@
 """One perturbation for all images."""
 
 import dataclasses
-from typing import ClassVar
 
 import tensorflow as tf
 
@@ -16,8 +15,7 @@ _START_STREAM, _BATCH_SIZE = 3, 100
 class UniversalCrafter(Crafter):
     """Adds one perturbation to whatever image it is given.
 
-    The perturbation is found when it is first needed, by signed steps that lower the mean loss over
-    `others`, the attacker's own images, one batch of at most 100 a step, in turn.
+    It is found when it is first needed, by signed steps that lower the mean loss over a batch of `others`, in turn.
     """
 
     def __init__(self, attack, network, budget, **options):
@@ -33,7 +31,7 @@ class UniversalCrafter(Crafter):
         return other
 
     def trace(self, images=None, indices=None):
-        """The objective's mean over the attacker's own images (a batch of them) before each step and after the last."""
+        """As everywhere, but over a batch of the attacker's own images."""
         return self._find()[1]
 
     def _attack(self, images, indices):
@@ -55,10 +53,6 @@ class UniversalCrafter(Crafter):
             self._found = change, values
         return self._found
 
-    def loss(self, images):
-        """The objective, [B]."""
-        return self.objective.loss(self._features(images))
-
     def _changed(self, limits, images, change):
         return tf.clip_by_value(images + change, limits["low"], limits["high"])
 
@@ -75,7 +69,7 @@ class UniversalCrafter(Crafter):
 class Universal(Attack):
     """One image's worth of pixels that works on any image (Moosavi-Dezfooli et al., CVPR 2017)."""
 
-    crafter: ClassVar[type] = UniversalCrafter
+    crafter = UniversalCrafter
 
     def __post_init__(self):
         super().__post_init__()

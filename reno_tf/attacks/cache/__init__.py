@@ -17,16 +17,7 @@ from reno_tf.errors import UserError
 _FORMAT = 1  # Part of every key: another number, and nothing cached before is found.
 
 
-def craft_once(
-    attack,
-    images,
-    *,
-    teacher: str,
-    folder: str | None,
-    content: str | None = None,
-    limit: float | None = None,
-    **options,
-) -> np.ndarray:
+def craft_once(attack, images, *, teacher, folder, content=None, limit=None, **options) -> np.ndarray:
     """`crafting.craft`, but an adversarial set that lies in `folder` already is read, not made again.
 
     What is crafted depends on the teacher, the images and the attack's parameters (its seed among
@@ -35,16 +26,13 @@ def craft_once(
     be written, the set is made without it, with one warning.
 
     Args:
-      attack: a `PGD` or another `Attack`. images: as `crafting.craft` takes them.
       teacher: SHA-256 of the weights that the attack goes through.
-      folder: None or "" keeps nothing.
+      folder: a path; None or "" keeps nothing.
       content: a hash of the images; None: computed here, which reads all of them.
       limit: bytes that the folder may hold; above, the sets that were used longest ago are deleted,
         but none that is open anywhere and not this one. None: no limit.
-      **options: of `crafting.batches`.
 
-    Returns:
-      float32 [N, H, W, 3], memory-mapped and read-only if it lies in the folder.
+    Returns float32 [N, H, W, 3], memory-mapped and read-only if it lies in the folder.
     """
     if not folder or not len(images):
         return crafting.craft(attack, images, **options)

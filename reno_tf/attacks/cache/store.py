@@ -15,8 +15,7 @@ try:
 except ImportError:  # Windows itself refuses to delete a file that is mapped.
     fcntl = None
 
-_DIGEST_SIZE = 32
-_BLOCK = 2**22
+_DIGEST_SIZE, _BLOCK = 32, 2**22
 _FRAME = 4096  # more than an .npy's header and the checksum take
 
 
