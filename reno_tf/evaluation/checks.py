@@ -8,20 +8,14 @@ _STILL_FALLING = 0.10  # of the whole fall, in the last quarter of the steps; an
 _NEARLY_ALL = 0.95
 
 
-def check(
-    *, results: dict, curve: list[dict], convergence: list[float], num_classes: int, undefended: bool | None
-) -> list[dict]:
-    """Runs every rule.
+def check(*, results: dict, curve: list[dict], convergence: list[float], num_classes, undefended) -> list[dict]:
+    """Runs every rule; gives rows {"name", "verdict": "ok" | "doubtful" | "not applicable", "sentence"}.
 
     Args:
       results: attack_success_rate and noise_success_rate with their intervals.
       curve: rows {"epsilon", "attack_success_rate", "attack_success_rate_ci95", "num_attacked"}, by epsilon.
       convergence: the objective before each step and after the last.
-      num_classes: of the labels. undefended: whether the student inherits the teacher's weights without any
-        defence; None: nobody here knows.
-
-    Returns:
-      [{"name", "verdict": "ok" | "doubtful" | "not applicable", "sentence"}].
+      undefended: whether the student inherits the teacher's weights without any defence; None: nobody here knows.
     """
     defined = [row for row in curve if row["attack_success_rate"] is not None]
     found = {
@@ -32,9 +26,7 @@ def check(
         "large epsilon": _reaches_all(defined, num_classes, undefended),
     }
     verdicts = {True: "ok", False: "doubtful", None: "not applicable"}
-    return [
-        {"name": name, "verdict": verdicts[good], "sentence": sentence} for name, (good, sentence) in found.items()
-    ]
+    return [{"name": name, "verdict": verdicts[good], "sentence": sentence} for name, (good, sentence) in found.items()]
 
 
 def _converged(values):

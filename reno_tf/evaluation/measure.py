@@ -15,26 +15,17 @@ from reno_tf.settings import Settings
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What came out.
+    """What came out."""
 
-    Attributes:
-      results: part of results.json. curve: rows over epsilon. convergence: the objective over the steps.
-      shown: the first adversarial images of the first attack, float32 [<= 8, H, W, 3].
-      answers: the student's predictions, {"clean", "adversarial", "noise"}: int64 [N].
-      exposure: rows {"name", "outside", "rates": {epsilon: success}} of each attack; empty unless asked for.
-    """
-
-    results: dict
-    curve: list[dict]
-    convergence: list[float]
-    shown: np.ndarray
-    answers: dict[str, np.ndarray]
-    exposure: list[dict]
+    results: dict  # part of results.json
+    curve: list[dict]  # rows over epsilon
+    convergence: list[float]  # the objective over the steps
+    shown: np.ndarray  # the first adversarial images of the first attack, float32 [<= 8, H, W, 3]
+    answers: dict[str, np.ndarray]  # the student's predictions, {"clean", "adversarial", "noise"}: int64 [N]
+    exposure: list[dict]  # rows {"name", "outside", "rates": {epsilon: success}}; empty unless asked for
 
 
-def measure(
-    settings: Settings, target: Target, dataset, *, undefended: bool | None, exposure: bool = False
-) -> Measured:
+def measure(settings: Settings, target: Target, dataset, *, undefended, exposure=False) -> Measured:
     """Runs every attack, shows the student clean, adversarial and noise images, and counts.
 
     Of several attacks the headline is the worst case for each image; examples and controls are of the first.
@@ -43,7 +34,7 @@ def measure(
     started, student, labels = time.monotonic(), target.student, target.split.labels
     rates.check_student(student, labels, dataset.class_names)
     clean = suite.predict(student, target.images, "clean")
-    use = functools.partial(_use, settings, target.first(settings.report.curve_images), exposure)
+    use = functools.partial(_use, settings, target, target.first(settings.report.curve_images), exposure)
     outcomes = suite.run(settings.attack, target, while_built=use)
     first, crafting = outcomes[0], sum(outcome.seconds for outcome in outcomes)
 
@@ -64,9 +55,8 @@ def measure(
         "suite": _rows(outcomes, count),
         "seconds": {"craft": round(crafting, 3), "evaluate": round(time.monotonic() - started - crafting, 3)},
     }
-    own = _point(settings.attack.epsilon, count([first]))
-    curve = sorted([{**own, "num_images": len(labels)}, *first.extra["curve"]], key=lambda point: point["epsilon"])
-    convergence = first.extra["convergence"]
+    own, convergence = _point(settings.attack.epsilon, count([first]), len(labels)), first.extra["convergence"]
+    curve = sorted([own, *first.extra["curve"]], key=lambda point: point["epsilon"])
     facts = {"curve": curve, "convergence": convergence, "num_classes": len(dataset.class_names)}
     results["checks"] = checks.check(results=count([first]), undefended=undefended, **facts)
     answers = {"clean": clean, "adversarial": first.predicted, "noise": first.extra["noise"]}
@@ -74,7 +64,7 @@ def measure(
     return Measured(results, curve, convergence, first.shown, answers, exposed)
 
 
-def _use(settings, beginning: Target, exposure, number, crafter, target, craft) -> dict:
+def _use(settings, target: Target, beginning: Target, exposure, number, crafter, craft) -> dict:
     """What an attack is used for while it is in memory: controls of the first, the exposure if asked for."""
     factors, used = settings.report.curve_factors, {}
 
@@ -89,8 +79,8 @@ def _use(settings, beginning: Target, exposure, number, crafter, target, craft) 
         labels, clean, used["curve"] = beginning.split.labels, rates.predict(target.student, beginning.images), []
         for smaller, predicted in over((0.0, *factors)):
             noise = rates.predict(target.student, attacks.Noisy(smaller, beginning.images))
-            point = _point(smaller.budget.epsilon, rates.success_rates(labels, clean, predicted, noise))
-            used["curve"].append({**point, "num_images": len(labels)})
+            counts = rates.success_rates(labels, clean, predicted, noise)
+            used["curve"].append(_point(smaller.budget.epsilon, counts, len(labels)))
         used["noise"] = suite.predict(target.student, attacks.Noisy(crafter, target.images), "noise")
         digest = target.networks[attacks.ATTACKS[settings.attack.names[0]].network][1]
         batch = target.images[: settings.attack.batch_size]
@@ -101,10 +91,10 @@ def _use(settings, beginning: Target, exposure, number, crafter, target, craft) 
     return used
 
 
-def _point(epsilon, counts) -> dict:
+def _point(epsilon, counts, num_images) -> dict:
     """A row of curve.json."""
     success = {key: value for key, value in counts.items() if "success_rate" in key or key == "num_attacked"}
-    return {"epsilon": epsilon, **success}
+    return {"epsilon": epsilon, **success, "num_images": num_images}
 
 
 def _groups(outcomes) -> dict[str, list[Outcome]]:

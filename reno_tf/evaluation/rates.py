@@ -13,12 +13,9 @@ from reno_tf.models import named_weights, stage_names
 
 
 def predict(student, images, *, batch_size: int = 100, progress: Callable = iter) -> np.ndarray:
-    """The predicted class of each image; int64 [N].
+    """The predicted class of each image, int64 [N]; `progress` wraps the iterable of batch offsets.
 
-    Args:
-      images: float32 [N, H, W, 3] in [0, 1]: an array, or anything with `len` that gives arrays
-        when it is sliced.
-      progress: wraps the iterable of batch offsets (a progress bar).
+    `images`: float32 [N, H, W, 3] in [0, 1], an array or anything with `len` that gives arrays when it is sliced.
     """
     offsets = progress(range(0, len(images), batch_size))
     return np.concatenate([_classify(student, tf.constant(images[i : i + batch_size])).numpy() for i in offsets])
@@ -46,11 +43,7 @@ def accuracy(student, split: Split) -> float | None:
 
 
 def worst_case(labels, predictions) -> np.ndarray:
-    """For each image the first wrong one of several predictions, or the label if none is wrong.
-
-    Args:
-      labels: int [N]. predictions: under each attack, int [K, N].
-    """
+    """The first wrong one of each image's predictions [K, N], or its label [N] if none is wrong."""
     worst = np.array(labels)
     for predicted in reversed(predictions):
         worst = np.where(predicted != labels, predicted, worst)
@@ -68,12 +61,7 @@ def rate(name: str, hits: int, total: int) -> dict:
 def success_rates(labels, clean, adversarial, noise) -> dict:
     """Counts (paper, section 3): attack success is P(wrong on adversarial | right on clean).
 
-    Args:
-      labels, and the predictions on clean, adversarial and noise images; all int [N].
-
-    Returns:
-      clean_accuracy, adversarial_accuracy, attack_success_rate, noise_success_rate, each with its
-      interval, and num_attacked, the clean-correct images. A rate over no image is None.
+    Takes labels and predictions, int [N]; gives four rates, each as by `rate`, and the number of clean-correct images.
     """
     right = clean == labels
     attacked = int(right.sum())
@@ -87,15 +75,10 @@ def success_rates(labels, clean, adversarial, noise) -> dict:
 
 
 def attack_success(student, attack, test: Split, *, batch_size: int = 100, craft: Callable = attacks.craft) -> dict:
-    """Attacks the whole test split and counts; see `success_rates` for what is returned.
+    """Attacks the whole test split with a `Crafter`, which never sees the student, and counts as `success_rates`.
 
-    Args:
-      student: a model with "logits" among its outputs.
-      attack: a `reno_tf.attacks.Attack`; it never sees the student.
-      craft: (attack, images float32 [N, H, W, 3], batch_size=...) -> adversarial images.
-
-    Raises:
-      UserError: a label is no class of the student's, or the attack cannot work.
+    `student`: a model with "logits" among its outputs. `craft`: as `attacks.craft`. Raises UserError if a label is
+    no class of the student's, or the attack cannot work.
     """
     check_student(student, test.labels)
     images = test.floats()
@@ -108,11 +91,7 @@ def attack_success(student, attack, test: Split, *, batch_size: int = 100, craft
 def feature_distance(student, teacher, images: np.ndarray, *, batch_size: int = 100) -> float | None:
     """Mean over stages and images of mean((f_l(x, theta) - f_l(x, theta_0))^2), both in inference mode.
 
-    Args:
-      images: float32 [N, H, W, 3] in [0, 1]; the training images, not augmented (paper, section 3).
-
-    Returns:
-      None if the two have no stages of equal shapes.
+    `images`: float32 [N, H, W, 3] in [0, 1], not augmented (paper, section 3). None if the stages' shapes differ.
     """
     stages = stage_names(teacher)
     if [student.output[s].shape[1:] for s in stage_names(student)] != [teacher.output[s].shape[1:] for s in stages]:
@@ -124,8 +103,8 @@ def feature_distance(student, teacher, images: np.ndarray, *, batch_size: int = 
         distances = [tf.reduce_mean(tf.math.squared_difference(ours[s], theirs[s]), axis=[1, 2, 3]) for s in stages]
         return tf.reduce_sum(tf.reduce_mean(distances, axis=0))
 
-    sums = [float(batch_sum(tf.constant(images[i : i + batch_size]))) for i in range(0, len(images), batch_size)]
-    return sum(sums) / len(images)
+    starts = range(0, len(images), batch_size)
+    return sum(float(batch_sum(tf.constant(images[i : i + batch_size]))) for i in starts) / len(images)
 
 
 def weight_distance(student, teacher) -> float | None:

@@ -18,17 +18,11 @@ _SHOWN = 8  # adversarial images that are kept to be looked at
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """What attacks are made from and tried on.
+    """What attacks are made from and tried on."""
 
-    Attributes:
-      networks: {"teacher": (model, SHA-256 of what it computes), "student": ..., "surrogate": ...}.
-      split: the images that are attacked, with their labels.
-      own_images: what the attacker has beside them, float32 [N, H, W, 3].
-    """
-
-    networks: dict
-    split: object
-    own_images: np.ndarray
+    networks: dict  # {"teacher": (model, SHA-256 of what it computes), "student": ..., "surrogate": ...}
+    split: object  # the images that are attacked, with their labels
+    own_images: np.ndarray  # what the attacker has beside them, float32 [N, H, W, 3]
 
     @property
     def student(self):
@@ -50,25 +44,17 @@ class Target:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What is left of an attack once it is dropped.
+    """What is left of an attack once it is dropped."""
 
-    Attributes:
-      group: its key in the registry. name: the group, with the variant's label.
-      network: which one it went through. outside: why it does not count, or None.
-      parameters: all that it depends on. predicted: the student's answers to its images, int64 [N].
-      seconds: of crafting. shown: its first images, float32 [<= 8, H, W, 3].
-      extra: what `while_built` gave.
-    """
-
-    group: str
-    name: str
-    network: str
-    outside: str | None
-    parameters: dict
-    predicted: np.ndarray
-    seconds: float
-    shown: np.ndarray
-    extra: object
+    group: str  # its key in the registry
+    name: str  # the group, with the variant's label
+    network: str  # which one it went through
+    outside: str | None  # why it does not count
+    parameters: dict  # all that it depends on
+    predicted: np.ndarray  # the student's answers to its images, int64 [N]
+    seconds: float  # of crafting
+    shown: np.ndarray  # its first images, float32 [<= 8, H, W, 3]
+    extra: object  # what `while_built` gave
 
 
 def check(settings: Settings, teacher, dataset) -> None:
@@ -87,9 +73,8 @@ def check(settings: Settings, teacher, dataset) -> None:
 def run(settings: Attack, target: Target, *, while_built: Callable | None = None) -> list[Outcome]:
     """Runs every attack of the suite and keeps what the student said.
 
-    Args:
-      while_built: (number of the attack, its crafter, `target`, craft) -> anything, for `Outcome.extra`: what else
-        the attack is used for before it is dropped. craft: (crafter, a `Target`) -> its adversarial images.
+    `while_built`: (number of the attack, its crafter, craft) -> anything: what else the attack is used for before it
+    is dropped. craft: (crafter, a `Target`) -> its adversarial images.
     """
     outcomes = []
     for name in settings.names:
@@ -113,7 +98,7 @@ def _run(settings, target, group, label, attack, while_built, number) -> Outcome
     predicted = predict(target.student, adversarial, name)
     shown = np.array(adversarial[:_SHOWN])
     del adversarial  # The cache may need its room.
-    extra = while_built(number, crafter, target, craft) if while_built else None
+    extra = while_built(number, crafter, craft) if while_built else None
     return Outcome(group, name, entry.network, entry.outside, crafter.parameters, predicted, seconds, shown, extra)
 
 
@@ -132,17 +117,13 @@ def _craft(settings, digest, name, crafter: Crafter, target: Target) -> np.ndarr
 
 
 def predict(student, images, label: str) -> np.ndarray:
-    """The student's answers, int64 [N], with a progress bar."""
+    """`rates.predict` with a progress bar."""
     return rates.predict(student, images, progress=functools.partial(progress.bar, label=f"evaluating {label}"))
 
 
 def target(settings: Settings, dataset, networks: dict) -> Target:
     """What is attacked by these settings."""
-    split = attacked_split(settings, dataset)
+    split = dataset.test if settings.report.split == "test" else dataset.validation
     own = dataset.validation if len(dataset.validation) and settings.report.split == "test" else split
     drawn = np.random.default_rng(settings.attack.seed).permutation(len(own))[: settings.attack.own_images]
     return Target(networks, split, own.take(drawn).floats())
-
-
-def attacked_split(settings: Settings, dataset):
-    return dataset.test if settings.report.split == "test" else dataset.validation

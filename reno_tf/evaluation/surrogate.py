@@ -20,14 +20,8 @@ _IRRELEVANT = ("attack", "report")  # How a student is measured does not change 
 def train_once(settings: Settings, folder, dataset, teacher: tuple) -> tuple:
     """Trains the attacker's student on the validation split, which the defender's never learns from.
 
-    Args:
-      settings: of the attacker's method.
-      folder: keeps it, in a folder of its own, for every later run. Where it cannot be written, nothing
-        is kept, with a warning.
-      teacher: (model, SHA-256).
-
-    Returns:
-      The student, and the SHA-256 of its weights.
+    `folder` keeps it for every later run; where that cannot be written, nothing is kept, with a warning.
+    `teacher`: (model, SHA-256). Returns the student, and the SHA-256 of its weights.
     """
     alone = dataclasses.replace(settings.training, distribution="none")  # It is trained by one process on one device.
     settings = dataclasses.replace(settings, seed=settings.seed + _SEED_OFFSET, training=alone)
