@@ -29,22 +29,16 @@ def assign_averages(optimizer, variables, *, period: int) -> None:
 
 
 def reestimate_batch_norm(model: tf_keras.Model, batches: Iterable, forward: Callable | None = None) -> None:
-    """Replaces every BatchNorm's moving statistics by their mean over `batches` of images.
+    """Replaces the moving statistics of every BatchNorm that trains by their mean over `batches` of images.
 
     The averaged weights never saw a batch, so the statistics that training left do not fit them.
     Each batch counts once (a cumulative, not an exponential mean), as torch's `update_bn` has it.
 
-    Args:
-      model: its BatchNormalization layers that train are re-estimated.
-      batches: images [B, H, W, 3] in [0, 1]; augmented training data.
-      forward: runs the model on images in training mode; `model(images, training=True)` if None.
+    `batches`: augmented training images [B, H, W, 3]. `forward` runs the model on them in training mode.
     """
     forward = forward or (lambda images: model(images, training=True))
-    norms = [
-        layer
-        for layer in model._flatten_layers()
-        if isinstance(layer, tf_keras.layers.BatchNormalization) and layer.trainable
-    ]
+    kind = tf_keras.layers.BatchNormalization
+    norms = [layer for layer in model._flatten_layers() if isinstance(layer, kind) and layer.trainable]
     momenta = [layer.momentum for layer in norms]
     for layer in norms:
         layer.moving_mean.assign(tf.zeros_like(layer.moving_mean))

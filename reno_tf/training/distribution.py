@@ -57,11 +57,7 @@ def _multi_worker():
 
 
 # settings.DISTRIBUTIONS -> () -> strategy
-STRATEGIES = {
-    "none": tf.distribute.get_strategy,
-    "mirrored": _mirrored,
-    "multi_worker": _multi_worker,
-}
+STRATEGIES = {"none": tf.distribute.get_strategy, "mirrored": _mirrored, "multi_worker": _multi_worker}
 
 
 def spread(chosen: tf.distribute.Strategy, batches: tf.data.Dataset):
@@ -72,12 +68,9 @@ def spread(chosen: tf.distribute.Strategy, batches: tf.data.Dataset):
     def parts(context):
         replicas = context.num_replicas_in_sync
         local = replicas // context.num_input_pipelines
-        first = local * context.input_pipeline_id
-
-        def cut(rows):
-            return tf.stack(tf.split(rows, replicas)[first : first + local])
-
-        return batches.map(lambda *batch: tf.nest.map_structure(cut, batch)).unbatch()
+        own = slice(local * context.input_pipeline_id, local * (context.input_pipeline_id + 1))
+        cut = functools.partial(tf.nest.map_structure, lambda rows: tf.stack(tf.split(rows, replicas)[own]))
+        return batches.map(lambda *batch: cut(batch)).unbatch()
 
     return chosen.distribute_datasets_from_function(parts)
 
@@ -102,10 +95,7 @@ def is_chief(chosen: tf.distribute.Strategy) -> bool:
 
 
 def ask_chief(chosen: tf.distribute.Strategy, question: Callable[[], bool]) -> bool:
-    """The chief's answer; all workers wait for it.
-
-    Raises what the question raises, and a UserError on the other workers then.
-    """
+    """The chief's answer; all workers wait for it. If the question raises, they raise a UserError."""
     if chosen.cluster_resolver is None:
         return question()
     try:

@@ -17,13 +17,9 @@ def read_history(workdir: Path) -> list[dict]:
 
 
 class Record(tf_keras.callbacks.Callback):
-    """After each interval: one row of history, the same scalars to TensorBoard, one checkpoint.
+    """After each interval of a phase: one row of history, the same scalars to TensorBoard, one checkpoint."""
 
-    Args:
-      transfer: the `Transfer` that trains. phase: the phase's name. manager: a tf.train.CheckpointManager.
-    """
-
-    def __init__(self, transfer, phase: str, workdir: Path, manager):
+    def __init__(self, transfer, phase: str, workdir: Path, manager: tf.train.CheckpointManager):
         super().__init__()
         self._transfer, self._phase, self._workdir, self._manager = transfer, phase, workdir, manager
 

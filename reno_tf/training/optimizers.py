@@ -9,9 +9,6 @@ class SGD(tf_keras.optimizers.legacy.Optimizer):
 
     Keras keeps lr inside v, which differs as soon as lr changes. Coupled weight decay, torch's
     other habit, needs nothing here: it is the gradient of the methods' `weight_decay` term.
-
-    Args:
-      learning_rate: a float or a schedule. momentum: in [0, 1).
     """
 
     def __init__(self, learning_rate, momentum: float = 0.0, name: str = "SGD", **kwargs):
@@ -31,27 +28,19 @@ class SGD(tf_keras.optimizers.legacy.Optimizer):
         apply_state[(var_device, var_dtype)]["momentum"] = tf.identity(self._get_hyper("momentum", var_dtype))
 
     def _resource_apply_dense(self, grad, var, apply_state=None):
-        coefficients = (apply_state or {}).get((var.device, var.dtype.base_dtype)) or self._fallback_apply_state(
-            var.device, var.dtype.base_dtype
-        )
+        place = (var.device, var.dtype.base_dtype)
+        coefficients = (apply_state or {}).get(place) or self._fallback_apply_state(*place)
+        velocity, rate, momentum = self.get_slot(var, "momentum"), coefficients["lr_t"], coefficients["momentum"]
         return tf.raw_ops.ResourceApplyMomentum(
-            var=var.handle,
-            accum=self.get_slot(var, "momentum").handle,
-            lr=coefficients["lr_t"],
-            grad=grad,
-            momentum=coefficients["momentum"],
-            use_locking=self._use_locking,
+            var=var.handle, accum=velocity.handle, lr=rate, grad=grad, momentum=momentum, use_locking=self._use_locking
         )
 
     def _resource_apply_sparse(self, grad, var, indices, apply_state=None):
         return self._resource_apply_dense(tf.scatter_nd(indices[:, None], grad, tf.shape(var)), var, apply_state)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "learning_rate": self._serialize_hyperparameter("learning_rate"),
-            "momentum": self._serialize_hyperparameter("momentum"),
-        }
+        own = {name: self._serialize_hyperparameter(name) for name in ("learning_rate", "momentum")}
+        return {**super().get_config(), **own}
 
 
 def cosine(learning_rate: float, steps: int):

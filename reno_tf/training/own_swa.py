@@ -18,9 +18,8 @@ class SWA(SGD):
 
     def __init__(self, optimizer: SGD, start_averaging: int = 0, average_period: int = 10, name: str = "SWA"):
         if average_period < 1 or start_averaging < 0:
-            raise ValueError(
-                f"average_period must be >= 1 and start_averaging >= 0, not {average_period}, {start_averaging}"
-            )
+            found = f"{average_period}, {start_averaging}"
+            raise ValueError(f"average_period must be >= 1 and start_averaging >= 0, not {found}")
         super().__init__(optimizer._hyper["learning_rate"], optimizer._hyper["momentum"], name)
         self._start, self._period = start_averaging, average_period
 
@@ -43,9 +42,5 @@ class SWA(SGD):
 
     def get_config(self):
         wrapped = tf_keras.optimizers.serialize(SGD(self._hyper["learning_rate"], self._hyper["momentum"]))
-        return {
-            "name": self._name,
-            "optimizer": wrapped,
-            "start_averaging": self._start,
-            "average_period": self._period,
-        }
+        own = {"start_averaging": self._start, "average_period": self._period}
+        return {"name": self._name, "optimizer": wrapped, **own}

@@ -1,7 +1,6 @@
 """A training in phases that survives being killed: each phase goes on from its newest checkpoint."""
 
 import functools
-from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
@@ -13,35 +12,22 @@ from reno_tf.training.history import Record
 from reno_tf.training.trainer import Transfer
 
 
-def train(
-    model: Transfer, dataset, phases: tuple[Phase, ...], workdir: Path, *, batch_size: int, interval: int, seed: int
-) -> None:
+def train(model: Transfer, dataset, phases: tuple[Phase, ...], workdir: Path, *, batch_size, interval, seed) -> None:
     """Trains phase after phase on the data set's augmented training images, by the strategy the model was made in.
 
-    Args:
-      batch_size: images of a step, of all devices together. seed: of the batches and their augmentation.
-      interval: see `fit`.
+    `batch_size`: images of a step, of all devices together. `seed`: of the batches and their augmentation.
     """
+    split, options = dataset.train, {"batch_size": batch_size, "seed": seed, "augment": dataset.augment}
 
     def batches_from(step):
-        return data.train_batches(
-            dataset.train, batch_size=batch_size, seed=seed, start_step=step, augment=dataset.augment
-        )
+        return data.train_batches(split, start_step=step, **options)
 
     validation = data.eval_batches(dataset.validation, batch_size=100) if len(dataset.validation) else None
-    one_pass, done = data.batches_per_pass(dataset.train, batch_size), 0
+    one_pass, done = data.batches_per_pass(split, batch_size), 0
+    shared = {"workdir": workdir, "interval": interval, "validation": validation, "train": split}
     with model.distribute_strategy.scope():
         for phase in phases:
-            optimizer = fit(
-                model,
-                phase,
-                batches_from,
-                workdir=workdir,
-                interval=interval,
-                first_step=done,
-                validation=validation,
-                train=dataset.train,
-            )
+            optimizer = fit(model, phase, batches_from, first_step=done, **shared)
             done += phase.steps
             if phase.average_every:
                 averaging.assign_averages(optimizer, model.student.trainable_variables, period=phase.average_every)
@@ -49,38 +35,21 @@ def train(
                 model.step.assign(done)  # The next phase starts from here, whether it resumes or not.
 
 
-def fit(
-    model: Transfer,
-    phase: Phase,
-    batches_from: Callable,
-    *,
-    workdir: Path,
-    interval: int,
-    first_step: int = 0,
-    validation=None,
-    train=None,
-):
+def fit(model: Transfer, phase: Phase, batches_from, *, workdir, interval, first_step=0, validation=None, train=None):
     """Trains until the phase's last step, from its newest checkpoint if there is one. Returns the optimizer.
 
     Args:
       batches_from: step -> endless tf.data.Dataset of (images, labels) from that step on.
-      workdir: takes checkpoints/<phase>, history.jsonl and tensorboard/.
-      interval: steps between two rows of the history, each with a validation and a checkpoint; at most the
-        phase's steps, which it must divide.
+      workdir: a Path; takes checkpoints/<phase>, history.jsonl and tensorboard/.
+      interval: steps between two rows of the history, each with a validation and a checkpoint; see `Phase.interval`.
       first_step: steps of earlier phases.
       validation: finite tf.data.Dataset of (images, labels), or None; of known cardinality for several replicas.
       train: the training images, for the method's `prepare`.
-
-    Raises:
-      UserError: the interval does not divide the steps.
     """
     interval = phase.interval(interval)
     strategy, parts = model.distribute_strategy, ("checkpoints", phase.name)
     alone = strategy.num_replicas_in_sync == 1
-    rate = optimizers.cosine(phase.learning_rate, phase.steps) if phase.decay == "cosine" else phase.learning_rate
-    optimizer = optimizers.SGD(rate, phase.momentum)
-    if phase.average_every:
-        optimizer = averaging.wrap(optimizer, period=phase.average_every)
+    optimizer = _optimizer(phase)
     model.begin(phase)
     # XLA cannot compile a step that waits for other replicas in its middle.
     model.compile(optimizer=optimizer, jit_compile=alone and hardware.resolve_jit("auto"))
@@ -99,19 +68,23 @@ def fit(
         options["validation_steps"] = int(validation.cardinality())
     with distribution.folder_to_write(strategy, workdir) as folder:
         manager = tf.train.CheckpointManager(checkpoint, str(folder.joinpath(*parts)), max_to_keep=2)
+        bar = progress.FitProgress(phase.name, done=done, total=phase.steps)
         model.fit(
             distribution.spread(strategy, batches_from(first_step + done)),
             initial_epoch=done // interval,
             epochs=phase.steps // interval,
             steps_per_epoch=interval,
-            **options,
+            callbacks=[bar, Record(model, phase.name, folder, manager)],
             verbose=0,
-            callbacks=[
-                progress.FitProgress(phase.name, done=done, total=phase.steps),
-                Record(model, phase.name, folder, manager),
-            ],
+            **options,
         )
     return optimizer
+
+
+def _optimizer(phase):
+    rate = optimizers.cosine(phase.learning_rate, phase.steps) if phase.decay == "cosine" else phase.learning_rate
+    optimizer = optimizers.SGD(rate, phase.momentum)
+    return averaging.wrap(optimizer, period=phase.average_every) if phase.average_every else optimizer
 
 
 def _fit_batch_norm(model, batches):

@@ -10,15 +10,9 @@ from reno_tf.training.trainer import Transfer
 
 def build_student(settings: Settings, *, num_classes: int):
     """An untrained student."""
-    return models.build(
-        settings.networks.student,
-        num_classes=num_classes,
-        dropout=settings.training.dropout,
-        tap=settings.networks.tap,
-        seed=settings.seed,
-        precision=settings.training.precision,
-        **settings.networks.options,
-    )
+    networks, training = settings.networks, settings.training
+    options = {"tap": networks.tap, "dropout": training.dropout, "precision": training.precision, **networks.options}
+    return models.build(networks.student, num_classes=num_classes, seed=settings.seed, **options)
 
 
 def new_transfer(settings: Settings, dataset, teacher) -> Transfer:
@@ -31,13 +25,6 @@ def new_transfer(settings: Settings, dataset, teacher) -> Transfer:
 
 def fit_student(settings: Settings, model: Transfer, dataset, workdir: Path):
     """Trains through all phases of the method, from the newest checkpoint in `workdir`. Returns the student."""
-    phases.train(
-        model,
-        dataset,
-        settings.method.phases(settings.schedule),
-        workdir,
-        batch_size=settings.training.batch_size,
-        interval=settings.training.interval,
-        seed=settings.seed,
-    )
+    options = {"batch_size": settings.training.batch_size, "interval": settings.training.interval}
+    phases.train(model, dataset, settings.method.phases(settings.schedule), workdir, seed=settings.seed, **options)
     return model.student

@@ -15,9 +15,9 @@ from reno_tf.training.pairing import check_pair
 class Transfer(tf_keras.Model):
     """Trains `student` by `method`, looking at a frozen `teacher`.
 
-    The student is this object's from then on: which of its layers train is set here, its dropout masks
-    follow (seed, step), and over several replicas its BatchNorm takes the whole batch's statistics.
-    The teacher is held out of Keras's sight: it is neither trained, nor saved with the student,
+    The student is this object's from then on: which of its layers train is set here, its dropout masks are
+    a pure function of (seed, step, layer), and over several replicas its BatchNorm takes the whole batch's
+    statistics. The teacher is held out of Keras's sight: it is neither trained, nor saved with the student,
     nor listed among the variables. Compile with an optimizer; fit on batches (images [B, H, W, 3]
     in [0, 1], labels int [B]). Every loss term is a metric of its own.
 
@@ -28,11 +28,8 @@ class Transfer(tf_keras.Model):
       teacher: a model of the same backbone, with the weights it will have in every step, or None
         for a method that needs none. From random weights, features may also be matched to another
         backbone's, if all stages' shapes agree.
-      method: an instance of one of `reno_tf.methods`.
-      seed: of the dropout masks, which are a pure function of (seed, step, layer).
 
-    Raises:
-      UserError: the method needs a teacher, or the student lacks a head or does not fit the teacher.
+    Raises UserError if the method needs a teacher, or the student lacks a head or does not fit the teacher.
     """
 
     def __init__(self, student: tf_keras.Model, teacher: tf_keras.Model | None, method: Method, *, seed: int = 0):
@@ -44,9 +41,8 @@ class Transfer(tf_keras.Model):
             models.copy_backbone(teacher, student)
         self.student, self.method, self._seed, self._phase = student, method, seed, None
         # Steps over all phases. Not `optimizer.iterations`, which starts again with each optimizer.
-        self.step = tf.Variable(
-            0, dtype=tf.int64, trainable=False, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
-        )
+        first = tf.VariableAggregation.ONLY_FIRST_REPLICA
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step", aggregation=first)
         self.state = method.state(student)
         self._stages, self._means, self._frozen = models.stage_names(student), {}, None
         self._untracked = lambda: teacher  # Keras would track an attribute.
@@ -54,9 +50,8 @@ class Transfer(tf_keras.Model):
             models.synchronize(student)
             self.distribute_reduction_method = "first"  # The metrics' results are global already: do not add them up.
         if method.needs_features:
-            self._frozen = models.freeze(
-                teacher, precision=resolve_precision("auto") if models.is_mixed(student) else "float32"
-            )
+            precision = resolve_precision("auto") if models.is_mixed(student) else "float32"
+            self._frozen = models.freeze(teacher, precision=precision)
         for layer in student.layers:
             if isinstance(layer, models.SpatialDropout2D):
                 layer.key = self._key
@@ -80,11 +75,8 @@ class Transfer(tf_keras.Model):
 
     def prepare(self, train=None) -> None:
         """Lets the method change student and state before the running phase; `train`: a `reno_tf.data.Split`."""
-        self.method.prepare(
-            Preparation(
-                phase=self._phase, student=self.student, teacher=self._untracked(), train=train, state=dict(self.state)
-            )
-        )
+        networks = {"student": self.student, "teacher": self._untracked()}
+        self.method.prepare(Preparation(phase=self._phase, train=train, state=dict(self.state), **networks))
 
     def compile(self, optimizer, **options):
         """As Keras's. The optimizer has its slots from here on: checkpoints fill them, and the step is traced once."""
@@ -122,17 +114,9 @@ class Transfer(tf_keras.Model):
         return list(self._means.values())  # Keras resets these at the start of each epoch.
 
     def _step(self, images, labels):
-        return Step(
-            images=images,
-            labels=labels,
-            stages=self._stages,
-            student=self.student,
-            teacher=self._frozen,
-            state=dict(self.state),
-            number=self.step.read_value(),
-            phase=self._phase,
-            key=self._key(),
-        )
+        own = {"stages": self._stages, "student": self.student, "teacher": self._frozen, "state": dict(self.state)}
+        now = {"number": self.step.read_value(), "phase": self._phase, "key": self._key()}
+        return Step(images=images, labels=labels, **own, **now)
 
     def _key(self):
         """int32 [2]: what is random in a step is drawn from it."""
