@@ -1,8 +1,4 @@
-"""The only file that knows legacy Keras and tensorflow_addons.
-
-tensorflow_addons needs Keras 2 (`tf_keras`), and TensorFlow decides once, when it is first used,
-which Keras `tf.keras` is.
-"""
+"""The only file that knows legacy Keras and tensorflow_addons, which needs Keras 2 (`tf_keras`)."""
 
 import contextlib
 import functools
@@ -16,7 +12,7 @@ _SWITCH = "TF_USE_LEGACY_KERAS"
 
 
 def use_legacy_keras() -> None:
-    """Makes `tf.keras` mean `tf_keras`. Raises ImportError if TensorFlow was loaded without it."""
+    """Makes `tf.keras` mean `tf_keras`, which TensorFlow decides once. Raises ImportError if it did so before."""
     if "tensorflow" in sys.modules and os.environ.get(_SWITCH) not in ("1", "True", "true"):
         raise ImportError(
             f"TensorFlow was imported before reno_tf and without {_SWITCH}=1: "
@@ -28,10 +24,7 @@ def use_legacy_keras() -> None:
 
 @contextlib.contextmanager
 def quiet_native_logs():
-    """Holds back what C++ writes to standard error while TensorFlow loads, and shows it if that fails.
-
-    TensorFlow's notes on oneDNN and absent GPUs come before any log level takes effect.
-    """
+    """Holds back TensorFlow's notes on oneDNN and absent GPUs, which no log level stops; shows them if it fails."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         standard_error = os.dup(2)

@@ -64,8 +64,7 @@ def digest_path(path: Path) -> str:
 def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     """Makes `workdir` the folder of the run that `config` describes, unless it is that already.
 
-    Raises:
-      UserError: the folder belongs to another run, holds other files, or cannot be written.
+    Raises UserError if the folder belongs to another run, holds other files, or cannot be written.
     """
     config = json.loads(json.dumps(config))  # As config.json gives it back: tuples are lists.
     if workdir.exists() and not workdir.is_dir():

@@ -13,7 +13,6 @@ import tensorflow as tf
 from reno_tf.errors import choose
 
 PRECISIONS = ("auto", "bfloat16", "float32")
-_NATIVE_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
 def resolve_precision(precision: str) -> str:
@@ -28,7 +27,7 @@ def resolve_precision(precision: str) -> str:
 
 
 def resolve_jit(jit_compile: bool | str) -> bool:
-    """Whether XLA compiles: True, False, or "auto": whether a GPU is visible."""
+    """Whether XLA compiles: True, False, or "auto": where a GPU is visible (on CPUs it is many times slower)."""
     return bool(tf.config.list_physical_devices("GPU")) if jit_compile == "auto" else bool(jit_compile)
 
 
@@ -47,7 +46,7 @@ def has_bfloat16() -> bool:
     if gpus := tf.config.list_physical_devices("GPU"):
         details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
         return all(detail.get("compute_capability", (0, 0)) >= (8, 0) for detail in details)
-    return bool(_NATIVE_FLAGS & cpu_flags())
+    return bool({"avx512_bf16", "amx_bf16"} & cpu_flags())
 
 
 def name() -> str:
@@ -62,18 +61,9 @@ def name() -> str:
 def versions() -> dict:
     """What results depend on beside this project: Python, packages (None where one is absent), the device."""
     packages = ("tensorflow", "tf-keras", "tensorflow-addons", "numpy")
-    return {
-        "python": platform.python_version(),
-        **{package: _version(package) for package in packages},
-        "device": name(),
-    }
-
-
-def _version(package):
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    found = {package: next(iter(metadata.distributions(name=package)), None) for package in packages}
+    own = {package: distribution and distribution.version for package, distribution in found.items()}
+    return {"python": platform.python_version(), **own, "device": name()}
 
 
 def cpu_flags() -> set[str]:

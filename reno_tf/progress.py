@@ -23,9 +23,8 @@ class FitProgress(tf_keras.callbacks.Callback):
         self._bar.update()
 
     def on_epoch_end(self, epoch, logs=None):
-        self._bar.set_postfix(
-            {name: f"{logs[name]:.3f}" for name in ("loss", "accuracy", "val_accuracy") if name in logs}
-        )
+        shown = [name for name in ("loss", "accuracy", "val_accuracy") if name in logs]
+        self._bar.set_postfix({name: f"{logs[name]:.3f}" for name in shown})
 
     def on_train_end(self, logs=None):
         self._bar.close()

@@ -14,9 +14,8 @@ import tf_keras
 def write_saved_model(student: tf_keras.Model, path: Path, *, class_names: list[str], image_shape) -> None:
     """Writes the student, and nothing of the teacher, to `path` (.../<name>/<version>).
 
-    The signature "serving_default" takes `images`, float32 [B, H, W, 3] in [0, 1], and gives
-    `logits` and `probabilities` [B, classes]. assets.extra/class_names.txt names the classes, one
-    a line. The folder appears whole or not at all.
+    The signature "serving_default" takes `images`, float32 [B, H, W, 3] in [0, 1], and gives `logits` and
+    `probabilities` [B, classes]. assets.extra/class_names.txt names the classes. The folder is whole or absent.
     """
     height, width, channels = image_shape
 

@@ -27,21 +27,17 @@ RANGES = {
 class Convention:
     """How a model is to be fed and read.
 
-    input_range: a key of `RANGES`. order: int [classes], the output that stands for each label.
-    probabilities: whether its scores are probabilities. accuracies: input range -> accuracy on the
-    images that were asked, with the labels as they come, and accuracy on half of them with the labels
-    matched as well as possible on the other half.
+    accuracies: input range -> accuracy on the images that were asked, with the labels as they come, and
+    accuracy on half of them with the labels matched as well as possible on the other half.
     """
 
-    input_range: str
-    order: np.ndarray
-    probabilities: bool
+    input_range: str  # a key of `RANGES`
+    order: np.ndarray  # int [classes], the output that stands for each label
+    probabilities: bool  # whether its scores are probabilities
     accuracies: dict[str, tuple[float, float]]
 
 
-def detect(
-    model: Foreign, images: np.ndarray, labels: np.ndarray, *, input_range: str = "auto", order: str = "auto"
-) -> Convention:
+def detect(model: Foreign, images, labels, *, input_range: str = "auto", order: str = "auto") -> Convention:
     """Finds the input range, and which output stands for which label, by asking the model on clean images.
 
     Args:
@@ -50,16 +46,14 @@ def detect(
       order: "given": output i is label i; or the output of each label, as "2,0,1". "auto": as given, unless
         matching outputs and labels anew more than doubles the accuracy (on images it was not matched on).
 
-    Raises:
-      UserError: under no input range does the model do better than chance; or an order that is none.
+    Raises UserError if under no input range the model does better than chance, or for an order that is none.
     """
     if input_range != "auto":
         choose("input range", input_range, RANGES)
     given, tried = _order(order, model.num_classes), {}
+    parts = [images[i : i + 100] for i in range(0, len(images), 100)]
     for name in [input_range] if input_range != "auto" else ["0..255"] if model.integers else RANGES:
-        scores = np.concatenate(
-            [model.call(tf.constant(RANGES[name](images[i : i + 100]), tf.float32)) for i in range(0, len(images), 100)]
-        )
+        scores = np.concatenate([model.call(tf.constant(RANGES[name](part), tf.float32)) for part in parts])
         tried[name] = (scores, *_accuracies(scores.argmax(1), labels, given))
     best = max(tried, key=lambda name: max(tried[name][1 : 3 if order == "auto" else 2]))
     scores, as_given, matched = tried[best]

@@ -12,27 +12,19 @@ from reno_tf.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Foreign:
-    """A classifier as its file describes it.
+    """A classifier as its file describes it."""
 
-    call: images [B, H, W, 3] in its own range -> scores [B, classes].
-    height, width: of its input in pixels, None where it takes any. num_classes: of its output.
-    integers: whether it takes whole numbers, as an image file has them.
-    """
-
-    call: Callable
-    height: int | None
+    call: Callable  # images [B, H, W, 3] in its own range -> scores [B, classes]
+    height: int | None  # of its input in pixels, None where it takes any
     width: int | None
     num_classes: int
-    integers: bool = False
+    integers: bool = False  # whether it takes whole numbers, as an image file has them
 
 
 def open_model(path: str) -> Foreign:
-    """Opens a SavedModel folder, or a .keras or .h5 file of Keras 2 or 3.
+    """Opens a SavedModel folder, or a .keras or .h5 file of Keras 2 or 3, and refuses Python code in a file.
 
-    Of a SavedModel the graph is run; Python code in a file is not: it is refused.
-
-    Raises:
-      UserError: it is none of these, or no classifier of colour images.
+    Raises UserError if it is none of these, or no classifier of colour images.
     """
     if not Path(path).exists():
         raise UserError(f"there is no model {path}")

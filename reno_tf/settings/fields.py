@@ -15,10 +15,7 @@ def bounded(*, least=None, below=None, one_of=None):
 
 
 def filled(cls, values: Mapping, where: str, *, part: bool = False):
-    """An instance of `cls` from a section of the config; `part`: the section has other keys too.
-
-    `where`: the section's name. Raises UserError that names the key and what is allowed.
-    """
+    """An instance of `cls` from the section `where` of the config; `part`: the section has other keys too."""
     names = [field.name for field in dataclasses.fields(cls)]
     if unknown := [key for key in values if key not in names and not part]:
         raise UserError(f"no config key {where}.{unknown[0]}; there are {', '.join(names)}")

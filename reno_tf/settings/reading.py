@@ -22,8 +22,7 @@ _SCHEDULE = {
 def read(config, method_name: str = "renofeation", *, preset: str = "pixel") -> Settings:
     """The settings of a run; what the config leaves open is as the method and the attack declare it.
 
-    `preset` is the attack if the config names none.
-    Raises UserError that names the key and what is allowed.
+    `preset` is the attack if the config names none. Raises UserError that names the key and what is allowed.
     """
     settings = _read(config, method_name, preset, config.method.to_dict())
     if "surrogate" not in settings.attack.names:
@@ -85,13 +84,10 @@ def _method(method, recipe, coefficients) -> Method:
     taken = {field.name: field for field in dataclasses.fields(method) if field.init}
     if unknown := [key for key in coefficients if key not in taken]:
         raise UserError(f"{method.name} has no coefficient {unknown[0]} (config.method), but: {', '.join(taken)}")
-    offered = {f"config.recipes.{method.start}": recipe, "config.method": coefficients}
-    changes = {
-        key: typed(taken[key].type, value, f"{where}.{key}")
-        for where, values in offered.items()
-        for key, value in values.items()
-        if key in taken
-    }
+    changes = {}
+    for where, values in {f"config.recipes.{method.start}": recipe, "config.method": coefficients}.items():
+        offered = {key: value for key, value in values.items() if key in taken}
+        changes |= {key: typed(taken[key].type, value, f"{where}.{key}") for key, value in offered.items()}
     return method(**changes)
 
 
@@ -120,10 +116,8 @@ def _checked_schedule(schedule):
     if not 0 <= schedule.momentum < 1:
         raise UserError(f"config.optimizer.momentum must be in [0, 1), not {schedule.momentum}")
     if schedule.swa and not 1 <= schedule.swa_period <= schedule.swa_steps:
-        raise UserError(
-            f"config.steps.swa_period must be from 1 to config.steps.swa ({schedule.swa_steps}), "
-            f"not {schedule.swa_period}"
-        )
+        allowed = f"from 1 to config.steps.swa ({schedule.swa_steps})"
+        raise UserError(f"config.steps.swa_period must be {allowed}, not {schedule.swa_period}")
     return schedule
 
 
@@ -131,6 +125,5 @@ def _attack(config, preset) -> Attack:
     values = config.attack.to_dict()
     values["preset"] = choose("attack preset", values["preset"] or preset, (*ATTACKS, "suite"))
     budget = ATTACKS["pixel" if values["preset"] == "suite" else values["preset"]].budget
-    for key, value in vars(budget).items():
-        values[key] = value if values[key] is None else values[key]
-    return filled(Attack, values, "config.attack")
+    open_values = {key: value for key, value in vars(budget).items() if values[key] is None}
+    return filled(Attack, values | open_values, "config.attack")

@@ -16,39 +16,30 @@ DISTRIBUTIONS = ("none", "mirrored", "multi_worker")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Data:
-    """Which images; the arguments of `reno_tf.data.load`, which says more.
-
-    shots: training images of each class, 0 takes all. fraction: part of those (paper, Table 5).
-    validation_per_class: images held out of the training split. size: side of photos in pixels.
-    dir: the user's folder, of images or of archives. tfds_dir: where prepared data sets lie.
-    """
+    """Which images; the arguments of `reno_tf.data.load`, which says more."""
 
     name: str = bounded(one_of=DATASETS)
-    dir: str | None
-    shots: int = bounded(least=0)
-    fraction: float
-    validation_per_class: int = bounded(least=0)
-    size: int = bounded(least=1)
+    dir: str | None  # the user's folder, of images or of archives
+    shots: int = bounded(least=0)  # training images of each class, 0 takes all
+    fraction: float  # part of those (paper, Table 5)
+    validation_per_class: int = bounded(least=0)  # images held out of the training split
+    size: int = bounded(least=1)  # side of photos in pixels
     skip_unreadable: bool
     cache: bool
-    tfds_dir: str | None
+    tfds_dir: str | None  # where prepared data sets lie
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Networks:
-    """Teacher and student; the arguments of `reno_tf.models.build`.
+    """Teacher and student; the arguments of `reno_tf.models.build`."""
 
-    backbone, weights: the teacher's. student: its backbone. taps: layers that end the stages, (): found by rule.
-    image_size: side of the input in pixels, 0: any. tap: where a stage's features are read.
-    """
-
-    backbone: str = bounded(one_of=BACKBONES)
-    weights: str
-    student: str = bounded(one_of=BACKBONES)
-    taps: tuple[str, ...]
-    image_size: int = bounded(least=0)
+    backbone: str = bounded(one_of=BACKBONES)  # the teacher's
+    weights: str  # the teacher's
+    student: str = bounded(one_of=BACKBONES)  # its backbone
+    taps: tuple[str, ...]  # layers that end the stages, (): found by rule
+    image_size: int = bounded(least=0)  # side of the input in pixels, 0: any
     batch_norm_momentum: float = bounded(least=0, below=1)
-    tap: str = bounded(one_of=("before_dropout", "after_dropout"))
+    tap: str = bounded(one_of=("before_dropout", "after_dropout"))  # where a stage's features are read
 
     def __post_init__(self):
         if self.taps and not self.backbone.startswith("keras_"):
@@ -63,43 +54,35 @@ class Networks:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Training:
-    """How the student trains, whatever the method.
+    """How the student trains, whatever the method."""
 
-    dropout: rate after each tapped stage. batch_size: images, of all devices together (paper: 64).
-    interval: steps between validations, checkpoints and rows of the history.
-    """
-
-    dropout: float = bounded(least=0, below=1)
+    dropout: float = bounded(least=0, below=1)  # rate after each tapped stage
     precision: str = bounded(one_of=mixed_precision.PRECISIONS)
     distribution: str = bounded(one_of=DISTRIBUTIONS)
-    batch_size: int = bounded(least=1)
-    interval: int = bounded(least=1)
+    batch_size: int = bounded(least=1)  # images, of all devices together (paper: 64)
+    interval: int = bounded(least=1)  # steps between validations, checkpoints and rows of the history
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Attack:
-    """What is attacked with. epsilon, step_size: in the attack's unit, [0, 1] pixels for most.
-
-    target_scale, neuron, restarts: None leaves them to the attack. own_images: how many the attacker has.
-    batch_size: images. cache: folder of crafted sets and surrogates. cache_limit: GB.
-    """
+    """What is attacked with. Where None is allowed, it leaves the value to the attack."""
 
     preset: str
     suite: tuple[str, ...]
-    epsilon: float = bounded(least=0)
+    epsilon: float = bounded(least=0)  # in the attack's unit, [0, 1] pixels for most
     step_size: float = bounded(least=0)
     steps: int = bounded(least=0)
     target_scale: float | None
     neuron: int | None = bounded(least=0)
     restarts: int | None = bounded(least=1)
     neurons: tuple[int, ...]
-    own_images: int = bounded(least=1)
+    own_images: int = bounded(least=1)  # how many the attacker has
     surrogate: str = bounded(one_of=METHODS)
     seed: int
     precision: str = bounded(one_of=hardware.PRECISIONS)
     batch_size: int = bounded(least=1)
-    cache: str
-    cache_limit: float = bounded(least=0)
+    cache: str  # folder of crafted sets and surrogates
+    cache_limit: float = bounded(least=0)  # GB
 
     def __post_init__(self):
         for member in self.suite:
@@ -126,14 +109,11 @@ class Attack:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Report:
-    """What is counted. split: "test", or "validation" while a number is being chosen.
+    """What is counted."""
 
-    curve_factors: times the attack's epsilon. curve_images: the first of the split that the curve is made of.
-    """
-
-    split: str = bounded(one_of=("test", "validation"))
-    curve_factors: tuple[float, ...]
-    curve_images: int = bounded(least=1)
+    split: str = bounded(one_of=("test", "validation"))  # "validation" while a number is being chosen
+    curve_factors: tuple[float, ...]  # times the attack's epsilon
+    curve_images: int = bounded(least=1)  # the first of the split that the curve is made of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
