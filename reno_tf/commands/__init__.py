@@ -15,18 +15,8 @@ from reno_tf.commands.run import run
 from reno_tf.commands.taps import taps
 from reno_tf.errors import UserError, choose
 
-MODES = {
-    "run": run,
-    "audit": audit,
-    "pretrain": pretrain,
-    "reproduce": reproduce,
-    "report": report,
-    "export": export,
-    "import_weights": import_weights,
-    "taps": taps,
-    "prepare_data": prepare_data,
-    "list_data": list_data,
-}
+_FUNCTIONS = (run, audit, pretrain, reproduce, report, export, import_weights, taps, prepare_data, list_data)
+MODES = {function.__name__: function for function in _FUNCTIONS}
 # A flag that stands for a key of the config.
 _SHORT = {
     "backbone": "model.backbone",
@@ -40,12 +30,8 @@ _SHORT = {
 def start(mode: str, config, *, command: str, **options) -> None:
     """Does what `python main.py --mode=...` promises.
 
-    Args:
-      command: the command line, for the report.
-      **options: the flags by name; None and False are as good as absent.
-
-    Raises:
-      UserError: a user's mistake, among them an option that the mode does not take.
+    `command`: the command line, for the report. **options: the flags by name; None and False are as good as absent.
+    Raises UserError for a user's mistake, among them an option that the mode does not take.
     """
     logging.set_verbosity(logging.WARNING)
     choose("mode", mode, MODES)

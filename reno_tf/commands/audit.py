@@ -13,28 +13,17 @@ from reno_tf.commands import common
 from reno_tf.commands.run import run
 from reno_tf.errors import UserError
 from reno_tf.evaluation import measure, suite, surrogate
-from reno_tf.settings import Settings
 
 _ASKED = 500  # training images, at most, that the model is asked about to find what it wants to be fed
 _COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate")
 
 
-def audit(
-    config,
-    *,
-    command: str,
-    student: str | None = None,
-    workdir: str | None = None,
-    overwrite: bool = False,
-    compare: bool = False,
-) -> dict:
+def audit(config, *, command: str, student=None, workdir=None, overwrite: bool = False, compare: bool = False) -> dict:
     """Attacks the model in the file or folder `student` through `config.model.backbone`, and writes a run's report.
 
-    Args:
-      compare: also trains Renofeation from the same teacher on the same data, below the workdir,
-        and sets its numbers beside the model's.
-
-    Returns the content of results.json. Raises UserError if the model is no classifier of the data's classes.
+    `compare` also trains Renofeation from the same teacher on the same data, below the workdir, to set its numbers
+    beside the model's. Returns the content of results.json. Raises UserError if the model is no classifier of the
+    data's classes.
     """
     if student is None:
         raise UserError("--mode=audit needs --student=PATH: a SavedModel folder, or a file .keras or .h5")
@@ -50,7 +39,8 @@ def audit(
     model = foreign.Student(opened, convention)
     if not foreign.has_gradient(model, dataset.train.floats()[:1]):
         logging.warning("%s has no gradient, so it cannot be attacked itself: white_box is left out", student)
-        chosen = _without_white_box(chosen)
+        names = tuple(name for name in chosen.attack.suite if name != "white_box")
+        chosen = dataclasses.replace(chosen, attack=dataclasses.replace(chosen.attack, suite=names))
     teacher = common.build_teacher(chosen.networks)
     suite.check(chosen, teacher.model, dataset)
     audited = {"path": student, "sha256": files.digest_path(Path(student))}
@@ -71,12 +61,9 @@ def audit(
     measured = measure.measure(chosen, target, dataset, undefended=None, exposure=True)
     comparison = _compare(config, workdir, measured.results, command) if compare else []
     shape = {"image_size": list(target.images.shape[1:3])}
-    results = {
-        "method": f"audit of {Path(student).name}",
-        **common.facts(chosen, dataset, teacher),
-        **measured.results,
-        "audit": {**audited, **found, **shape, "exposure": measured.exposure, "comparison": comparison},
-    }
+    own = {**audited, **found, **shape, "exposure": measured.exposure, "comparison": comparison}
+    facts = {"method": f"audit of {Path(student).name}", **common.facts(chosen, dataset, teacher)}
+    results = {**facts, **measured.results, "audit": own}
     common.write_report(workdir, results, measured, target, dataset, chosen, history=[], seen=None, command=command)
     return results
 
@@ -94,25 +81,17 @@ def _load(chosen, opened):
     dataset = common.load_data(chosen.data, seed=chosen.seed)
     shape, name = dataset.test.images.shape[1:3], chosen.data.name
     if any(wanted not in (None, side) for wanted, side in zip((opened.height, opened.width), shape, strict=True)):
-        raise UserError(
-            f"the model takes images of {opened.height}x{opened.width} pixels; those of {name} are "
-            f"{shape[0]}x{shape[1]}, always square"
-        )
+        there = f"those of {name} are {shape[0]}x{shape[1]}, always square"
+        raise UserError(f"the model takes images of {opened.height}x{opened.width} pixels; {there}")
     if opened.num_classes != len(dataset.class_names):
         raise UserError(f"the model tells {opened.num_classes} classes apart, {name} has {len(dataset.class_names)}")
     return dataset
 
 
 def _convention(chosen, asked_for, opened, dataset) -> foreign.Convention:
-    drawn = np.random.default_rng(chosen.seed).permutation(len(dataset.train))[:_ASKED]
-    asked = dataset.train.take(drawn)
+    asked = dataset.train.take(np.random.default_rng(chosen.seed).permutation(len(dataset.train))[:_ASKED])
     ranges = {"input_range": asked_for.input_range, "order": asked_for.label_order}
     return foreign.detect(opened, asked.floats()[:], asked.labels, **ranges)
-
-
-def _without_white_box(chosen: Settings) -> Settings:
-    names = tuple(name for name in chosen.attack.suite if name != "white_box")
-    return dataclasses.replace(chosen, attack=dataclasses.replace(chosen.attack, suite=names))
 
 
 def _compare(config, workdir, measured, command) -> list[dict]:

@@ -11,7 +11,6 @@ import tf_keras
 
 from reno_tf import data, files, hardware, models, progress, reporting
 from reno_tf.evaluation.measure import Measured
-from reno_tf.evaluation.suite import Target
 from reno_tf.settings import Data, Networks, Settings
 
 
@@ -31,15 +30,15 @@ def load_data(chosen: Data, **changes) -> data.Dataset:
 
 @dataclasses.dataclass(frozen=True)
 class Teacher:
-    """facts: name and SHA-256, for results.json. identity: what adversarial sets know it by."""
+    """The public network."""
 
     model: Any
-    facts: dict
-    identity: str
+    facts: dict  # name and SHA-256, for results.json
+    identity: str  # a hash of its weights, and of what else its features depend on
 
 
 def build_teacher(networks: Networks) -> Teacher:
-    """The public network. Its identity is its weights, and what else its features depend on."""
+    """The public network of the settings."""
     _, digest = models.locate(networks.backbone, networks.weights)
     model = models.build(networks.backbone, weights=networks.weights, **networks.options)
     built = [list(networks.taps), networks.image_size]
@@ -49,42 +48,14 @@ def build_teacher(networks: Networks) -> Teacher:
 
 def facts(chosen: Settings, dataset, teacher: Teacher) -> dict:
     """The part of results.json that is known before anything is measured."""
-    return {
-        "seed": chosen.seed,
-        "split": chosen.report.split,
-        "dataset": dataset.facts(),
-        "teacher": teacher.facts,
-        "versions": hardware.versions(),
-    }
+    known = {"dataset": dataset.facts(), "teacher": teacher.facts, "versions": hardware.versions()}
+    return {"seed": chosen.seed, "split": chosen.report.split, **known}
 
 
-def write_report(
-    workdir: Path,
-    results: dict,
-    measured: Measured,
-    target: Target,
-    dataset,
-    chosen: Settings,
-    *,
-    history: list[dict],
-    seen: tuple | None,
-    command: str,
-) -> None:
-    """The report, and results.json as the last file: its presence says that all was written.
-
-    Args:
-      history, seen, command: as `reporting.write` takes them.
-    """
-    reporting.write(
-        workdir,
-        results=results,
-        config=chosen.as_json(),
-        history=history,
-        curve=measured.curve,
-        convergence=measured.convergence,
-        examples=reporting.Examples.choose(target.split, measured.shown, dataset.class_names, **measured.answers),
-        seen=seen,
-        command=command,
-    )
+def write_report(workdir: Path, results: dict, measured: Measured, target, dataset, chosen: Settings, **options):
+    """The report, with **options of `reporting.write`; then results.json, whose presence says that all was written."""
+    options |= {"config": chosen.as_json(), "curve": measured.curve, "convergence": measured.convergence}
+    examples = reporting.Examples.choose(target.split, measured.shown, dataset.class_names, **measured.answers)
+    reporting.write(workdir, results=results, examples=examples, **options)
     files.write_json(workdir / "results.json", results)
     print(f"{reporting.headline(results)}; report in {workdir / 'report.html'}")

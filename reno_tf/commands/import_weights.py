@@ -16,11 +16,9 @@ def import_weights(config, *, file: str | None = None) -> None:
     """Brings weights of `config.model.backbone` into pretrained/, and their hashes into its manifest.
 
     `file` is the network's published state dict of PyTorch. For a network of Keras Applications it is
-    a .h5 of Keras's weights without top, or None: then Keras downloads its own.
-
-    The weights get the name "imagenet" if Keras downloads them, or if the manifest states the file's
-    hash under that name; otherwise the file's name without its suffix. Raises UserError, and writes
-    nothing, if the file's hash is not the one in its name or a weight does not fit.
+    a .h5 of Keras's weights without top, or None: then Keras downloads its own, which get the name "imagenet".
+    A file's weights get the name under which the manifest states its hash, or else the file's. Raises UserError,
+    and writes nothing, if the file's hash is not the one in its name or a weight does not fit.
     """
     backbone = choose("backbone to import", config.model.backbone, [*torch_import.importable(), *KERAS_APPLICATIONS])
     manifest = weights.manifest()
@@ -46,7 +44,11 @@ def _from_torch(backbone, file, entries):
     path = Path(file)
     content = path.read_bytes()
     digest = models.sha256(content)
-    _check_hash_in_name(path.name, digest)
+    in_name = re.search(r"-([0-9a-f]{8,64})\.pth$", path.name)  # As in resnet18-f37072fd.pth.
+    if in_name and not digest.startswith(in_name[1]):
+        raise UserError(
+            f"{path.name} is altered or incomplete: its SHA-256 is {digest[:8]}..., its name says {in_name[1]}"
+        )
     name = _name(entries, path, digest)
     state = torch_import.read_state(content, suffix=path.suffix, origin=file)
     model = models.build(backbone, num_classes=torch_import.num_classes(backbone, state))
@@ -64,19 +66,11 @@ def _from_keras(backbone, file, entries):
     except Exception as error:  # Keras raises no narrower class for a failed download.
         raise UserError(f"{source} gives no weights of {backbone}: {error}") from None
     values = {name: weight.numpy() for name, weight in models.named_weights(model).items()}
-    for name, value in values.items():
-        if not np.isfinite(value).all():
-            raise UserError(f"{source}: {name} has values that are not finite")
+    if broken := [name for name, value in values.items() if not np.isfinite(value).all()]:
+        raise UserError(f"{source}: {broken[0]} has values that are not finite")
     if file is None:
         return "imagenet", None, values
     return Path(file).stem, models.sha256(Path(file).read_bytes()), values
-
-
-def _check_hash_in_name(name, digest):
-    """Compares the SHA-256 with its first digits in the file's name, as in resnet18-f37072fd.pth."""
-    stated = re.search(r"-([0-9a-f]{8,64})\.pth$", name)
-    if stated and not digest.startswith(stated[1]):
-        raise UserError(f"{name} is altered or incomplete: its SHA-256 is {digest[:8]}..., its name says {stated[1]}")
 
 
 def _name(entries, path, digest):

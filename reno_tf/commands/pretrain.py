@@ -31,16 +31,13 @@ def pretrain(config, *, command: str, workdir: str | None = None, overwrite: boo
 
     # Mild: "c" and "C" differ by their size alone.
     augment = functools.partial(data.random_affine, rotation=0.1, scale=0.03, shift=1.0)
-    training.fit(
-        model,
-        phase,
-        lambda step: data.train_batches(
-            dataset.train, batch_size=chosen.batch_size, seed=config.seed, start_step=step, augment=augment
-        ),
-        workdir=workdir,
-        interval=chosen.interval,
-        validation=data.eval_batches(dataset.validation, batch_size=100),
-    )
+    options = {"batch_size": chosen.batch_size, "seed": config.seed, "augment": augment}
+    validation = data.eval_batches(dataset.validation, batch_size=100)
+
+    def batches_from(step):
+        return data.train_batches(dataset.train, start_step=step, **options)
+
+    training.fit(model, phase, batches_from, workdir=workdir, interval=chosen.interval, validation=validation)
 
     accuracy = evaluation.accuracy(student, dataset.test)
     file, content = f"{backbone}_{chosen.data}.safetensors", models.save(student)

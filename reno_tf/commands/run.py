@@ -8,9 +8,7 @@ from reno_tf.evaluation import measure, suite, surrogate
 from reno_tf.training import distribution
 
 
-def run(
-    config, *, command: str, method: str = "renofeation", workdir: str | None = None, overwrite: bool = False
-) -> dict:
+def run(config, *, command: str, method: str = "renofeation", workdir=None, overwrite: bool = False) -> dict:
     """Trains one student and measures it; the README says what `workdir` then holds.
 
     A finished run is not redone, an interrupted one resumes from its newest checkpoint and ends
@@ -54,17 +52,12 @@ def run(
     measured = measure.measure(chosen, target, dataset, undefended=chosen.method.undefended)
 
     measured.results["seconds"]["train"] = round(sum(row["seconds"] for row in history), 3)
-    serving.write_saved_model(
-        student,
-        workdir / "export" / f"{method}-{dataset.name}" / "1",
-        class_names=dataset.class_names,
-        image_shape=dataset.test.images.shape[1:],
-    )
+    path, shape = workdir / "export" / f"{method}-{dataset.name}" / "1", dataset.test.images.shape[1:]
+    serving.write_saved_model(student, path, class_names=dataset.class_names, image_shape=shape)
     results = {"method": method, **common.facts(chosen, dataset, teacher), **measured.results}
     seen = data.first_images(dataset, batch_size=chosen.training.batch_size, seed=chosen.seed)
-    common.write_report(
-        workdir, results, measured, target, dataset, chosen, history=history, seen=seen, command=command
-    )
+    options = {"history": history, "seen": seen, "command": command}
+    common.write_report(workdir, results, measured, target, dataset, chosen, **options)
     return results
 
 
