@@ -9,14 +9,12 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from reno_tf import hardware, models
+from reno_tf.attacks import cache, checking
 from reno_tf.attacks.attack import Attack, Budget
 from reno_tf.attacks.balls import BALLS
-from reno_tf.attacks.cache import content_hash
-from reno_tf.attacks.checking import as_images, refuse_integers
 from reno_tf.attacks.units import UNITS
 from reno_tf.errors import UserError
-from reno_tf.hardware import resolve_jit, resolve_precision
-from reno_tf.models import freeze
 
 _NOISE_STREAM = 1  # the control noise of an image is independent of its start
 
@@ -41,13 +39,13 @@ class Crafter(abc.ABC):
     """
 
     def __init__(self, attack: Attack, network, budget, *, seed=0, precision="auto", jit_compile="auto", others=None):
-        precision = resolve_precision(precision)
+        precision = hardware.resolve_precision(precision)
         self.precision = precision if isinstance(network, tf_keras.Model) else "float32"
         self.objective = attack.objective.on(network)
         self.attack, self.budget = dataclasses.replace(attack, objective=self.objective), budget
-        self.seed, self.others, self.jit_compile = seed, others, resolve_jit(jit_compile)
+        self.seed, self.others, self.jit_compile = seed, others, hardware.resolve_jit(jit_compile)
         self._limits_of = UNITS[attack.unit](network)
-        frozen = freeze(network, precision=self.precision)
+        frozen = models.freeze(network, precision=self.precision)
         self._features = lambda images: frozen(images, self.objective.outputs)
         if attack.ball == "l2" and np.ndim(budget.epsilon):
             raise UserError('epsilon must be one number with ball="l2"')
@@ -61,7 +59,7 @@ class Crafter(abc.ABC):
 
     @functools.cached_property
     def _others_hash(self):
-        return None if self.others is None else content_hash(self.others)
+        return None if self.others is None else cache.content_hash(self.others)
 
     def within(self, budget: Budget) -> "Crafter":
         """The same attack, with the same traces, in another budget."""
@@ -92,7 +90,7 @@ class Crafter(abc.ABC):
         """The data set with every batch attacked, of images [B, H, W, 3] or (images, labels), numbered as they come."""
         spec = dataset.element_spec
         images_spec, *others = spec if isinstance(spec, tuple) else (spec,)
-        refuse_integers(images_spec.dtype)
+        checking.refuse_integers(images_spec.dtype)
 
         def attacked():  # Outside the graph of tf.data, which runs on the CPU alone.
             first = 0
@@ -121,7 +119,7 @@ class Crafter(abc.ABC):
         return tf.nest.map_structure(tf.constant, limits)
 
     def _enter(self, images, indices):
-        images = as_images(images)
+        images = checking.as_images(images)
         return images, tf.range(tf.shape(images)[0]) if indices is None else tf.cast(indices, tf.int32)
 
     def _keys(self, indices, stream, restart=0):

@@ -5,15 +5,14 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from reno_tf import hardware
+from reno_tf.attacks import checking, descent
 from reno_tf.attacks.attack import Attack, Budget
 from reno_tf.attacks.balls import BALLS
-from reno_tf.attacks.checking import refuse_zero_gradient
 from reno_tf.attacks.crafter import Crafter
-from reno_tf.attacks.descent import descend, trace
 from reno_tf.attacks.objectives import TargetDistance
 from reno_tf.attacks.rules import Rule
 from reno_tf.errors import UserError
-from reno_tf.hardware import devices
 
 _START_STREAM, _VIEW_STREAM = 0, 2  # crafter.py's noise has 1
 
@@ -28,7 +27,7 @@ class PGDCrafter(Crafter):
         super().__init__(attack, network, budget, **options)
         functions = (self._descend, self._trace, self.loss, self._features)
         self._compiled, self._traced, self._losses, self._clean_features = map(self._compiled_once, functions)
-        self._attack_all, spread = self._compiled, devices()
+        self._attack_all, spread = self._compiled, hardware.devices()
         if len(spread) > 1:
             self._strategy = tf.distribute.MirroredStrategy(spread)
             self._attack_all = tf.function(self._spread, autograph=False)
@@ -63,7 +62,7 @@ class PGDCrafter(Crafter):
             # A zero gradient moves nothing: only where nothing moved is the gradient worth a look.
             project = BALLS[self.attack.ball].projection(images, limits["epsilon"], limits["low"], limits["high"])
             if tf.reduce_all(project(start) == adversarial):
-                refuse_zero_gradient(lambda x: self.loss(x, *context), project(start))
+                checking.refuse_zero_gradient(lambda x: self.loss(x, *context), project(start))
             self._checked = True
         return adversarial
 
@@ -77,12 +76,12 @@ class PGDCrafter(Crafter):
 
     def _descend(self, limits, images, start, keys, *context):
         loss, declared = lambda x: self.loss(x, *context), {"ball": self.attack.ball, "rule": self.attack.rule}
-        return descend(loss, images, start, keys=keys, **declared, **limits)
+        return descent.descend(loss, images, start, keys=keys, **declared, **limits)
 
     def _trace(self, steps, limits, images, start, keys, *context):
         loss, declared = lambda x: self.loss(x, *context), {"ball": self.attack.ball, "rule": self.attack.rule}
         # A recorded trace has a length, so its steps are no tensor.
-        return trace(loss, images, start, keys=keys, **declared, **{**limits, "steps": steps})
+        return descent.trace(loss, images, start, keys=keys, **declared, **{**limits, "steps": steps})
 
     def _spread(self, limits, images, *others):
         """Every device takes its share; copies of the last image make the shares equal."""

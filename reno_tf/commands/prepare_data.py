@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from reno_tf import settings
+from reno_tf import data, settings
 from reno_tf.commands import common
-from reno_tf.data import DATASETS
 
 
 def prepare_data(config) -> None:
@@ -29,7 +28,7 @@ def summary(dataset) -> str:
 def list_data(config) -> None:
     """Prints every data set with its sizes and its origin."""
     print(f"{'name':<12}{'classes':>8}{'train':>8}{'test':>8}  origin")
-    for name, source in DATASETS.items():
+    for name, source in data.DATASETS.items():
         sizes = source.sizes or ("-", "-", "-")
         note = f" ({source.note})" if source.note else ""
         print(f"{name:<12}{sizes[0]:>8}{sizes[1]:>8}{sizes[2]:>8}  {source.origin}{note}")

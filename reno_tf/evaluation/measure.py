@@ -9,7 +9,6 @@ import tf_keras
 
 from reno_tf import attacks
 from reno_tf.evaluation import checks, rates, suite
-from reno_tf.evaluation.suite import Outcome, Target
 from reno_tf.settings import Settings
 
 
@@ -25,7 +24,7 @@ class Measured:
     exposure: list[dict]  # rows {"name", "outside", "rates": {epsilon: success}}; empty unless asked for
 
 
-def measure(settings: Settings, target: Target, dataset, *, undefended, exposure=False) -> Measured:
+def measure(settings: Settings, target: suite.Target, dataset, *, undefended, exposure=False) -> Measured:
     """Runs every attack, shows the student clean, adversarial and noise images, and counts.
 
     Of several attacks the headline is the worst case for each image; examples and controls are of the first.
@@ -38,7 +37,7 @@ def measure(settings: Settings, target: Target, dataset, *, undefended, exposure
     outcomes = suite.run(settings.attack, target, while_built=use)
     first, crafting = outcomes[0], sum(outcome.seconds for outcome in outcomes)
 
-    def count(group: list[Outcome]) -> dict:
+    def count(group: list[suite.Outcome]) -> dict:
         worst = rates.worst_case(labels, [outcome.predicted for outcome in group])
         return rates.success_rates(labels, clean, worst, first.extra["noise"])
 
@@ -64,7 +63,7 @@ def measure(settings: Settings, target: Target, dataset, *, undefended, exposure
     return Measured(results, curve, convergence, first.shown, answers, exposed)
 
 
-def _use(settings, target: Target, beginning: Target, exposure, number, crafter, craft) -> dict:
+def _use(settings, target: suite.Target, beginning: suite.Target, exposure, number, crafter, craft) -> dict:
     """What an attack is used for while it is in memory: controls of the first, the exposure if asked for."""
     factors, used = settings.report.curve_factors, {}
 
@@ -97,7 +96,7 @@ def _point(epsilon, counts, num_images) -> dict:
     return {"epsilon": epsilon, **success, "num_images": num_images}
 
 
-def _groups(outcomes) -> dict[str, list[Outcome]]:
+def _groups(outcomes) -> dict[str, list[suite.Outcome]]:
     """The attacks by their key in the registry."""
     names = dict.fromkeys(outcome.group for outcome in outcomes)
     return {name: [outcome for outcome in outcomes if outcome.group == name] for name in names}

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 
 from reno_tf import attacks, hardware, progress
-from reno_tf.attacks import ATTACKS, Crafter
 from reno_tf.errors import UserError
 from reno_tf.evaluation import rates
 from reno_tf.settings import Attack, Settings
@@ -60,8 +59,9 @@ class Outcome:
 def check(settings: Settings, teacher, dataset) -> None:
     """Raises UserError, before hours are spent, for an attack that the teacher or the data forbid."""
     for name in settings.attack.names:
-        if ATTACKS[name].network == "teacher":
-            for attack in ATTACKS[name].attacks(teacher, **settings.attack.changes).values():
+        entry = attacks.ATTACKS[name]
+        if entry.network == "teacher":
+            for attack in entry.attacks(teacher, **settings.attack.changes).values():
                 attack.objective.on(teacher)
     if settings.surrogate and (settings.report.split == "validation" or not len(dataset.validation)):
         raise UserError(
@@ -78,15 +78,16 @@ def run(settings: Attack, target: Target, *, while_built: Callable | None = None
     """
     outcomes = []
     for name in settings.names:
-        network = target.networks[ATTACKS[name].network][0]
-        for label, attack in ATTACKS[name].attacks(network, **settings.changes).items():
+        entry = attacks.ATTACKS[name]
+        network = target.networks[entry.network][0]
+        for label, attack in entry.attacks(network, **settings.changes).items():
             outcomes.append(_run(settings, target, name, label, attack, while_built, len(outcomes)))
             hardware.release_memory()
     return outcomes
 
 
 def _run(settings, target, group, label, attack, while_built, number) -> Outcome:
-    entry, name = ATTACKS[group], f"{group} {label}".strip()
+    entry, name = attacks.ATTACKS[group], f"{group} {label}".strip()
     network, digest = target.networks[entry.network]
     others = {"own": target.own_images, "attacked": target.images, None: None}[entry.others]
     options = {"seed": settings.seed, "precision": settings.precision}
@@ -102,7 +103,7 @@ def _run(settings, target, group, label, attack, while_built, number) -> Outcome
     return Outcome(group, name, entry.network, entry.outside, crafter.parameters, predicted, seconds, shown, extra)
 
 
-def _craft(settings, digest, name, crafter: Crafter, target: Target) -> np.ndarray:
+def _craft(settings, digest, name, crafter: attacks.Crafter, target: Target) -> np.ndarray:
     """The adversarial images, from the cache if they lie there."""
     return attacks.craft_once(
         crafter,

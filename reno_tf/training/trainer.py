@@ -3,12 +3,10 @@
 import tensorflow as tf
 import tf_keras
 
-from reno_tf import models
+from reno_tf import hardware, models
 from reno_tf.errors import UserError
-from reno_tf.hardware import resolve_precision
-from reno_tf.methods import Batch, Method, Phase, Preparation, Step
-from reno_tf.methods.losses import cross_entropy
-from reno_tf.models import head_layer, named_weights, replicas
+from reno_tf.methods import Batch, Method, Phase, Preparation, Step, losses
+from reno_tf.models import replicas
 from reno_tf.training.pairing import check_pair
 
 
@@ -34,7 +32,7 @@ class Transfer(tf_keras.Model):
 
     def __init__(self, student: tf_keras.Model, teacher: tf_keras.Model | None, method: Method, *, seed: int = 0):
         super().__init__(name=method.name)
-        if head_layer(student) is None:
+        if models.head_layer(student) is None:
             raise UserError("the student has no linear head: build it with num_classes")
         check_pair(student, teacher, method)
         if method.start == "teacher":
@@ -50,7 +48,7 @@ class Transfer(tf_keras.Model):
             models.synchronize(student)
             self.distribute_reduction_method = "first"  # The metrics' results are global already: do not add them up.
         if method.needs_features:
-            precision = resolve_precision("auto") if models.is_mixed(student) else "float32"
+            precision = hardware.resolve_precision("auto") if models.is_mixed(student) else "float32"
             self._frozen = models.freeze(teacher, precision=precision)
         for layer in student.layers:
             if isinstance(layer, models.SpatialDropout2D):
@@ -62,13 +60,13 @@ class Transfer(tf_keras.Model):
         self._phase = phase
         trains = (phase and phase.trains) or self.method.trains
         for layer in self.student.layers:
-            layer.trainable = trains == "all" or layer is head_layer(self.student)
-        backbone = {n: w for n, w in named_weights(self.student, head=False).items() if w.trainable}
+            layer.trainable = trains == "all" or layer is models.head_layer(self.student)
+        backbone = {n: w for n, w in models.named_weights(self.student, head=False).items() if w.trainable}
         teacher = self._untracked() if self.method.start == "teacher" else None
-        anchors = None if teacher is None else [named_weights(teacher, head=False)[name] for name in backbone]
+        anchors = None if teacher is None else [models.named_weights(teacher, head=False)[name] for name in backbone]
         self._weights_of = lambda: {
             "weights": self.student.trainable_variables,
-            "head": head_layer(self.student).trainable_variables,
+            "head": models.head_layer(self.student).trainable_variables,
             "backbone": list(backbone.values()),
             "anchors": anchors,
         }
@@ -107,7 +105,7 @@ class Transfer(tf_keras.Model):
     def test_step(self, data):
         images, labels = data
         logits = self(images, training=False)
-        return self._update({"cross_entropy": cross_entropy(labels, logits)}, labels, logits)
+        return self._update({"cross_entropy": losses.cross_entropy(labels, logits)}, labels, logits)
 
     @property
     def metrics(self):
