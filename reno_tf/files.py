@@ -74,18 +74,16 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
         raise UserError(f"{workdir / 'config.json'} is not a run's: it holds no settings by name")
     if known is None and workdir.is_dir() and any(workdir.iterdir()):
         raise UserError(f"workdir {workdir} holds other files and no run; choose another --workdir")
+    instead = "choose another --workdir, or --overwrite it"
     if known is not None and overwrite:
         shutil.rmtree(workdir)
     elif known is not None and known.get("format") != config.get("format"):
-        raise UserError(
-            f"workdir {workdir} holds a run of another version, whose settings this one does not read (format "
-            f"{known.get('format', 1)}, not {config.get('format', 1)}); choose another --workdir, or --overwrite it"
-        )
+        version = "a run of another version, whose settings this one does not read"
+        formats = f"format {known.get('format', 1)}, not {config.get('format', 1)}"
+        raise UserError(f"workdir {workdir} holds {version} ({formats}); {instead}")
     elif known is not None and known != config:
         difference = ", ".join(f"{key} is {there}, not {here}" for key, there, here in _differences(known, config))
-        raise UserError(
-            f"workdir {workdir} holds another run ({difference}); choose another --workdir, or --overwrite it"
-        )
+        raise UserError(f"workdir {workdir} holds another run ({difference}); {instead}")
     elif known is not None and (workdir / "results.json").is_file():
         return  # A finished run needs no write, which could fail on a full disk.
     try:

@@ -27,6 +27,7 @@ class PGDCrafter(Crafter):
         super().__init__(attack, network, budget, **options)
         functions = (self._descend, self._trace, self.loss, self._features)
         self._compiled, self._traced, self._losses, self._clean_features = map(self._compiled_once, functions)
+        self._declared = {"ball": attack.ball, "rule": attack.rule}
         self._attack_all, spread = self._compiled, hardware.devices()
         if len(spread) > 1:
             self._strategy = tf.distribute.MirroredStrategy(spread)
@@ -75,13 +76,11 @@ class PGDCrafter(Crafter):
         return images + limits["epsilon"] * own, keys
 
     def _descend(self, limits, images, start, keys, *context):
-        loss, declared = lambda x: self.loss(x, *context), {"ball": self.attack.ball, "rule": self.attack.rule}
-        return descent.descend(loss, images, start, keys=keys, **declared, **limits)
+        return descent.descend(lambda x: self.loss(x, *context), images, start, keys=keys, **self._declared, **limits)
 
     def _trace(self, steps, limits, images, start, keys, *context):
-        loss, declared = lambda x: self.loss(x, *context), {"ball": self.attack.ball, "rule": self.attack.rule}
-        # A recorded trace has a length, so its steps are no tensor.
-        return descent.trace(loss, images, start, keys=keys, **declared, **{**limits, "steps": steps})
+        options = {"keys": keys, **self._declared, **limits, "steps": steps}  # No tensor: a trace has a length.
+        return descent.trace(lambda x: self.loss(x, *context), images, start, **options)
 
     def _spread(self, limits, images, *others):
         """Every device takes its share; copies of the last image make the shares equal."""

@@ -38,7 +38,8 @@ def run(config, *, command: str, method: str = "renofeation", workdir=None, over
     student = training.fit_student(chosen, model, dataset, workdir)
     if chosen.training.distribution != "none":
         # A strategy's own variables can be read by all workers together alone.
-        student = _copy(student, training.build_student(chosen, num_classes=len(dataset.class_names)))
+        trained, student = student, training.build_student(chosen, num_classes=len(dataset.class_names))
+        student.set_weights(trained.get_weights())
     if not distribution.is_chief(strategy):
         return {}
     models.as_float32(student)  # What is measured and exported.
@@ -59,8 +60,3 @@ def run(config, *, command: str, method: str = "renofeation", workdir=None, over
     options = {"history": history, "seen": seen, "command": command}
     common.write_report(workdir, results, measured, target, dataset, chosen, **options)
     return results
-
-
-def _copy(trained, student):
-    student.set_weights(trained.get_weights())
-    return student

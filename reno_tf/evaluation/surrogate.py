@@ -14,7 +14,6 @@ from reno_tf.data import Dataset
 from reno_tf.settings import Settings
 
 _SEED_OFFSET = 10**6  # The attacker does not know the defender's seed.
-_IRRELEVANT = ("attack", "report")  # How a student is measured does not change it.
 
 
 def train_once(settings: Settings, folder, dataset, teacher: tuple) -> tuple:
@@ -45,6 +44,7 @@ def train_once(settings: Settings, folder, dataset, teacher: tuple) -> tuple:
 
 
 def _key(settings, own, teacher_hash) -> str:
-    relevant = {key: value for key, value in settings.as_json().items() if key not in _IRRELEVANT}
+    # How a student is measured does not change it.
+    relevant = {key: value for key, value in settings.as_json().items() if key not in ("attack", "report")}
     described = json.dumps([relevant, own.class_names, own.train.labels.tolist()], sort_keys=True)
     return files.digest(described.encode(), own.train.digest().encode(), teacher_hash.encode())
