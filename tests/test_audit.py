@@ -107,7 +107,7 @@ def test_mistakes_are_one_line_and_leave_nothing(config, student, tmp_path):
 
 
 def test_the_flags_of_an_audit_stand_for_keys_of_the_config(config, student, tmp_path):
-    with pytest.raises(UserError, match="unknown backbone 'vgg'"):
+    with pytest.raises(UserError, match="unknown config.model.backbone 'vgg'"):
         _audit(config, student, tmp_path / "run", backbone="vgg")
     assert config.model.backbone == "vgg"
     with pytest.raises(UserError, match="unknown attack preset 'sweet'"):
