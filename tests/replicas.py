@@ -14,18 +14,20 @@ from configs.default import get_config
 from reno_tf import data, models, settings, training
 from reno_tf.commands.common import seed_everything
 from reno_tf.errors import UserError
-from reno_tf.models import layers, stages
+from reno_tf.models import layers
+from reno_tf.models.backbone import Backbone
 from reno_tf.training import averaging, distribution, history, own_swa
 
 _STEPS = {"train": 4, "swa": 4, "swa_period": 2}
 
 
+def _toy_layers(images, stages):
+    x = stages(tf_keras.layers.ReLU()(layers.conv_norm(images, 4, 3, 1, "first")))
+    return stages(tf_keras.layers.ReLU()(layers.conv_norm(x, 6, 3, 2, "second")))
+
+
 def toy(*, num_classes=None, dropout=0.0, seed):
-    images = tf_keras.Input([8, 8, 3], name="images")
-    tapped = stages.Stages(dropout)
-    x = tapped(tf_keras.layers.ReLU()(layers.conv_norm(images, 4, 3, 1, "first")))
-    x = tapped(tf_keras.layers.ReLU()(layers.conv_norm(x, 6, 3, 2, "second")))
-    model = stages.tapped_model(images, tapped, x, num_classes, "toy")
+    model = Backbone(_toy_layers).build("toy", num_classes=num_classes, dropout=dropout, image_size=8)
     models.initialize(model, seed)
     return model
 

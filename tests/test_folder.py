@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from reno_tf.data.class_folders import list_splits
-from reno_tf.data.folder import FolderImages
+from reno_tf.data.folder import FolderImages, list_splits
 from reno_tf.errors import UserError
 from tests.photos import encode, swatch
 

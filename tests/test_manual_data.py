@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from reno_tf.data.actions import StanfordActions
-from reno_tf.data.indoor import IndoorScenes
+from reno_tf.data.manual import IndoorScenes, StanfordActions
 from reno_tf.errors import UserError
 from tests.photos import encode, swatch
 
@@ -29,7 +28,7 @@ def actions_archives(folder, images=None):
     images = dict(images or {})
     with zipfile.ZipFile(folder / "Stanford40_ImageSplits.zip", "w") as archive:
         archive.writestr("ImageSplits/actions.txt", "action_name\n")
-        for index, label in enumerate(StanfordActions.CLASSES):
+        for index, label in enumerate(StanfordActions.class_names):
             names = [f"{label}_{number:03d}.jpg" for number in (1, 2, 3)]
             archive.writestr(f"ImageSplits/{label}_train.txt", "\n".join(names[:2]) + "\n")
             archive.writestr(f"ImageSplits/{label}_test.txt", f"{names[2]}\r\n")
@@ -43,7 +42,7 @@ def actions_archives(folder, images=None):
 
 def indoor_archives(folder, images=None):
     images, lists = dict(images or {}), {"TrainImages.txt": [], "TestImages.txt": []}
-    for index, label in enumerate(IndoorScenes.CLASSES):
+    for index, label in enumerate(IndoorScenes.class_names):
         names = [f"{label}/{number} {label}.jpg" for number in range(3)]
         if label == "deli":
             names[0] = "deli/caf\udce9.jpg"  # Latin-1, as Python reads it
@@ -122,20 +121,20 @@ def _files(builder):
 def test_published_sizes_and_classes():
     for builder, classes, sizes in ((StanfordActions, 40, (4000, 5532)), (IndoorScenes, 67, (5360, 1340))):
         assert (builder.SIZES["train"], builder.SIZES["test"]) == sizes
-        assert len(builder.CLASSES) == len(set(builder.CLASSES)) == classes
-        assert list(builder.CLASSES) == sorted(builder.CLASSES)
-    assert (StanfordActions.CLASSES[0], StanfordActions.CLASSES[36]) == ("applauding", "watching_TV")
-    assert (IndoorScenes.CLASSES[0], IndoorScenes.CLASSES[-1]) == ("airport_inside", "winecellar")
+        assert len(builder.class_names) == len(set(builder.class_names)) == classes
+        assert list(builder.class_names) == sorted(builder.class_names)
+    assert (StanfordActions.class_names[0], StanfordActions.class_names[36]) == ("applauding", "watching_TV")
+    assert (IndoorScenes.class_names[0], IndoorScenes.class_names[-1]) == ("airport_inside", "winecellar")
 
 
 def test_labels_and_pixels(make):
     make.archives()
     built = make()
-    assert built.info.features["label"].names == list(make.builder.CLASSES)
+    assert built.info.features["label"].names == list(make.builder.class_names)
     train = _examples(built, "train")
     assert len(train) == _SMALL[make.builder]["train"]
     for file, example in train.items():
-        label = make.builder.CLASSES[example["label"]]
+        label = make.builder.class_names[example["label"]]
         assert file.startswith((f"JPEGImages/{label}_0", f"Images/{label}/"))
     odd = {"Images/artstudio/0 artstudio.jpg": (3, "P"), "Images/artstudio/1 artstudio.jpg": (4, "CMYK")}
     for file, (number, mode) in odd.items() if make.builder is IndoorScenes else ():
@@ -215,8 +214,8 @@ def test_an_image_listed_twice_counts_once(make):
 
 def test_wrong_classes_are_named(make, monkeypatch):
     make.archives()
-    labels = make.builder.CLASSES
-    monkeypatch.setattr(make.builder, "CLASSES", tuple(sorted({*labels[1:], "zebra"})))
+    labels = make.builder.class_names
+    monkeypatch.setattr(make.builder, "class_names", tuple(sorted({*labels[1:], "zebra"})))
     message = {
         StanfordActions: "ImageSplits/zebra_train.txt in .*: missing",
         IndoorScenes: "the train list and the published classes differ in 'airport_inside'",

@@ -12,14 +12,11 @@ from reno_tf.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Images with their labels.
+    """Images, uint8 [N, H, W, 3], with their labels, int64 [N].
 
-    images: uint8 [N, H, W, 3], an array, or `Photos` that are decoded when indexed.
-    labels: int64 [N].
+    images: an array, or `Photos` that are decoded when indexed. Raises UserError for another type of pixels.
     files: names [N] of the images' files, or None where images never were files.
     indices: int64 [N], each image's place in the published split; 0, 1, ... by default.
-
-    Raises UserError for images of another type.
     """
 
     images: np.ndarray | Photos
@@ -44,11 +41,10 @@ class Split:
 
     def origin(self) -> dict:
         """The images' places in the published split, and their files."""
-        files = {} if self.files is None else {"files": self.files.tolist()}
-        return {"indices": self.indices.tolist(), **files}
+        return {"indices": self.indices.tolist()} | ({} if self.files is None else {"files": self.files.tolist()})
 
     def floats(self) -> np.ndarray | Floats:
-        """The images as float32 in [0, 1], as the models take them; those of `Photos` are computed when indexed."""
+        """The images as float32 in [0, 1]; those of `Photos` are computed when indexed."""
         return Floats(self.images) if isinstance(self.images, Photos) else self.images.astype(np.float32) / 255
 
     def digest(self) -> str:
@@ -87,20 +83,15 @@ class Dataset:
         return {"train": self.train.origin(), "validation": self.validation.origin()}
 
 
-def draw(
-    split: Split, *, shots: int = 0, fraction: float = 1.0, validation_per_class: int = 0, seed: int
-) -> tuple[Split, Split]:
+def draw(split: Split, *, shots=0, fraction=1.0, validation_per_class=0, seed: int) -> tuple[Split, Split]:
     """Draws training and validation images of each class, as a pure function of (seed, class).
 
-    Smaller draws are parts of larger ones: four shots of ten, 33 % of 66 %.
+    Smaller draws are parts of larger ones: four shots of ten, 33 % of 66 %. Raises UserError if a class is too small.
 
     Args:
       shots: training images of each class; 0: all images except those of validation.
       fraction: in (0, 1], the part of the shots that is drawn, at least one image of each class.
       validation_per_class: validation images of each class.
-
-    Raises:
-      UserError: a class is too small.
     """
     if not 0 < fraction <= 1:
         raise UserError(f"data.fraction must be in (0, 1], not {fraction}")
@@ -109,10 +100,8 @@ def draw(
         members = np.flatnonzero(split.labels == label)
         available = len(members) - validation_per_class
         if available < max(shots, 1):
-            raise UserError(
-                f"class {label} has {len(members)} training images: too few for data.shots={shots} "
-                f"and data.validation_per_class={validation_per_class}"
-            )
+            asked = f"data.shots={shots} and data.validation_per_class={validation_per_class}"
+            raise UserError(f"class {label} has {len(members)} training images: too few for {asked}")
         members = np.random.default_rng([seed, int(label)]).permutation(members)
         train.append(members[: max(1, round(fraction * (shots or available)))])
         validation.append(members[available:])

@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import contextlib
-import functools
 import io
 import socket
 import urllib.parse
@@ -15,33 +14,34 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from reno_tf import files
-from reno_tf.data import transforms
-from reno_tf.data.sources import Source
+from reno_tf.data import sources, transforms
 from reno_tf.errors import UserError
 
 _FILE_KEYS = ("file", "file_name", "image/filename")  # The builders have different keys for a file's name.
-_TIMEOUT = 10  # seconds until a host counts as unreachable
 
 
-def build(name: str, source: Source, builder, *, archives: str | None) -> None:
-    """Builds the data set unless it is built already. If two processes do so at once, the second waits.
+def build(name: str, source: sources.Source, open_builder: Callable, *, folder: str | None, download: bool):
+    """The builder that `open_builder` makes, with its data. If two processes build them at once, the second waits.
 
-    Args:
-      archives: folder of archives that the user fetched by hand.
-
-    Raises:
-      UserError: an archive is missing, or there is no network.
+    Raises UserError that says how to get the data: one of `folder`'s archives is missing, or there is no network.
     """
-    if builder.data_path.exists():
-        return
-    folder = Path(builder.data_path).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    if source.origin == "download":
-        _check_network(name, builder.url_infos, archives)
-    config = tfds.download.DownloadConfig(manual_dir=archives)
-    tfds.disable_progress_bar()
-    with filelock.FileLock(folder / ".lock"), contextlib.redirect_stdout(io.StringIO()):  # tfds prints its steps.
-        builder.download_and_prepare(download_config=config)  # Returns at once if another process was first.
+    if source.origin == "folder" and folder is None:
+        raise UserError("config.data.dir must name the folder of images: DIR/train/<class>/* or DIR/<class>/*")
+    builder = open_builder()
+    if not builder.data_path.exists():
+        if source.origin in ("download", "manual") and not (download or folder):
+            place = " --config.data.dir=FOLDER_OF_THE_ARCHIVES" if source.origin == "manual" else ""
+            command = f"python main.py --mode=prepare_data --config.data.name={name}{place}"
+            raise UserError(f"{name} is not prepared; run: {command}")
+        parent = Path(builder.data_path).parent
+        parent.mkdir(parents=True, exist_ok=True)
+        if source.origin == "download":
+            _check_network(name, builder.url_infos, folder)
+        config = tfds.download.DownloadConfig(manual_dir=folder)
+        tfds.disable_progress_bar()
+        with filelock.FileLock(parent / ".lock"), contextlib.redirect_stdout(io.StringIO()):  # tfds prints its steps.
+            builder.download_and_prepare(download_config=config)  # Returns at once if another process was first.
+    return open_builder()  # If another process built the data, only a new builder knows them.
 
 
 def records(builder, split: str):
@@ -52,14 +52,13 @@ def records(builder, split: str):
 def index(builder, split: str, *, progress: Callable[[Iterable], Iterable] = iter) -> dict[str, np.ndarray]:
     """{"labels" int64, "files" str, "readable" bool}, each [N].
 
-    The first call decodes every photo, and stores the result beside the data set. `progress` wraps the
-    iterable of photos then.
+    The first call decodes every photo, as the iterable `progress` wraps, and stores the result beside the data set.
     """
     path = Path(builder.data_path) / f"index-{split}.npz"
     if not path.is_file():
         examples = records(builder, split)
         with concurrent.futures.ThreadPoolExecutor() as pool:  # TensorFlow decodes outside Python's lock.
-            rows = list(progress(pool.map(functools.partial(_row, examples), range(len(examples)))))
+            rows = list(progress(pool.map(lambda number: _row(examples[number]), range(len(examples)))))
         labels, names, readable = zip(*rows, strict=True)
         content = io.BytesIO()
         np.savez(content, labels=np.int64(labels), files=np.array(names), readable=np.array(readable))
@@ -68,8 +67,7 @@ def index(builder, split: str, *, progress: Callable[[Iterable], Iterable] = ite
         return dict(stored)
 
 
-def _row(examples, number):
-    example = examples[number]
+def _row(example):
     name = next(example[key] for key in _FILE_KEYS if key in example)
     try:
         transforms.decode(tf.constant(example["image"]))
@@ -87,7 +85,7 @@ def _check_network(name, urls, archives):
         address = urllib.parse.urlsplit(url)
         port = address.port or {"http": 80, "https": 443}[address.scheme]
         try:
-            socket.create_connection((address.hostname, port), timeout=_TIMEOUT).close()
+            socket.create_connection((address.hostname, port), timeout=10).close()  # in seconds
         except OSError as error:
             raise UserError(
                 f"{name} cannot be downloaded: {address.hostname} does not answer ({error}). Fetch "

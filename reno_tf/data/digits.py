@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from reno_tf.data.builder_info import image_info
+from reno_tf.data.builders import image_info
 from reno_tf.data.glyphs import IMAGE_SIZE
 
 _DIGIT_SIZE = 24  # A digit is enlarged to this and centred: about as large as the source's glyphs.
@@ -30,13 +30,9 @@ class HandwrittenDigits(tfds.core.GeneratorBasedBuilder):
         return {split: self._generate_examples(pixels, labels, indices) for split, indices in splits.items()}
 
     def _generate_examples(self, pixels, labels, indices):
+        margin = (IMAGE_SIZE - _DIGIT_SIZE) // 2
         for index in indices:
-            yield int(index), {"image": _enlarge(pixels[index].reshape(8, 8)), "label": int(labels[index])}
-
-
-def _enlarge(digit):
-    """8x8 in 0..16 -> uint8 [32, 32, 3]."""
-    grey = Image.fromarray(np.round(digit * 255 / 16).astype(np.uint8))
-    canvas, margin = Image.new("RGB", (IMAGE_SIZE, IMAGE_SIZE)), (IMAGE_SIZE - _DIGIT_SIZE) // 2
-    canvas.paste(grey.resize((_DIGIT_SIZE, _DIGIT_SIZE), Image.Resampling.BICUBIC), (margin, margin))
-    return np.asarray(canvas)
+            grey = Image.fromarray(np.round(pixels[index].reshape(8, 8) * 255 / 16).astype(np.uint8))  # from 0..16
+            canvas = Image.new("RGB", (IMAGE_SIZE, IMAGE_SIZE))
+            canvas.paste(grey.resize((_DIGIT_SIZE, _DIGIT_SIZE), Image.Resampling.BICUBIC), (margin, margin))
+            yield int(index), {"image": np.asarray(canvas), "label": int(labels[index])}

@@ -1,4 +1,4 @@
-"""Printed glyphs in the fonts that matplotlib ships: the embedded source, and the base of `scripts`."""
+"""Printed characters in the fonts that matplotlib ships: the embedded source, and targets in other scripts."""
 
 import functools
 import string
@@ -9,43 +9,39 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image, ImageDraw, ImageFont
 
-from reno_tf.data.builder_info import image_info
+from reno_tf.data.builders import image_info
 
 IMAGE_SIZE = 32
 _SCALE = 4  # Glyphs are drawn this many times larger, then reduced with antialiasing.
-FONTS = tuple(
-    f"{family}{style}.ttf"
-    for family, styles in {
-        "DejaVuSans": ("", "-Bold", "-Oblique", "-BoldOblique"),
-        "DejaVuSansMono": ("", "-Bold", "-Oblique", "-BoldOblique"),
-        "DejaVuSerif": ("", "-Bold", "-Italic", "-BoldItalic"),
-        "STIXGeneral": ("", "Bol", "Italic", "BolIta"),
-    }.items()
-    for style in styles
-)
+_STYLES = {
+    "DejaVuSans": ("", "-Bold", "-Oblique", "-BoldOblique"),
+    "DejaVuSansMono": ("", "-Bold", "-Oblique", "-BoldOblique"),
+    "DejaVuSerif": ("", "-Bold", "-Italic", "-BoldItalic"),
+    "STIXGeneral": ("", "Bol", "Italic", "BolIta"),
+}
+FONTS = tuple(f"{family}{style}.ttf" for family, styles in _STYLES.items() for style in styles)
+_DEJAVU = tuple(font for font in FONTS if font.startswith("DejaVu"))
 
 
 class GlyphBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """One class per character, in random font, size, rotation, shear, place, colours and noise.
 
     An image is a pure function of (split, character, number). Each of `FONTS` must contain all
-    `CHARACTERS`: Pillow draws a box for a missing glyph.
+    `CHARACTERS`: Pillow draws a box for a missing glyph. A script other than the source's leaves out letters that
+    look like a class of the source, so that the teacher never learnt a target class under another name.
     """
 
     VERSION = tfds.core.Version("1.0.0")
     CHARACTERS: str
     FONTS = FONTS
-    TRAIN_PER_CLASS: int
-    TEST_PER_CLASS: int
+    TRAIN_PER_CLASS, TEST_PER_CLASS = 60, 40
 
     def _info(self):
         return image_info(self, self.CHARACTERS, size=IMAGE_SIZE)
 
     def _split_generators(self, dl_manager):
-        return {
-            "train": self._generate_examples(0, self.TRAIN_PER_CLASS),
-            "test": self._generate_examples(1, self.TEST_PER_CLASS),
-        }
+        sizes = {"train": self.TRAIN_PER_CLASS, "test": self.TEST_PER_CLASS}
+        return {split: self._generate_examples(seed, sizes[split]) for seed, split in enumerate(sizes)}
 
     def _generate_examples(self, seed, per_class):
         for label, character in enumerate(self.CHARACTERS):
@@ -61,6 +57,33 @@ class PrintedGlyphs(GlyphBuilder):
     TRAIN_PER_CLASS, TEST_PER_CLASS = 200, 30
 
 
+class GreekLetters(GlyphBuilder):
+    """28 Greek letters, without the capitals and small letters that look Latin, such as Alpha or omicron."""
+
+    CHARACTERS = "ΓΔΘΛΞΠΣΦΨΩαβγδεζηθλμξπσςτφψω"
+
+
+class ArmenianLetters(GlyphBuilder):
+    """33 small Armenian letters, without oh, seh, ho, vo and tso, which have the shapes of o, u, h, n and g."""
+
+    CHARACTERS = "աբգդեզէըթժիլխծկձղճմյնշչպջռվտրւփքֆ"
+    FONTS = _DEJAVU
+
+
+class GeorgianLetters(GlyphBuilder):
+    """The 33 letters of the modern Georgian alphabet."""
+
+    CHARACTERS = "აბგდევზთიკლმნოპჟრსტუფქღყშჩცძწჭხჯჰ"
+    FONTS = _DEJAVU
+
+
+class MathOperators(GlyphBuilder):
+    """30 symbols of Unicode's block Mathematical Operators that most of the fonts share."""
+
+    CHARACTERS = "∀∂∃∇∈∉∋∏∑∓∝∞∠∧∨∩∪≈≠≡≤≥⊂⊃⊕⊗⊞⊢⊣⊥"
+    FONTS = tuple(font for font in FONTS if font not in ("STIXGeneralItalic.ttf", "STIXGeneralBolIta.ttf"))
+
+
 def render(character: str, generator: np.random.Generator, fonts: Sequence[str] = FONTS) -> np.ndarray:
     """One glyph, uint8 [32, 32, 3]; `generator` makes every random choice.
 
@@ -70,30 +93,19 @@ def render(character: str, generator: np.random.Generator, fonts: Sequence[str] 
     canvas = Image.new("L", (side, side))
     font = _font(generator.choice(fonts), round(side * 0.72 * generator.uniform(0.9, 1.1)))
     ImageDraw.Draw(canvas).text((side / 2, side * 0.74), character, fill=255, font=font, anchor="ms")
-    mask = canvas.transform((side, side), Image.Transform.AFFINE, _affine(generator, side), Image.Resampling.BILINEAR)
+    angle, shear = generator.uniform(-0.2, 0.2), generator.uniform(-0.2, 0.2)
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ [[1, shear], [0, 1]]
+    # Rotation, shear and shift about the centre, as Pillow's map from output to input coordinates.
+    offset = side / 2 - matrix @ (side / 2 + generator.uniform(-2, 2, size=2) * _SCALE)
+    affine = (*matrix[0], offset[0], *matrix[1], offset[1])
+    mask = canvas.transform((side, side), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
     mask = np.asarray(mask.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BOX), np.float64)[..., None] / 255
-    ink, paper = _colours(generator)
+    ink, paper = generator.uniform(size=(2, 3))
+    while abs(ink.mean() - paper.mean()) < 0.35:  # too close in brightness
+        ink, paper = generator.uniform(size=(2, 3))
     image = ink * mask + paper * (1 - mask)
     image += generator.uniform(0, 0.02) * generator.standard_normal(image.shape)
     return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
-
-
-def _affine(generator, side):
-    """Rotation, shear and shift about the centre, as PIL's map from output to input coordinates."""
-    angle, shear = generator.uniform(-0.2, 0.2), generator.uniform(-0.2, 0.2)
-    dx, dy = generator.uniform(-2, 2, size=2) * _SCALE
-    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ [[1, shear], [0, 1]]
-    centre = np.array([side / 2, side / 2])
-    offset = centre - matrix @ (centre + [dx, dy])
-    return (*matrix[0], offset[0], *matrix[1], offset[1])
-
-
-def _colours(generator):
-    """Ink and paper, RGB in [0, 1], at least 0.35 apart in brightness."""
-    while True:
-        ink, paper = generator.uniform(size=(2, 3))
-        if abs(ink.mean() - paper.mean()) >= 0.35:
-            return ink, paper
 
 
 @functools.cache

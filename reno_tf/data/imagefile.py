@@ -23,12 +23,13 @@ def normalize(content: bytes) -> bytes:
     becomes a lossless RGB PNG of Pillow's pixels: upright by its EXIF data, the first frame of an
     animation, white where it is transparent, the high byte of 16-bit grey.
 
-    Raises:
-      ImageError: no complete image of at most `PIL.Image.MAX_IMAGE_PIXELS` pixels.
+    Raises ImageError: no complete image of at most `PIL.Image.MAX_IMAGE_PIXELS` pixels.
     """
     pixels, is_plain_jpeg = _decode(content)
-    if is_plain_jpeg and _tensorflow_gives(pixels, content):
-        return content
+    with contextlib.suppress(tf.errors.InvalidArgumentError):  # TensorFlow refuses some files that Pillow reads.
+        options = {"channels": 3, "dct_method": "INTEGER_ACCURATE"}
+        if is_plain_jpeg and np.array_equal(tf.io.decode_jpeg(content, **options), pixels):
+            return content
     png = io.BytesIO()
     Image.fromarray(pixels).save(png, "PNG")
     return png.getvalue()
@@ -66,10 +67,3 @@ def _rgb(image):
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
-
-
-def _tensorflow_gives(pixels, jpeg):
-    try:
-        return np.array_equal(tf.io.decode_jpeg(jpeg, channels=3, dct_method="INTEGER_ACCURATE"), pixels)
-    except tf.errors.InvalidArgumentError:
-        return False

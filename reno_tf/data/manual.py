@@ -1,56 +1,61 @@
-"""Data sets that the user fetches by hand: archives in a manual directory, read in place."""
+"""Data sets whose archives the user fetches by hand, into a manual directory where they are read in place."""
 
 import tarfile
 import zipfile
 import zlib
 from pathlib import Path
 
+from reno_tf.data.builders import PhotosBuilder
 from reno_tf.data.imagefile import ImageError
-from reno_tf.data.photos_builder import PhotosBuilder
 from reno_tf.errors import UserError
 
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError)
+# The classes of Stanford 40 Actions (Yao et al., ICCV 2011), then those of Indoor 67 (Quattoni, Torralba, CVPR 2009).
+_ACTIONS = """
+applauding blowing_bubbles brushing_teeth cleaning_the_floor climbing cooking cutting_trees cutting_vegetables
+drinking feeding_a_horse fishing fixing_a_bike fixing_a_car gardening holding_an_umbrella jumping
+looking_through_a_microscope looking_through_a_telescope phoning playing_guitar playing_violin pouring_liquid
+pushing_a_cart reading riding_a_bike riding_a_horse rowing_a_boat running shooting_an_arrow smoking
+taking_photos texting_message throwing_frisby using_a_computer walking_the_dog washing_dishes watching_TV
+waving_hands writing_on_a_board writing_on_a_book
+"""
+_SCENES = """
+airport_inside artstudio auditorium bakery bar bathroom bedroom bookstore bowling buffet casino children_room
+church_inside classroom cloister closet clothingstore computerroom concert_hall corridor deli dentaloffice
+dining_room elevator fastfood_restaurant florist gameroom garage greenhouse grocerystore gym hairsalon
+hospitalroom inside_bus inside_subway jewelleryshop kindergarden kitchen laboratorywet laundromat library
+livingroom lobby locker_room mall meeting_room movietheater museum nursery office operating_room pantry
+poolinside prisoncell restaurant restaurant_kitchen shoeshop stairscase studiomusic subway toystore
+trainstation tv_studio videostore waitingroom warehouse winecellar
+"""
 
 
 class ManualBuilder(PhotosBuilder, skip_registration=True):
-    """Photos with published classes and splits, from archives in the manual directory.
+    """Photos with published classes and splits. A subclass has `listed_photos(split)` -> {file: class name}.
 
     No archive is unpacked. Where the folder that it holds is there already, that folder is read.
     """
 
-    CLASSES: tuple[str, ...]
     SIZES: dict[str, int]  # images of each split
     ARCHIVES: dict[str, str]  # folder -> the .zip or .tar that holds it
     LISTS: dict[str, str] = {}  # split -> its list, where that is a file beside the archives
 
     @property
-    def _file_names(self):
-        return [*self.ARCHIVES.values(), *self.LISTS.values()]
-
-    @property
     def MANUAL_DOWNLOAD_INSTRUCTIONS(self):
-        return f"Put {', '.join(self._file_names)}, from {self.HOMEPAGE}, into the manual directory"
-
-    @property
-    def class_names(self):
-        return list(self.CLASSES)
-
-    def listed_photos(self, split: str) -> dict[str, str]:
-        """{file: class name} by the published list of the split."""
-        raise NotImplementedError
+        files = ", ".join([*self.ARCHIVES.values(), *self.LISTS.values()])
+        return f"Put {files}, from {self.HOMEPAGE}, into the manual directory"
 
     def photos(self, dl_manager):
-        directory = self._directory = self._manual_directory(dl_manager)
-        packed = {folder: file for folder, file in self.ARCHIVES.items() if not (directory / folder).is_dir()}
-        self._readers = {folder: _open(directory / file) for folder, file in packed.items()}
+        self._directory = self._manual_directory(dl_manager)
+        packed = {folder: file for folder, file in self.ARCHIVES.items() if not (self._directory / folder).is_dir()}
+        self._readers = {folder: _open(self._directory / file) for folder, file in packed.items()}
         splits = {split: self.listed_photos(split) for split in self.SIZES}
         for split, photos in splits.items():
-            differing = set(photos.values()) ^ set(self.CLASSES)
-            if differing:
+            if differing := set(photos.values()) ^ set(self.class_names):
                 raise UserError(f"{self.name}: the {split} list and the published classes differ in {min(differing)!r}")
-            count, published = len(photos), self.SIZES[split]
-            if count != published:
-                raise UserError(f"{self.name}: the {split} list names {count} images, the published one {published}")
+            if len(photos) != (published := self.SIZES[split]):
+                message = f"the {split} list names {len(photos)} images, the published one {published}"
+                raise UserError(f"{self.name}: {message}")
         return splits
 
     def read(self, file):
@@ -77,8 +82,8 @@ class ManualBuilder(PhotosBuilder, skip_registration=True):
         except AssertionError as error:  # tfds says in several lines that the directory is missing or empty.
             reason = str(error).partition(". ")[0]
             raise UserError(f"{self.name}: {reason}. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}") from None
-        unpacked = {archive for folder, archive in self.ARCHIVES.items() if (directory / folder).exists()}
-        missing = [file for file in self._file_names if file not in unpacked and not (directory / file).exists()]
+        packed = [archive for folder, archive in self.ARCHIVES.items() if not (directory / folder).exists()]
+        missing = [file for file in [*packed, *self.LISTS.values()] if not (directory / file).exists()]
         if missing:
             message = f"{', '.join(missing)} not found in {directory}"
             raise UserError(f"{self.name}: {message}. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}")
@@ -88,16 +93,40 @@ class ManualBuilder(PhotosBuilder, skip_registration=True):
 def _open(archive):
     """A function from a member's name to its content."""
     try:
-        return zipfile.ZipFile(archive).read if archive.suffix == ".zip" else _open_tar(archive)
+        if archive.suffix == ".zip":
+            return zipfile.ZipFile(archive).read
+        tar = tarfile.open(archive, "r:")  # noqa: SIM115  It stays open while photos are read.
+        members = {member.name: member for member in tar if member.isfile()}
+        # An empty block ends a complete archive; tarfile accepts one that is cut before it.
+        ends = (member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE for member in tar)
+        if archive.stat().st_size < max(ends, default=0) + tarfile.BLOCKSIZE:
+            raise tarfile.ReadError("unexpected end of data")
     except _DAMAGED as error:
         raise UserError(f"{archive} is damaged, fetch it again: {error}") from None
-
-
-def _open_tar(archive):
-    tar = tarfile.open(archive, "r:")  # noqa: SIM115  It stays open while photos are read.
-    members = {member.name: member for member in tar if member.isfile()}
-    # An empty block ends a complete archive; tarfile accepts one that is cut before it.
-    ends = (member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE for member in tar)
-    if archive.stat().st_size < max(ends, default=0) + tarfile.BLOCKSIZE:
-        raise tarfile.ReadError("unexpected end of data")
     return lambda name: tar.extractfile(members[name]).read()
+
+
+class StanfordActions(ManualBuilder):
+    """Stanford 40 Actions: people doing one of 40 things, 100 training images of each."""
+
+    HOMEPAGE = "http://vision.stanford.edu/Datasets/40actions.html"
+    ARCHIVES = {"JPEGImages": "Stanford40_JPEGImages.zip", "ImageSplits": "Stanford40_ImageSplits.zip"}
+    SIZES = {"train": 4000, "test": 5532}
+    class_names = tuple(_ACTIONS.split())
+
+    def listed_photos(self, split):
+        lines = {label: self.lines(f"ImageSplits/{label}_{split}.txt") for label in self.class_names}
+        return {f"JPEGImages/{file}": label for label, files in lines.items() for file in files}
+
+
+class IndoorScenes(ManualBuilder):
+    """MIT Indoor 67: the published lists name about 80 training and 20 test images of each scene."""
+
+    HOMEPAGE = "https://web.mit.edu/torralba/www/indoor.html"
+    ARCHIVES = {"Images": "indoorCVPR_09.tar"}
+    LISTS = {"train": "TrainImages.txt", "test": "TestImages.txt"}
+    SIZES = {"train": 5360, "test": 1340}
+    class_names = tuple(_SCENES.split())
+
+    def listed_photos(self, split):
+        return {f"Images/{line}": line.partition("/")[0] for line in self.lines(self.LISTS[split])}

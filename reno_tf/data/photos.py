@@ -11,24 +11,16 @@ from reno_tf.data import transforms
 
 
 class Photos:
-    """Behaves as a uint8 array [N, size, size, 3] of test views, each of which is decoded when indexed.
+    """Behaves as a uint8 array [N, size, size, 3] of `transforms.test_view`s, each of which is decoded when indexed.
 
-    A test view is the centre of the photo, after a resize of its shorter side to size * 256 / 224.
-
-    Args:
-      read: number of a photo -> its encoded bytes.
-      numbers: int [N], the photos that belong to this set.
-      size: side of the views, in pixels.
+    read: number of a photo -> its encoded bytes. numbers: int [N], the photos that belong to this set.
     """
 
     dtype = np.dtype(np.uint8)
 
     def __init__(self, read: Callable, numbers, *, size: int):
         self._read, self.numbers, self.size = read, np.asarray(numbers, np.int64), size
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        return len(self), self.size, self.size, 3
+        self.shape = len(self), size, size, 3
 
     def __len__(self):
         return len(self.numbers)
@@ -55,16 +47,10 @@ class Photos:
     @functools.cached_property
     def _views(self):
         """The compiled function from positions [N] to their views."""
-
-        def view(position):
-            return transforms.test_view(self.encoded(position), size=self.size)
-
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
-        def views(positions):
-            spec = tf.TensorSpec(self.shape[1:], tf.uint8)
-            return tf.map_fn(view, positions, fn_output_signature=spec, parallel_iterations=8)
-
-        return views
+        view = lambda position: transforms.test_view(self.encoded(position), size=self.size)  # noqa: E731
+        options = {"fn_output_signature": tf.TensorSpec(self.shape[1:], tf.uint8), "parallel_iterations": 8}
+        signature = [tf.TensorSpec([None], tf.int64)]
+        return tf.function(lambda positions: tf.map_fn(view, positions, **options), input_signature=signature)
 
 
 class Floats:

@@ -14,16 +14,11 @@ _ORDER_STREAM, _AUGMENT_STREAM, _CROP_STREAM = 2, 3, 4
 def train_batches(split: Split, *, batch_size: int, seed: int, start_step: int = 0, augment=None) -> tf.data.Dataset:
     """Endless batches (images float32 [B, H, W, 3] in [0, 1], labels int64 [B]) from `start_step` on.
 
-    Each pass over the data has its own permutation; a batch may span two passes. Each photo gets a
-    random resized crop.
-
-    Args:
-      augment: (images float32 [B, H, W, 3], seed int32 [2]) -> images; None for no augmentation but
-        the photos' crops.
+    Each pass over the data has its own permutation; a batch may span two passes. Each photo gets a random
+    resized crop, and then `augment`, if given: (images float32 [B, H, W, 3], seed int32 [2]) -> images.
     """
     key = _key(seed, _AUGMENT_STREAM)
     batches = _photo_batches if isinstance(split.images, Photos) else _array_batches
-    steps = batches(split, batch_size=batch_size, seed=seed, start_step=start_step)
 
     def finish(step, images, labels):
         images = tf.cast(images, tf.float32) / 255
@@ -31,6 +26,7 @@ def train_batches(split: Split, *, batch_size: int, seed: int, start_step: int =
             images = augment(images, tf.random.experimental.stateless_fold_in(key, step, alg="philox"))
         return images, labels
 
+    steps = batches(split, batch_size=batch_size, seed=seed, start_step=start_step)
     return steps.map(finish, num_parallel_calls=1, deterministic=True).prefetch(2)
 
 

@@ -6,13 +6,8 @@ from collections.abc import Callable
 
 import tensorflow_datasets as tfds
 
-from reno_tf.data import transforms
-from reno_tf.data.actions import StanfordActions
-from reno_tf.data.digits import HandwrittenDigits
+from reno_tf.data import digits, glyphs, manual
 from reno_tf.data.folder import FolderImages
-from reno_tf.data.glyphs import PrintedGlyphs
-from reno_tf.data.indoor import IndoorScenes
-from reno_tf.data.scripts import ArmenianLetters, GeorgianLetters, GreekLetters, MathOperators
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,33 +37,27 @@ class Source:
             options["skip_unreadable"] = skip_unreadable
         return self.builder(folder, **options) if self.origin == "folder" else self.builder(**options)
 
-    @property
-    def augment(self) -> Callable | None:
-        """The augmentation besides a photo's random crop: see `reno_tf.data.train_batches`."""
-        return transforms.random_affine if self.origin == "embedded" else None
+
+def _embedded(builder, *sizes, note=""):
+    return Source(builder=builder, origin="embedded", sizes=sizes, note=note)
 
 
-def _download(name, **options):
-    return Source(builder=functools.partial(tfds.builder, name), origin="download", **options)
+def _download(name, *sizes, **options):
+    return Source(builder=functools.partial(tfds.builder, name), origin="download", sizes=sizes, **options)
 
 
+_IN_IMAGENET = "its images are part of ImageNet's training set: an ImageNet teacher has seen them"
 DATASETS = {
-    "digits": Source(builder=HandwrittenDigits, origin="embedded", sizes=(10, 597, 1200)),
-    "glyphs": Source(
-        builder=PrintedGlyphs, origin="embedded", sizes=(62, 12400, 1860), note="the embedded teacher's own"
-    ),
-    "greek": Source(builder=GreekLetters, origin="embedded", sizes=(28, 1680, 1120)),
-    "armenian": Source(builder=ArmenianLetters, origin="embedded", sizes=(33, 1980, 1320)),
-    "georgian": Source(builder=GeorgianLetters, origin="embedded", sizes=(33, 1980, 1320)),
-    "operators": Source(builder=MathOperators, origin="embedded", sizes=(30, 1800, 1200)),
-    "flowers": _download("oxford_flowers102", sizes=(102, 2040, 6149), train="train+validation"),
-    "birds": _download("caltech_birds2011", sizes=(200, 5994, 5794)),
-    "dogs": _download(
-        "stanford_dogs",
-        sizes=(120, 12000, 8580),
-        note="its images are part of ImageNet's training set: an ImageNet teacher has seen them",
-    ),
-    "actions": Source(builder=StanfordActions, origin="manual", sizes=(40, 4000, 5532)),
-    "indoor": Source(builder=IndoorScenes, origin="manual", sizes=(67, 5360, 1340)),
+    "digits": _embedded(digits.HandwrittenDigits, 10, 597, 1200),
+    "glyphs": _embedded(glyphs.PrintedGlyphs, 62, 12400, 1860, note="the embedded teacher's own"),
+    "greek": _embedded(glyphs.GreekLetters, 28, 1680, 1120),
+    "armenian": _embedded(glyphs.ArmenianLetters, 33, 1980, 1320),
+    "georgian": _embedded(glyphs.GeorgianLetters, 33, 1980, 1320),
+    "operators": _embedded(glyphs.MathOperators, 30, 1800, 1200),
+    "flowers": _download("oxford_flowers102", 102, 2040, 6149, train="train+validation"),
+    "birds": _download("caltech_birds2011", 200, 5994, 5794),
+    "dogs": _download("stanford_dogs", 120, 12000, 8580, note=_IN_IMAGENET),
+    "actions": Source(builder=manual.StanfordActions, origin="manual", sizes=(40, 4000, 5532)),
+    "indoor": Source(builder=manual.IndoorScenes, origin="manual", sizes=(67, 5360, 1340)),
     "folder": Source(builder=FolderImages, origin="folder", sizes=None),
 }

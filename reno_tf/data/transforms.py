@@ -1,13 +1,9 @@
-"""The transforms between an image and a network: torchvision's for photos, in TensorFlow.
-
-Every random choice is a pure function of the given key.
-"""
+"""The transforms between an image and a network, in TensorFlow: every random choice is a pure function of a key."""
 
 import math
 
 import tensorflow as tf
 
-_ATTEMPTS = 10  # torchvision's number of draws until a crop lies in the image
 _BANDS = 16  # A resize computes its output rows in so many bands.
 
 
@@ -33,13 +29,10 @@ def decode_crop(encoded, window, *, size: int):
         options = {"channels": 3, "ratio": ratio, "dct_method": "INTEGER_ACCURATE"}
         return lambda: tf.io.decode_and_crop_jpeg(encoded, window // ratio, **options)
 
-    def cropped():
-        top, left, height, width = tf.unstack(window)
-        return decode(encoded)[top : top + height, left : left + width]
-
     reduction = tf.reduce_min(window[2:]) // (2 * size)  # The crop may be decoded so many times smaller.
     halvings = tf.reduce_sum(tf.cast(reduction >= [2, 4, 8], tf.int32))
     jpeg = lambda: tf.switch_case(halvings, [scaled(ratio) for ratio in (1, 2, 4, 8)])  # noqa: E731
+    cropped = lambda: tf.image.crop_to_bounding_box(decode(encoded), *tf.unstack(window))  # noqa: E731
     return tf.ensure_shape(tf.cond(tf.io.is_jpeg(encoded), jpeg, cropped), [None, None, 3])
 
 
@@ -50,17 +43,12 @@ def resize(image, height: int, width: int, *, mirror=False):
     product with a banded matrix. Dense products over bands take less than half the time of
     tf.image.resize(antialias=True) on a CPU, and differ from it by rounding alone.
     """
-    rows, columns = tf.shape(image)[0], tf.shape(image)[1]
-    flat = tf.reshape(tf.cast(image, tf.float32), [rows, columns * 3])
-    flat = tf.reshape(_resize_rows(flat, rows, height), [height, columns, 3])
-    flat = tf.reshape(tf.transpose(flat, [1, 0, 2]), [columns, height * 3])
-    flat = _resize_rows(flat, columns, width, mirror=mirror)
-    return tf.transpose(tf.reshape(flat, [width, height, 3]), [1, 0, 2])
+    return _resize_rows(_resize_rows(tf.cast(image, tf.float32), height), width, mirror=mirror)
 
 
-def _resize_rows(image, rows, size, *, mirror=False):
-    """[rows, M] -> [size, M] in `_BANDS` bands; the last row comes first if `mirror`."""
-    size = tf.convert_to_tensor(size)
+def _resize_rows(image, size, *, mirror=False):
+    """[H, W, 3] -> [W, size, 3] in `_BANDS` bands of the new rows; the last row comes first if `mirror`."""
+    rows, columns, size = tf.shape(image)[0], tf.shape(image)[1], tf.convert_to_tensor(size)
     band = tf.cast(tf.math.ceil(size / _BANDS), tf.int32)
     scale = tf.cast(rows, tf.float32) / tf.cast(size, tf.float32)
     support = tf.maximum(scale, 1.0)
@@ -74,37 +62,31 @@ def _resize_rows(image, rows, size, *, mirror=False):
     distance = tf.abs(tf.cast(inputs, tf.float32)[:, None, :] + 0.5 - centre[..., None])
     weights = tf.maximum(0.0, 1.0 - distance / support)
     weights = tf.math.divide_no_nan(weights, tf.reduce_sum(weights, -1, keepdims=True))
-    resized = tf.matmul(weights, tf.gather(image, inputs))
-    return tf.reshape(resized, [_BANDS * band, -1])[:size]
+    resized = tf.matmul(weights, tf.gather(tf.reshape(image, [rows, columns * 3]), inputs))
+    resized = tf.reshape(resized, [_BANDS * band, columns, 3])[:size]
+    return tf.transpose(resized, [1, 0, 2])
 
 
 def test_view(encoded, *, size: int):
     """Resizes the shorter side to size * 256 / 224, then crops the centre: uint8 [size, size, 3]."""
     image = decode(encoded)
-    shorter = round(size * 256 / 224)
-    height, width = tf.shape(image)[0], tf.shape(image)[1]
-    tall = height > width
-    longer = tf.where(tall, shorter * height // width, shorter * width // height)
-    height, width = tf.where(tall, longer, shorter), tf.where(tall, shorter, longer)
+    sides = tf.shape(image)[:2]
+    height, width = tf.unstack(round(size * 256 / 224) * sides // tf.reduce_min(sides))
     image = tf.cast(tf.round(resize(image, height, width)), tf.uint8)
     # torchvision rounds margins of half a pixel to even, as Python does.
     top, left = (tf.cast(tf.round(tf.cast(side - size, tf.float32) / 2), tf.int32) for side in (height, width))
     return tf.ensure_shape(image[top : top + size, left : left + size], [size, size, 3])
 
 
-def random_resized_crop(encoded, key, *, size: int, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)):
-    """torchvision's RandomResizedCrop and RandomHorizontalFlip: float32 [size, size, 3] in [0, 255].
+def random_resized_crop(encoded, key, *, size: int, **ranges):
+    """torchvision's RandomResizedCrop and RandomHorizontalFlip of an encoded image: [size, size, 3] in [0, 255].
 
-    Args:
-      encoded: one encoded image.
-      key: int32 [2].
-      scale: range of the crop's area, as a part of the image's.
-      ratio: range of the crop's width / height.
+    The result is float32. `key` is int32 [2], and `ranges` are those of `crop_window`.
     """
     jpeg_shape = lambda: tf.io.extract_jpeg_shape(encoded)[:2]  # noqa: E731
     shape = tf.cond(tf.io.is_jpeg(encoded), jpeg_shape, lambda: tf.shape(decode(encoded))[:2])
     crop_key, flip_key = tf.unstack(tf.random.experimental.stateless_split(key, 2, alg="philox"))
-    crop = decode_crop(encoded, crop_window(shape, crop_key, scale=scale, ratio=ratio), size=size)
+    crop = decode_crop(encoded, crop_window(shape, crop_key, **ranges), size=size)
     mirror = tf.random.stateless_uniform([], flip_key, alg="philox") < 0.5
     return tf.ensure_shape(resize(crop, size, size, mirror=mirror), [size, size, 3])
 
@@ -112,10 +94,11 @@ def random_resized_crop(encoded, key, *, size: int, scale=(0.08, 1.0), ratio=(3 
 def crop_window(shape, key, *, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)):
     """RandomResizedCrop's window (top, left, height, width), int32 [4], in an image of `shape` (H, W).
 
-    It is the first of ten draws that lies in the image, or else the largest centred window of an allowed ratio.
+    It is the first of ten draws (torchvision's number) that lies in the image, or else the largest centred window of
+    an allowed ratio. `scale` is the range of its part of the image's area, `ratio` that of its width / height.
     """
     height, width = (tf.cast(side, tf.float32) for side in tf.unstack(shape))
-    draw = tf.random.stateless_uniform([4, _ATTEMPTS], key, alg="philox")
+    draw = tf.random.stateless_uniform([4, 10], key, alg="philox")
     area = height * width * (scale[0] + draw[0] * (scale[1] - scale[0]))
     aspect = tf.exp(math.log(ratio[0]) + draw[1] * (math.log(ratio[1]) - math.log(ratio[0])))
     w, h = tf.round(tf.sqrt(area * aspect)), tf.round(tf.sqrt(area / aspect))
@@ -131,12 +114,8 @@ def crop_window(shape, key, *, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)):
 def random_affine(images, seed, *, rotation=0.15, scale=0.1, shift=2.0):
     """Turns, scales and shifts each image about its centre; the pixels of its edges continue outwards.
 
-    Args:
-      images: float [B, H, W, 3].
-      seed: int32 [2].
-      rotation: largest angle, in radians.
-      scale: largest change of size, as a fraction.
-      shift: largest shift along each axis, in pixels.
+    `images` are float [B, H, W, 3], and `seed` is int32 [2]. The others are limits: `rotation` in radians, `scale` of
+    the change of size, as a fraction, `shift` along each axis, in pixels.
     """
     batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
     draw = tf.random.stateless_uniform([4, batch], seed, -1.0, 1.0, alg="philox")
@@ -146,12 +125,6 @@ def random_affine(images, seed, *, rotation=0.15, scale=0.1, shift=2.0):
     # From an output pixel (x, y) to its input pixel: a rotation about the centre, then a shift.
     tx = cx + shift * draw[2] - (a * cx - b * cy)
     ty = cy + shift * draw[3] - (b * cx + a * cy)
-    zero = tf.zeros_like(a)
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.stack([a, -b, tx, b, a, ty, zero, zero], axis=1),
-        output_shape=[height, width],
-        interpolation="BILINEAR",
-        fill_mode="NEAREST",
-        fill_value=0.0,
-    )
+    maps = tf.stack([a, -b, tx, b, a, ty, tf.zeros_like(a), tf.zeros_like(a)], axis=1)
+    options = {"interpolation": "BILINEAR", "fill_mode": "NEAREST", "fill_value": 0.0, "output_shape": [height, width]}
+    return tf.raw_ops.ImageProjectiveTransformV3(images=images, transforms=maps, **options)

@@ -4,14 +4,14 @@ import tf_keras
 
 from reno_tf.errors import choose
 from reno_tf.models import weights as _weights
-from reno_tf.models.batch_norm import synchronize
+from reno_tf.models.backbone import SpatialDropout2D, head_layer, stage_names, stage_shapes
 from reno_tf.models.frozen import freeze
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 from reno_tf.models.layers import normalization
 from reno_tf.models.mixed_precision import as_float32, is_mixed, policy
 from reno_tf.models.mobilenet import MOBILENETS
+from reno_tf.models.replicas import synchronize
 from reno_tf.models.resnet import RESNETS
-from reno_tf.models.stages import SpatialDropout2D, head_layer, stage_names, stage_shapes
 from reno_tf.models.weights import copy_backbone, initialize, locate, named_weights, save, sha256
 
 BACKBONES = {**RESNETS, **MOBILENETS, **KERAS_APPLICATIONS}
@@ -31,23 +31,19 @@ def build(
 
     Args:
       name: a key of `BACKBONES`.
-      weights: a name in pretrained/manifest.json, a .safetensors file, or None: random weights in
-        torch's distribution, drawn from `seed`.
+      weights: a name in pretrained/manifest.json, a .safetensors file, or None: random, as torch draws them.
       num_classes: size of the linear head, always random; None builds the backbone alone.
       seed: of the random weights.
-      momentum: of every BatchNorm's moving statistics. torchvision's; Keras's own (0.99 to 0.999)
-        average over more steps than a short training has.
+      momentum: of every BatchNorm's moving statistics. torchvision's; Keras's own (0.99 to 0.999) average over
+        more steps than a short training has.
       precision: "float32", or "mixed_bfloat16": bfloat16 feature maps between float32 weights, for
         training. Normalisation, BatchNorm's statistics, "penultimate" and "logits" stay float32.
-      **options: of the builder: `dropout` (rate of SpatialDropout2D after each tapped stage),
-        `tap`, `image_size`, ...
+      **options: of `Backbone.build` (`dropout`, `tap`, `image_size`) and of the family.
 
     Returns:
-      A tf_keras.Model: images [B, H, W, 3] in [0, 1] -> {"stage1": [B, h, w, c], ...,
-      "penultimate": [B, d][, "logits": [B, num_classes]]}.
+      Images [B, H, W, 3] in [0, 1] -> {"stage1": [B, h, w, c], ..., "penultimate": [B, d][, "logits": [B, n]]}.
 
-    Raises:
-      UserError: unknown name or weights, or a file that is missing, altered or of another network.
+    Raises UserError: unknown name or weights, or a file that is missing, altered or of another network.
     """
     backbone = BACKBONES[choose("backbone", name, BACKBONES)]
     with policy(precision):

@@ -16,27 +16,19 @@ def blocked(kernel: np.ndarray) -> np.ndarray:
 
 
 def convolve(images, kernel, *, size, padding: str):
-    """tf.nn.conv2d of stride 2 with the kernel that `kernel` was `blocked` from.
+    """tf.nn.conv2d of stride 2 on [B, H, W, c], H and W known, with the kernel that `kernel` was `blocked` from.
 
-    Args:
-      images: [B, H, W, c], with H and W known.
-      size: the kernel's height and width before.
-      padding: "SAME" or "VALID".
+    `size` is that kernel's height and width, `padding` "SAME" or "VALID".
     """
-    for axis in (1, 2):
-        images = _fit(images, axis, size[axis - 1], padding)
+    kept, around = [-1] * 4, [[0, 0]] * 4
+    for axis in (1, 2):  # Pad or crop it to what a kernel of that size, made even, crosses in steps of 2.
+        length, window = images.shape[axis], size[axis - 1]
+        steps = -(-length // 2) if padding == "SAME" else (length - window) // 2 + 1
+        before = max(2 * (steps - 1) + window - length, 0) // 2 if padding == "SAME" else 0
+        after = 2 * (steps - 1) + window + window % 2 - length - before
+        kept[axis], around[axis] = length + min(after, 0), [before, max(after, 0)]
+    images = tf.pad(tf.slice(images, [0] * 4, kept), around)
     _, height, width, channels = images.shape
     blocks = tf.reshape(images, [-1, height // 2, 2, width // 2, 2, channels])
     blocks = tf.reshape(tf.transpose(blocks, [0, 1, 3, 2, 4, 5]), [-1, height // 2, width // 2, 4 * channels])
     return tf.nn.conv2d(blocks, kernel, 1, "VALID")
-
-
-def _fit(images, axis, size, padding):
-    """Pads or crops the axis to what a kernel of that size, made even, crosses in steps of 2."""
-    length = images.shape[axis]
-    steps = -(-length // 2) if padding == "SAME" else (length - size) // 2 + 1
-    before = max(2 * (steps - 1) + size - length, 0) // 2 if padding == "SAME" else 0
-    after = 2 * (steps - 1) + size + size % 2 - length - before
-    kept, around = [-1] * 4, [[0, 0]] * 4
-    kept[axis], around[axis] = length + min(after, 0), [before, max(after, 0)]
-    return tf.pad(tf.slice(images, [0] * 4, kept), around)

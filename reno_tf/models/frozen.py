@@ -1,5 +1,6 @@
 """A trained backbone as plain operations: BatchNorm folded, no dropout, in float32 or bfloat16."""
 
+import collections
 import copy
 import hashlib
 import weakref
@@ -27,22 +28,24 @@ def freeze(network, *, precision: str = "float32"):
       precision: "float32" (the model's own type), or "bfloat16" for weights and feature maps. Up to the
         first convolution, and in global pools, the type stays the model's own.
 
-    Returns:
-      (images, names of outputs) -> {name: features in the model's own type, float32}. Layers that these
-      outputs do not need are left out.
-
-    Raises:
-      UserError: the folded features are off by more than 1e-4 of their root mean square.
+    Returns (images, names of outputs) -> {name: features in the model's own type, float32}, without the layers that
+    these outputs do not need. Raises UserError if folded features are off by more than 1e-4 of their root mean square.
     """
     if not isinstance(network, tf_keras.Model):
         return lambda images, outputs: network(images)
     if not getattr(network, "_is_graph_network", False) or not isinstance(network.output, dict):
         return lambda images, outputs: network(images, training=False)
-    weights = _digest(network)
-    if network not in _FROZEN or _FROZEN[network][0] != weights:
-        _FROZEN[network] = weights, _checked(network)
-    frozen = _FROZEN[network][1]
-    return frozen.cast(tf.bfloat16) if precision == "bfloat16" else frozen
+    hasher = hashlib.sha256()
+    for weight in network.weights:
+        hasher.update(weight.numpy().tobytes())
+    weights, frozen = _FROZEN.get(network, (None, None))
+    if weights != hasher.digest():
+        frozen = _checked(network)
+        _FROZEN[network] = hasher.digest(), frozen
+    if precision == "bfloat16":  # the same folded weights, computing in another type
+        frozen = copy.copy(frozen)
+        frozen._compute_dtype = tf.bfloat16
+    return frozen
 
 
 class _Frozen:
@@ -51,43 +54,22 @@ class _Frozen:
     def __init__(self, model):
         self._input, self._tensors = model.input, dict(model.output)
         self._dtype = self._compute_dtype = model.input.dtype
-        calls = _needed(graph.nodes(model), self._tensors.values())
-        norms = _foldable(calls, self._tensors.values())
-        folded = {id(norm) for norm in norms.values()}
+        self._calls = _needed(graph.nodes(model), self._tensors.values())
+        norms = _foldable(self._calls, self._tensors.values())
         self._operations = {
-            id(call): frozen_layers.identity if id(call) in folded else _operation(call, norms.get(id(call)))
-            for call in calls
+            id(call): frozen_layers.operation(call.layer, norms[id(call)].layer if id(call) in norms else None)
+            for call in self._calls
         }
-        self._calls = calls
-
-    def cast(self, dtype):
-        """The same folded weights, computing in another type."""
-        other = copy.copy(self)
-        other._compute_dtype = dtype
-        return other
+        self._operations |= {id(norm): lambda dtype, x: x for norm in norms.values()}
 
     def __call__(self, images, outputs) -> dict:
+        def run(call, *arguments, **keywords):
+            return self._operations[id(call)](self._compute_dtype, *arguments, **keywords)
+
         wanted = {name: self._tensors[name] for name in outputs}
-        tensors = {str(id(self._input)): _Source(tf.cast(images, self._dtype))}
-        for call in _needed(self._calls, wanted.values()):
-            arguments, keywords = call.map_arguments(tensors)
-            result = self._operations[id(call)](self._compute_dtype, *arguments, **keywords)
-            tensors[str(id(call.outputs))] = _Source(result)
-        return {name: tf.cast(tensors[str(id(tensor))].pop(), self._dtype) for name, tensor in wanted.items()}
-
-
-class _Source:
-    """Keras's `map_arguments` pops each tensor that it reads: here as often as one likes."""
-
-    def __init__(self, tensor):
-        self.pop = lambda: tensor
-
-
-def _digest(model) -> bytes:
-    hasher = hashlib.sha256()
-    for weight in model.weights:
-        hasher.update(np.ascontiguousarray(weight.numpy()))
-    return hasher.digest()
+        calls = _needed(self._calls, wanted.values())
+        features = graph.replay(calls, self._input, tf.cast(images, self._dtype), run)
+        return {name: tf.cast(features[id(tensor)], self._dtype) for name, tensor in wanted.items()}
 
 
 def _needed(calls, outputs):
@@ -102,22 +84,12 @@ def _needed(calls, outputs):
 
 def _foldable(calls, outputs):
     """{id of a convolution's call: the BatchNorm's call that alone reads its output}."""
-    readers = {}
+    readers = collections.defaultdict(list, {id(tensor): [None] for tensor in outputs})
     for call in calls:
         for tensor in call.keras_inputs:
-            readers.setdefault(id(tensor), []).append(call)
-    kept = {id(tensor) for tensor in outputs}
-    return {
-        id(call): readers[id(call.outputs)][0]
-        for call in calls
-        if id(call.outputs) not in kept
-        and len(readers[id(call.outputs)]) == 1
-        and frozen_layers.folds(call.layer, readers[id(call.outputs)][0].layer)
-    }
-
-
-def _operation(call, norm):
-    return frozen_layers.operation(call.layer, None if norm is None else norm.layer)
+            readers[id(tensor)].append(call)
+    alone = {id(call): (call, *readers[id(call.outputs)]) for call in calls if len(readers[id(call.outputs)]) == 1}
+    return {key: norm for key, (call, norm) in alone.items() if norm and frozen_layers.folds(call.layer, norm.layer)}
 
 
 def _checked(model):

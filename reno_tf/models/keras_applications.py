@@ -10,9 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from reno_tf.errors import UserError
-from reno_tf.models import graph
-from reno_tf.models.backbone import Backbone
-from reno_tf.models.layers import normalize
+from reno_tf.models import backbone, graph, layers
 
 # Where the paper taps; for every other network the rule of `find_taps` holds.
 _TAPS = {"MobileNetV2": ("block_2_add", "block_5_add", "block_9_add", "block_15_add", "out_relu")}
@@ -29,8 +27,7 @@ def application_layers(application: str, images, stages, *, taps=None, keras_wei
       taps: names of the layers that end the stages, in order; None finds them (`find_taps`).
       keras_weights: None, "imagenet" (Keras downloads them) or a file of Keras's weights without top.
 
-    Raises:
-      UserError: a tap that is no layer of the network, or one that needs `image_size` (NASNet).
+    Raises UserError: a tap that is no layer of the network, or a network that needs `image_size` (NASNet).
     """
     tf_keras.backend.reset_uids()  # Teacher and student pair up by name, so unnamed layers need equal ones.
     build = getattr(tf_keras.applications, application)
@@ -39,16 +36,21 @@ def application_layers(application: str, images, stages, *, taps=None, keras_wei
     unknown = [name for name in taps if name not in {layer.name for layer in network.layers}]
     if unknown:
         raise UserError(f"{application} has no layer {unknown[0]} to tap")
-    return _replay(network, _preprocess(images, build), taps, stages)
+
+    def run(node, *arguments, **keywords):
+        output = node.layer(*arguments, **keywords)
+        return stages(output) if node.layer.name in taps else output
+
+    nodes = graph.nodes(network)
+    return graph.replay(nodes, network.input, _preprocess(images, build), run)[id(nodes[-1].outputs)]
 
 
 def find_taps(network: tf_keras.Model) -> list[str]:
     """The layers that end a stage: at each resolution the last activation or merge that all paths cross.
 
-    A resolution is the nearest power of 2 by which the image's sides shrank, from 4 on. A merge is
-    a layer of several inputs, such as the end of a residual block. If all paths cross no such layer,
-    as in NASNet, the last activation ends the stage. Raises UserError if the network does not work
-    on images of any size.
+    A resolution is the nearest power of 2 by which the image's sides shrank, from 4 on. A merge is a layer of
+    several inputs, such as the end of a residual block. If all paths cross no such layer, as in NASNet, the last
+    activation ends the stage. Raises UserError if the network does not work on images of any size.
     """
     nodes = graph.nodes(network)
     side = network.input.shape[1] or _PROBE
@@ -61,20 +63,16 @@ def find_taps(network: tf_keras.Model) -> list[str]:
             last[level] = node.layer.name
         if all_cross and (_is_activation(node.layer) or len(node.parent_nodes) > 1):
             crossed[level] = node.layer.name
-    found = last | crossed
-    return [found[level] for level in sorted(found)]
+    return [name for _, name in sorted((last | crossed).items())]
 
 
 def _crossings(nodes):
     """For each node, whether every path from the input to the output leads through it."""
-    places = {id(node): place for place, node in enumerate(nodes)}
-    reach = list(range(len(nodes)))  # For each node, the last place that reads its output.
+    reach = {id(node): place for place, node in enumerate(nodes)}  # Of each node, the last place that reads its output.
     for place, node in enumerate(nodes):
-        for parent in node.parent_nodes:
-            if id(parent) in places:  # Not the network's input.
-                reach[places[id(parent)]] = place
-    jumped = np.maximum.accumulate([0, *reach[:-1]])  # For each node, how far a path leads from before it.
-    return [bool(furthest <= place) for place, furthest in enumerate(jumped)]
+        reach |= {id(parent): place for parent in node.parent_nodes if id(parent) in reach}  # Not the network's input.
+    jumped = np.maximum.accumulate([0, *reach.values()])  # For each node, how far a path leads from before it.
+    return [bool(furthest <= place) for place, furthest in enumerate(jumped[:-1])]
 
 
 def _heights(network, nodes, side):
@@ -92,37 +90,18 @@ def _is_activation(layer):
     return isinstance(layer, kinds) or getattr(layer, "activation", None) not in (None, tf_keras.activations.linear)
 
 
-def _replay(network, x, taps, stages):
-    """Calls the network's layers on `x` again, and calls `stages` on the output of each tapped layer."""
-    nodes = graph.nodes(network)
-    tensors = {str(id(network.input)): [x] * len(nodes)}  # `map_arguments` pops one for each reader.
-    for node in nodes:
-        arguments, keywords = node.map_arguments(tensors)
-        output = node.layer(*arguments, **keywords)
-        output = stages(output) if node.layer.name in taps else output
-        tensors[str(id(node.outputs))] = [output] * len(nodes)
-    return output
-
-
 def _preprocess(images, build):
     """The network's own `preprocess_input` for images in [0, 1]. It is affine per channel."""
     preprocess = sys.modules[build.__module__].preprocess_input
     black, white, red = preprocess(np.float32([[[[0, 0, 0], [255, 255, 255], [255, 0, 0]]]]))[0, 0]
     flipped = red[0] == black[0]  # Caffe's channel order: blue, green, red.
-    scale, offset = white - black, black
-    if flipped:
-        scale, offset = scale[::-1], offset[::-1]
-    x = normalize(images, mean=(0.0 - offset / scale).tolist(), std=(1 / scale).tolist())
+    scale, offset = ((white - black)[::-1], black[::-1]) if flipped else (white - black, black)
+    x = layers.normalize(images, mean=(0.0 - offset / scale).tolist(), std=(1 / scale).tolist())
     return x[..., ::-1] if flipped else x
 
 
-def _applications():
-    """Every function of tf_keras.applications that builds a network."""
-    for name, build in inspect.getmembers(tf_keras.applications, inspect.isfunction):
-        if "include_top" in inspect.signature(build).parameters:
-            yield name
-
-
 KERAS_APPLICATIONS = {
-    f"keras_{name.lower()}": Backbone(functools.partial(application_layers, name)) for name in _applications()
+    f"keras_{name.lower()}": backbone.Backbone(functools.partial(application_layers, name))
+    for name, build in inspect.getmembers(tf_keras.applications, inspect.isfunction)
+    if "include_top" in inspect.signature(build).parameters  # The other functions build no network.
 }

@@ -5,16 +5,12 @@ from tf_keras import layers
 
 # What torchvision's and timm's ImageNet weights expect, per channel of RGB images in [0, 1].
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-# What the embedded teachers' weights expect.
-SMALL = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
-
-_MOMENTUM = 0.9  # The part of BatchNorm's moving statistics that each step keeps, as in torchvision.
+SMALL = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}  # What the embedded teachers' weights expect.
 
 
 def normalize(images, *, mean, std):
     """(images - mean) / std per channel, as a layer named "normalize"; never in a lower precision."""
-    scale = [1 / s for s in std]
-    offset = [-m / s for m, s in zip(mean, std, strict=True)]
+    scale, offset = [1 / s for s in std], [-m / s for m, s in zip(mean, std, strict=True)]
     return layers.Rescaling(scale, offset, name="normalize", dtype=tf_keras.backend.floatx())(images)
 
 
@@ -33,7 +29,6 @@ def conv_norm(
       channels: of the output; None makes the convolution depthwise, with one filter per channel of `x`.
       padding: "torch" pads by kernel // 2 on all sides. "same" is TensorFlow's: at stride 2 it pads an
         even side by one pixel less before than after.
-      epsilon: BatchNorm's.
     """
     if padding not in ("torch", "same"):
         raise ValueError(f'padding must be "torch" or "same", not {padding!r}')
@@ -43,7 +38,7 @@ def conv_norm(
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     options = {"strides": stride, "padding": "valid" if by_hand else "same", "use_bias": False, "name": f"{name}_conv"}
     x = layers.Conv2D(channels, kernel, **options)(x) if channels else layers.DepthwiseConv2D(kernel, **options)(x)
-    return layers.BatchNormalization(name=f"{name}_bn", epsilon=epsilon, momentum=_MOMENTUM)(x)
+    return layers.BatchNormalization(name=f"{name}_bn", epsilon=epsilon, momentum=0.9)(x)  # torchvision's momentum
 
 
 def conv_norm_names(name: str, conv: str, bn: str) -> dict[str, str]:

@@ -8,15 +8,7 @@ from reno_tf.models.backbone import Backbone
 from reno_tf.models.layers import IMAGENET, SMALL, conv_norm, conv_norm_names, normalize
 
 # Expansion, channels, repeats, stride of the first: the paper's t, c, n, s.
-_TABLE = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
-)
+_TABLE = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 _BLOCKS = tuple(  # Expansion, channels and stride of each block.
     (expansion, channels, stride if repeat == 0 else 1)
     for expansion, channels, repeats, stride in _TABLE
@@ -39,12 +31,11 @@ def mobilenet(images, stages, *, mean, std, width=1.0, stem_stride=2):
       [B, H/32, W/32, 160], [B, H/32, W/32, 1280]; sizes are rounded up, and twice as large with a
       stem stride of 1. Stages 1 to 4 are outputs of linear bottlenecks, so they may be negative.
     """
-    x = normalize(images, mean=mean, std=std)
-    x = _relu6(conv_norm(x, round(32 * width), 3, stem_stride, "stem"), "stem")
+    x = _conv_norm_relu(normalize(images, mean=mean, std=std), round(32 * width), 3, stem_stride, "stem")
     for number, (expansion, channels, stride) in enumerate(_BLOCKS, 1):
         x = _inverted_residual(x, expansion, round(channels * width), stride, f"block{number}")
         x = stages(x) if number in _TAPPED else x
-    return stages(_relu6(conv_norm(x, 1280, 1, 1, "last"), "last"))
+    return stages(_conv_norm_relu(x, 1280, 1, 1, "last"))
 
 
 def torchvision_names() -> dict[str, str]:
@@ -65,14 +56,14 @@ def torchvision_names() -> dict[str, str]:
 def _inverted_residual(x, expansion, channels, stride, name):
     shortcut = x
     if expansion > 1:
-        x = _relu6(conv_norm(x, expansion * x.shape[-1], 1, 1, f"{name}_expand"), f"{name}_expand")
-    x = _relu6(conv_norm(x, None, 3, stride, f"{name}_depthwise"), f"{name}_depthwise")
+        x = _conv_norm_relu(x, expansion * x.shape[-1], 1, 1, f"{name}_expand")
+    x = _conv_norm_relu(x, None, 3, stride, f"{name}_depthwise")
     x = conv_norm(x, channels, 1, 1, f"{name}_project")
     return layers.Add(name=f"{name}_add")([shortcut, x]) if stride == 1 and x.shape[-1] == shortcut.shape[-1] else x
 
 
-def _relu6(x, name):
-    return layers.ReLU(6.0, name=f"{name}_relu")(x)
+def _conv_norm_relu(x, channels, kernel, stride, name):
+    return layers.ReLU(6.0, name=f"{name}_relu")(conv_norm(x, channels, kernel, stride, name))
 
 
 MOBILENETS = {

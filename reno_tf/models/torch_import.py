@@ -1,7 +1,4 @@
-"""Published state dicts of PyTorch -> weights in this project's names and axes.
-
-A family says in `Backbone.published_names` how its layers are called there.
-"""
+"""Published state dicts of PyTorch -> weights in this project's names (by `Backbone.published_names`) and axes."""
 
 import io
 import pickle
@@ -14,15 +11,7 @@ from reno_tf.errors import UserError
 from reno_tf.models import BACKBONES
 from reno_tf.models.weights import check_fit
 
-_PARAMETERS = {
-    "kernel": "weight",
-    "depthwise_kernel": "weight",
-    "bias": "bias",
-    "gamma": "weight",
-    "beta": "bias",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
-}
+_PARAMETERS = {"bias": "bias", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 
 
 def importable() -> list[str]:
@@ -33,8 +22,7 @@ def importable() -> list[str]:
 def read_state(content: bytes, *, suffix: str, origin: str) -> dict[str, np.ndarray]:
     """The tensors in the bytes of a .safetensors or .pth file; no pickled code is ever executed.
 
-    Raises UserError: another suffix, a damaged file, one that holds more than named tensors, or a
-    .pth where PyTorch is not installed.
+    Raises UserError: another suffix, a damaged file, one that holds more than named tensors, or no PyTorch for a .pth.
     """
     if suffix == ".safetensors":
         try:
@@ -92,10 +80,7 @@ def _published(model) -> Iterator[tuple]:
         for weight in layer.weights:
             name = weight.name.removesuffix(":0")
             parameter = name.removeprefix(f"{layer.name}/")
-            yield name, weight, f"{modules[layer.name]}.{_PARAMETERS[parameter]}", _axes(parameter, weight.shape.rank)
-
-
-def _axes(parameter, rank):
-    if parameter == "depthwise_kernel":
-        return (2, 3, 0, 1)  # [channels, 1, h, w] -> [h, w, channels, 1]
-    return {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}[rank]  # [out, in, h, w] -> [h, w, in, out], [out, in] -> [in, out]
+            key = f"{modules[layer.name]}.{_PARAMETERS.get(parameter, 'weight')}"
+            axes = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}[weight.shape.rank]  # [out, in, h, w] -> [h, w, in, out]
+            # [channels, 1, h, w] -> [h, w, channels, 1]
+            yield name, weight, key, (2, 3, 0, 1) if parameter == "depthwise_kernel" else axes

@@ -11,7 +11,7 @@ import safetensors.numpy
 import tf_keras
 
 from reno_tf.errors import UserError, choose
-from reno_tf.models.stages import head_layer
+from reno_tf.models.backbone import head_layer
 
 _ROOT = Path(__file__).parents[2] / "pretrained"  # in a clone
 PRETRAINED = _ROOT if _ROOT.is_dir() else Path(__file__).parents[1] / "pretrained"  # installed
@@ -32,16 +32,14 @@ def initialize(model: tf_keras.Model, seed: int) -> None:
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, tf_keras.Model):
             continue  # Its layers follow.
-        fan_in = None
+        fan_in = None  # The number of inputs that one output sums over.
         for weight in layer.weights:  # The kernel stands before the bias.
             name, shape = weight.name.removesuffix(":0"), weight.shape
             if name.endswith("kernel"):
-                # The number of inputs that one output sums over.
                 fan_in = math.prod(shape[:2] if name.endswith("depthwise_kernel") else shape[:-1])
             if fan_in is not None:
                 generator = np.random.default_rng([seed, binascii.crc32(name.encode())])
-                value = generator.uniform(-1, 1, shape) / math.sqrt(fan_in)
-                weight.assign(value.astype(np.float32))
+                weight.assign((generator.uniform(-1, 1, shape) / math.sqrt(fan_in)).astype(np.float32))
             elif isinstance(layer, tf_keras.layers.BatchNormalization):
                 weight.assign(np.full(shape, 1.0 if name.endswith(("gamma", "moving_variance")) else 0.0, np.float32))
 
@@ -62,12 +60,10 @@ def load(model: tf_keras.Model, path: Path, *, head: bool) -> None:
 
     Raises UserError if the file is missing or damaged, or a name or shape does not fit.
     """
-    if not path.is_file():
-        raise UserError(f"no weights file {path}")
     try:
         values = safetensors.numpy.load(path.read_bytes())
-    except safetensors.SafetensorError as error:
-        raise UserError(f"{path} is not a safetensors file: {error}") from None
+    except (OSError, safetensors.SafetensorError) as error:
+        raise UserError(f"{path} is missing or not a safetensors file: {error}") from None
     if not head:
         values = {name: value for name, value in values.items() if not name.startswith("head/")}
     _assign(model, values, head=head, origin=str(path))
@@ -104,11 +100,9 @@ def manifest() -> dict:
 
 
 def locate(backbone: str, weights: str) -> tuple[Path, str]:
-    """Finds weights given by the manifest's name or as a file.
+    """(path, SHA-256) of weights given by the manifest's name or as a file.
 
-    Returns:
-      (path, SHA-256 of the file). Raises UserError if the name is unknown, the file is missing or
-      was never imported, or its hash is not the manifest's.
+    Raises UserError if the name is unknown, or the file is missing, altered or was never imported.
     """
     if weights.endswith(".safetensors"):
         path, expected = Path(weights), None

@@ -1,12 +1,30 @@
-"""What the builders of photos share: they decode every file once, and name each file that cannot be decoded."""
+"""What the builders of image sets share with each other."""
+
+from collections.abc import Sequence
 
 import tensorflow_datasets as tfds
 
-from reno_tf.data.builder_info import image_info
 from reno_tf.data.imagefile import ImageError, normalize
 from reno_tf.errors import UserError
 
 _MAX_NAMED = 10  # A message names so many files, and counts the others.
+
+
+def image_info(builder, class_names, *, size=None, homepage=None, metadata=None, **features) -> tfds.core.DatasetInfo:
+    """The description of images with a class each. The text is the builder's docstring.
+
+    Images of `size` pixels a side are kept as PNG; with None, any size is kept as it is.
+    """
+    image = tfds.features.Image(shape=(size, size, 3), encoding_format="png" if size else None)
+    label = tfds.features.ClassLabel(names=list(class_names))
+    return tfds.core.DatasetInfo(
+        builder=builder,
+        description=" ".join(builder.__doc__.split()),
+        features=tfds.features.FeaturesDict({"image": image, "label": label, **features}),
+        supervised_keys=("image", "label"),
+        homepage=homepage,
+        metadata=metadata,
+    )
 
 
 def unreadable_message(unreadable: dict[str, list[str]]) -> str:
@@ -20,6 +38,9 @@ def unreadable_message(unreadable: dict[str, list[str]]) -> str:
 class PhotosBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Photos of any size with a class each, stored as `imagefile.normalize` returns them.
 
+    A subclass has `photos(dl_manager)` -> {"train": {file: class name}, "test": ...};
+    and `read(file)` -> the file's bytes, which raises ImageError.
+
     An unreadable file fails the build. The error names all such files, and nothing stays on the disk.
     With `skip_unreadable` the build leaves them out, and lists them in `info.metadata["unreadable"]`:
     {split: ["file (reason)", ...]}. It is another config of the builder, so a copy of its own.
@@ -31,31 +52,16 @@ class PhotosBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         tfds.core.BuilderConfig(name="readable", description="Unreadable images left out."),
     ]
     HOMEPAGE: str | None = None
+    class_names: Sequence[str]
 
     def __init__(self, *, skip_unreadable: bool = False, config=None, **kwargs):
         self._unreadable = {"train": [], "test": []}
         super().__init__(config=config or ("readable" if skip_unreadable else "whole"), **kwargs)
-
-    @property
-    def skip_unreadable(self) -> bool:
-        return self.builder_config.name.endswith("readable")
-
-    @property
-    def class_names(self) -> list[str]:
-        raise NotImplementedError
-
-    def photos(self, dl_manager) -> dict[str, dict[str, str]]:
-        """{"train": {file: class name}, "test": ...}."""
-        raise NotImplementedError
-
-    def read(self, file: str) -> bytes:
-        """The content of one of those files. Raises ImageError."""
-        raise NotImplementedError
+        self._skips = self.builder_config.name.endswith("readable")
 
     def _info(self):
-        metadata = tfds.core.MetadataDict(unreadable=self._unreadable)
-        file = tfds.features.Text()
-        return image_info(self, self.class_names, homepage=self.HOMEPAGE, metadata=metadata, file=file)
+        facts = {"homepage": self.HOMEPAGE, "metadata": tfds.core.MetadataDict(unreadable=self._unreadable)}
+        return image_info(self, self.class_names, file=tfds.features.Text(), **facts)
 
     def _split_generators(self, dl_manager):
         return {split: self._generate_examples(split, photos) for split, photos in self.photos(dl_manager).items()}
@@ -72,14 +78,14 @@ class PhotosBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 empty_classes.discard(label)
                 yield name, {"image": image, "label": label, "file": name}
         # Without `skip_unreadable` the error below names all files; but tfds cannot write an empty split.
-        if empty_classes and (self.skip_unreadable or len(empty_classes) == len(self.class_names)):
-            message = unreadable_message(self._unreadable)
-            raise UserError(f"class {min(empty_classes)!r} has no readable {split} image; {message}")
+        if empty_classes and (self._skips or len(empty_classes) == len(self.class_names)):
+            message = f"class {min(empty_classes)!r} has no readable {split} image"
+            raise UserError(f"{message}; {unreadable_message(self._unreadable)}")
 
     def _download_and_prepare(self, *args, **kwargs):
         for files in self._unreadable.values():
             files.clear()  # of an earlier, failed build
         super()._download_and_prepare(*args, **kwargs)
-        if any(self._unreadable.values()) and not self.skip_unreadable:
-            message = unreadable_message(self._unreadable)
-            raise UserError(f"{message}; replace them, or leave them out with --skip_unreadable")
+        if any(self._unreadable.values()) and not self._skips:
+            advice = "replace them, or leave them out with --skip_unreadable"
+            raise UserError(f"{unreadable_message(self._unreadable)}; {advice}")
