@@ -80,7 +80,7 @@ def test_every_parameter_of_an_attack_is_in_its_key():
     for fields in (
         *({"start": "zero"}, {"rule": Rule(momentum=1.0)}, {"rule": Rule(diversity=0.5)}, {"ball": "l2"}),
         *({"rule": Rule(smoothing=1.0)}, {"restarts": 2}, {"unit": "normalized"}, {"objective": Disruption()}),
-        *({"objective": TargetDistance(neuron=1)}, {"objective": TargetDistance(scale=10.0)}),
+        *({"objective": TargetDistance(neuron=1)}, {"objective": TargetDistance(target_scale=10.0)}),
     ):
         found.append(PGD(**fields).on(teacher, **float32).parameters)
     for budget in ({"epsilon": 0.2}, {"step_size": 0.02}, {"steps": 7}):

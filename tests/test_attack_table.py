@@ -84,7 +84,7 @@ def test_the_linear_optimum_is_found(name):
 
 def test_the_euclidean_optimum_is_found():
     teacher, images = linear_teacher(), grey_images()
-    attack = build("l2", teacher, scale=1e6, start="zero")["l2"]
+    attack = build("l2", teacher, target_scale=1e6, start="zero")["l2"]
     direction = kernel(teacher, "penultimate")[:, 0].reshape(4, 4, 3)
     expected = BUDGET["epsilon"] * np.sqrt(48 / 3) * direction / np.linalg.norm(direction)
     np.testing.assert_allclose(attack(images) - images, np.broadcast_to(expected, images.shape), atol=1e-4)

@@ -95,9 +95,9 @@ def test_a_ball_that_the_steps_cannot_cross_gets_longer_ones():
 def test_objectives_by_hand():
     features = tf.constant([[3.0, 4.0, 0.0], [0.0, 1.0, 2.0]])
     features = {"penultimate": features}
-    target = TargetDistance(scale=10.0, neuron=1).loss(features)
+    target = TargetDistance(target_scale=10.0, neuron=1).loss(features)
     np.testing.assert_allclose(target, [9 + 36 + 0, 0 + 81 + 4])
-    polarised = ReferencePolarization(scale=10.0, neuron=1).loss(features)
+    polarised = ReferencePolarization(target_scale=10.0, neuron=1).loss(features)
     np.testing.assert_allclose(polarised, [36 + 0.1 * 4.5, 81 + 0.1 * 2.0], rtol=1e-6)
 
 

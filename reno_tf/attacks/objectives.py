@@ -45,13 +45,13 @@ class Objective:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TargetDistance(Objective):
-    """||f - t||^2 with t = scale * one_hot(neuron): the paper's equation 1, on the penultimate features.
+    """||f - t||^2 with t = target_scale * one_hot(neuron): the paper's equation 1, on the penultimate features.
 
     Rezaei and Liu, "A Target-Agnostic Attack on Deep Models", ICLR 2020, try the neurons one by one.
     """
 
     outputs: tuple[str, ...] = ("penultimate",)
-    scale: float = 1000.0  # m of section 5.1
+    target_scale: float = 1000.0  # m of section 5.1
     neuron: int = 0  # the feature that is driven to it
 
     def on(self, network):
@@ -61,23 +61,23 @@ class TargetDistance(Objective):
         return super().on(network)
 
     def loss(self, features):
-        return _target_distance(features["penultimate"], self.scale, self.neuron)
+        return _target_distance(features["penultimate"], self.target_scale, self.neuron)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReferencePolarization(TargetDistance):
-    """(f_n - scale)^2 + 0.1 mean_{j != n} f_j^2: what the paper's published code computes."""
+    """(f_n - target_scale)^2 + 0.1 mean_{j != n} f_j^2: what the paper's published code computes."""
 
     def loss(self, features):
         f = features["penultimate"]
         others = 1.0 - tf.one_hot(self.neuron, f.shape[-1], dtype=f.dtype)
         mean_square = tf.reduce_sum(others * tf.square(f), axis=-1) / tf.reduce_sum(others)
-        return tf.square(f[:, self.neuron] - self.scale) + 0.1 * mean_square
+        return tf.square(f[:, self.neuron] - self.target_scale) + 0.1 * mean_square
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StageDistance(TargetDistance):
-    """mean_l ||mean_{h,w} f_l - scale * one_hot(neuron mod c)||^2: equation 1 on whole stages.
+    """mean_l ||mean_{h,w} f_l - target_scale * one_hot(neuron mod c)||^2: equation 1 on whole stages.
 
     Inner layers as targets: Inkawhich et al., "Feature Space Perturbations Yield More Transferable
     Adversarial Examples", CVPR 2019. outputs: names of stages; (): all of the network's.
@@ -91,7 +91,7 @@ class StageDistance(TargetDistance):
 
     def loss(self, features):
         means = [tf.reduce_mean(features[stage], axis=[1, 2]) for stage in self.outputs]
-        return tf.add_n([_target_distance(f, self.scale, self.neuron % f.shape[-1]) for f in means]) / len(means)
+        return tf.add_n([_target_distance(f, self.target_scale, self.neuron % f.shape[-1]) for f in means]) / len(means)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

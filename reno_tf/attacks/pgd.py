@@ -123,7 +123,7 @@ def penultimate_pgd(
     epsilon=Budget.epsilon,
     step_size=Budget.step_size,
     steps=Budget.steps,
-    target_scale=TargetDistance.scale,
+    target_scale=TargetDistance.target_scale,
     neuron=TargetDistance.neuron,
     seed=0,
     precision="auto",
@@ -143,6 +143,6 @@ def penultimate_pgd(
 
     Raises UserError for a parameter out of its range.
     """
-    attack = PGD(objective=TargetDistance(scale=target_scale, neuron=neuron), **fields)
+    attack = PGD(objective=TargetDistance(target_scale=target_scale, neuron=neuron), **fields)
     budget = Budget(epsilon=epsilon, step_size=step_size, steps=steps)
     return attack.on(teacher, budget, seed=seed, precision=precision, jit_compile=jit_compile)

@@ -52,8 +52,9 @@ def measure(settings: Settings, target: suite.Target, dataset, *, undefended, ex
             **first.parameters,
         },
         "suite": _rows(outcomes, count),
-        "seconds": {"craft": round(crafting, 3), "evaluate": round(time.monotonic() - started - crafting, 3)},
     }
+    evaluating = time.monotonic() - started - crafting - sum(outcome.extra["seconds"] for outcome in outcomes)
+    results["seconds"] = {"craft": round(crafting, 3), "evaluate": round(evaluating, 3)}
     own, convergence = _point(settings.attack.epsilon, count([first]), len(labels)), first.extra["convergence"]
     curve = sorted([own, *first.extra["curve"]], key=lambda point: point["epsilon"])
     facts = {"curve": curve, "convergence": convergence, "num_classes": len(dataset.class_names)}
@@ -66,6 +67,9 @@ def measure(settings: Settings, target: suite.Target, dataset, *, undefended, ex
 def _use(settings, target: suite.Target, beginning: suite.Target, exposure, number, crafter, craft) -> dict:
     """What an attack is used for while it is in memory: controls of the first, the exposure if asked for."""
     factors, used = settings.report.curve_factors, {}
+    if number == 0:
+        used["noise"] = suite.predict(target.student, attacks.Noisy(crafter, target.images), "noise")
+    started = time.monotonic()
 
     def over(factors):
         """(the attack, the student's answers on the first images) at multiples of epsilon."""
@@ -80,14 +84,13 @@ def _use(settings, target: suite.Target, beginning: suite.Target, exposure, numb
             noise = rates.predict(target.student, attacks.Noisy(smaller, beginning.images))
             counts = rates.success_rates(labels, clean, predicted, noise)
             used["curve"].append(_point(smaller.budget.epsilon, counts, len(labels)))
-        used["noise"] = suite.predict(target.student, attacks.Noisy(crafter, target.images), "noise")
         digest = target.networks[attacks.ATTACKS[settings.attack.names[0]].network][1]
         batch = target.images[: settings.attack.batch_size]
         used["convergence"] = attacks.trace_once(crafter, batch, teacher=digest, folder=settings.attack.cache)
     if exposure:
         smaller_ones = (*(factor for factor in factors if factor < 1), 1.0)
         used["exposure"] = {smaller.budget.epsilon: predicted for smaller, predicted in over(smaller_ones)}
-    return used
+    return used | {"seconds": time.monotonic() - started}
 
 
 def _point(epsilon, counts, num_images) -> dict:

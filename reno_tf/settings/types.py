@@ -103,7 +103,7 @@ class Attack:
     @property
     def changes(self) -> dict:
         """What the config changes of an entry of the registry: arguments of `AttackEntry.attacks`."""
-        values = {"scale": self.target_scale, "neuron": self.neuron, "restarts": self.restarts}
+        values = {key: getattr(self, key) for key in ("target_scale", "neuron", "restarts")}
         return {name: value for name, value in values.items() if value is not None} | {"neurons": self.neurons}
 
 
