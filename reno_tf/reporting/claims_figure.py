@@ -5,8 +5,8 @@ import textwrap
 import numpy as np
 
 from reno_tf.reporting.artefact_figures import mark
+from reno_tf.reporting.metrics import HELD, NOT_HELD, UNDECIDED, rule
 from reno_tf.reporting.pictures import plt, png_and_svg
-from reno_tf.reporting.verdicts import HELD, NOT_HELD, UNDECIDED, rule
 
 _STYLES = {HELD: ("tab:green", "o"), NOT_HELD: ("tab:red", "X"), UNDECIDED: ("0.45", "D")}
 

@@ -1,10 +1,10 @@
-"""Finished runs, read back from their folders."""
+"""Finished runs, read back from their folders, and those that belong together."""
 
 import dataclasses
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reno_tf import files
@@ -63,7 +63,13 @@ def read(path: Path, folder: Path) -> Run:
         attack=f"{preset}, ε = {results['attack']['epsilon']:.3g}",
         settings=_settings(config) if config else str(workdir),
         measured=_measured(results),
-        curve=[_point(point) for point in files.read_json(workdir / "curve.json") or []],
+        curve=[
+            {
+                "epsilon": _checked(float(point["epsilon"])),
+                **{key: _checked(point[key], high=1) for key in (ASR, NOISE)},
+            }
+            for point in files.read_json(workdir / "curve.json") or []
+        ],
         versions=dict(results.get("versions", {})),
         report=(workdir / "report.html").is_file(),
     )
@@ -81,6 +87,23 @@ def inside(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix().encode(errors="replace").decode()
 
 
+def series(runs: Iterable[Run]) -> list[list[Run]]:
+    """The runs of each setting, one for each seed, by seed; of two runs with the same setting and seed the first."""
+    groups = {}
+    for run in runs:
+        groups.setdefault((run.data, run.network, run.name, run.settings), {}).setdefault(run.seed, run)
+    return [[group[seed] for seed in sorted(group)] for group in groups.values()]
+
+
+def exemplary(runs: Iterable[Run], *, limit: int = 10) -> list[Run]:
+    """The plain run of the lowest seed of each method, on the data set and network that most methods share."""
+    places = {}
+    for run in sorted(runs, key=lambda run: run.seed):
+        if not run.variant:
+            places.setdefault((run.data, run.network), {}).setdefault(run.method, run)
+    return list(max(places.values(), key=len, default={}).values())[:limit]
+
+
 def _measured(results):
     measured = {key: _checked(results[key], high=1) for key in RATES}
     if measured[CLEAN] is None:
@@ -90,10 +113,6 @@ def _measured(results):
         measured[key] = None if low is None else [_checked(low, high=1), _checked(high, high=1)]
     seconds = results.get("seconds", {}).get("train")
     return measured | {FEATURES: _checked(results.get(FEATURES)), "train_seconds": _checked(seconds)}
-
-
-def _point(point):
-    return {"epsilon": _checked(float(point["epsilon"])), **{key: _checked(point[key], high=1) for key in (ASR, NOISE)}}
 
 
 def _checked(value, *, high: float = sys.float_info.max):

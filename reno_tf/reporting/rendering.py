@@ -1,10 +1,34 @@
-"""Templates to text."""
+"""Templates to text, and text that Markdown and LaTeX would take for signs of their own."""
 
 import base64
+from collections.abc import Sequence
 
 import jinja2
 
-from reno_tf.reporting import escaping, numbers, verdicts
+from reno_tf.reporting import metrics
+
+_LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "–": "--",
+    "±": r"$\pm$",
+    "−": "$-$",
+    "×": r"$\times$",
+    "λ": r"$\lambda$",
+    "ε": r"$\varepsilon$",
+}
+
+
+def tex(text: str) -> str:
+    """The text as LaTeX shows it."""
+    return text.translate(str.maketrans(_LATEX))
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Text cells as a Markdown table."""
+    lines = (header, ["---"] * len(header), *rows)
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def load(template: str) -> jinja2.Template:
@@ -16,8 +40,7 @@ def load(template: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (numbers.percent, numbers.percents, numbers.number, numbers.statistic, verdicts.rule)
-    filters += (escaping.tex, escaping.markdown_table)
+    filters = (metrics.percent, metrics.percents, metrics.number, metrics.statistic, metrics.rule, tex, markdown_table)
     environment.filters |= {function.__name__: function for function in filters}
     return environment.get_template(template)
 

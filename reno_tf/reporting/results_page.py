@@ -3,14 +3,11 @@
 import urllib.parse
 from collections import Counter
 
-from reno_tf.reporting.curve_chart import curve_chart
-from reno_tf.reporting.finished_runs import RATES, Run
+from reno_tf.reporting import charts
+from reno_tf.reporting.finished_runs import RATES, Run, series
 from reno_tf.reporting.gathering import Found
-from reno_tf.reporting.metrics import METRICS
+from reno_tf.reporting.metrics import METRICS, SIGNS
 from reno_tf.reporting.rendering import inline, render
-from reno_tf.reporting.scatter_chart import scatter_chart
-from reno_tf.reporting.series import series
-from reno_tf.reporting.verdicts import SIGNS
 
 _VERSIONS = {"device": "", "python": "Python ", "tensorflow": "TensorFlow ", "tf-keras": "tf-keras "}
 
@@ -35,7 +32,7 @@ def page(found: Found, *, methods: list[str], command: str) -> str:
         attacks=_distinct(run.attack for run in runs),
         seeds=_distinct(run.seed for run in runs),
         machines=Counter(_machine(run.versions) for run in runs).most_common(),
-        scatter=scatter_chart(by_setting),
+        scatter=charts.scatter_chart(by_setting),
         panels=_panels(by_setting),
         outcomes=outcomes,
         notes=list(dict.fromkeys(note for one in outcomes for note in one["notes"])),
@@ -71,5 +68,5 @@ def _panels(by_setting):
     for one in by_setting:
         if not one[0].variant:
             places.setdefault((one[0].data, one[0].network), []).append(one)
-    drawn = [(*place, curve_chart(places[place])) for place in sorted(places)]
+    drawn = [(*place, charts.curve_chart(places[place])) for place in sorted(places)]
     return [panel for panel in drawn if panel[-1]]

@@ -3,8 +3,7 @@
 import dataclasses
 
 from reno_tf.reporting import seeds
-from reno_tf.reporting.metrics import METRICS
-from reno_tf.reporting.numbers import decimals, mean_and_std
+from reno_tf.reporting.metrics import METRICS, decimals, mean_and_std
 from reno_tf.reporting.seeds import Line
 
 

@@ -35,12 +35,12 @@ def print_plan(folder: Path, plan: Plan, run: Callable) -> None:
     for planned in runs:
         print(f"{'done ' if _is_done(folder, planned) else 'to do'} {planned.name}")
     told = estimate(folder, runs, run, cpus=plan.recipe.cpus, gpus=plan.recipe.gpus)
+    rows = told["kinds"].values()
     for kind, row in told["kinds"].items():
-        print(f"{row['runs']} x {kind}: {row.get('unknown') or _needs(row['seconds'], row['bytes'])}")
-    due = sum(row["runs"] for row in told["kinds"].values())
-    unknown = sum(row["runs"] for row in told["kinds"].values() if "unknown" in row)
+        print(f"{row['runs']} x {kind}: {row.get('unknown') or _needs(row)}")
+    unknown = sum(row["runs"] for row in rows if "unknown" in row)
     print(
-        f"{due} of {len(runs)} runs to do, together about {_needs(told['seconds'], told['bytes'])}, with "
+        f"{sum(row['runs'] for row in rows)} of {len(runs)} runs to do, together about {_needs(told)}, with "
         f"{told['at_once']} at once on this machine, beside the adversarial images and the seconds that each process "
         f"takes to start{f'; {unknown} of them are not counted' if unknown else ''}"
     )
@@ -56,32 +56,33 @@ def estimate(folder: Path, runs: list[Planned], run: Callable, *, cpus: int, gpu
       run: (config, method=..., workdir=..., command=...), which does a run.
 
     Returns:
-      {"seconds": on this machine, "at_once": runs, "bytes", "kinds": {kind: {"runs": how many, and all their
-      "seconds" and "bytes", or "unknown": why}}}.
+      {"seconds": on this machine, "at_once": runs, "bytes", "kinds": {kind: {"runs": how many, all their
+      "seconds" and "bytes", and if they are not counted "unknown": why}}}.
     """
     kinds, rows, crafted = {}, {}, set()
     for planned in runs:
         kinds.setdefault(_kind(planned), []).append(planned)
     due = {kind: [planned for planned in alike if not _is_done(folder, planned)] for kind, alike in kinds.items()}
     costs = {kind: _known(folder, alike) for kind, alike in kinds.items()}
-    costs |= _measure({kind: due[kind] for kind, cost in costs.items() if not cost}, run, cpus=cpus, gpus=gpus)
+    longest = {kind: max(open_runs, key=_steps) for kind, open_runs in due.items() if open_runs and not costs[kind]}
+    costs |= _measure(longest, run, cpus=cpus, gpus=gpus)
     for kind, open_runs in due.items():
-        cost, rows[kind] = costs[kind], {"runs": len(open_runs)}
+        cost, rows[kind] = costs[kind], {"runs": len(open_runs), "seconds": 0, "bytes": 0}
         if isinstance(cost, str):
             rows[kind]["unknown"] = cost
         else:
-            seconds = sum(_seconds(cost, planned, crafted) for planned in open_runs)
-            rows[kind] |= {"seconds": seconds, "bytes": cost.bytes * len(open_runs)}
+            rows[kind]["seconds"] = sum(_seconds(cost, planned, crafted) for planned in open_runs)
+            rows[kind]["bytes"] = sum(cost.bytes for _ in open_runs)
     at_once = sweep.room(cpus=cpus, gpus=gpus)
-    total = {key: sum(row.get(key, 0) for row in rows.values()) for key in ("seconds", "bytes")}
-    return {"seconds": total["seconds"] / at_once, "at_once": at_once, "bytes": total["bytes"], "kinds": rows}
+    seconds, size = (sum(row[key] for row in rows.values()) for key in ("seconds", "bytes"))
+    return {"seconds": seconds / at_once, "at_once": at_once, "bytes": size, "kinds": rows}
 
 
 def _runs(plan) -> list[Planned]:
     """Each once; what is chosen later changes no cost."""
-    rows = [(row, data, seed) for row in plan.rows for data in plan.recipe.data for seed in plan.seeds(row)]
-    weights = [(row, data, 0) for _, row in plan.weights() for data in plan.recipe.data]
-    runs = [planned for _, planned in plan.trials()] + [plan.run(*place, {}) for place in weights + rows]
+    places = [(row, range(1)) for _, row in plan.weights()] + [(row, plan.seeds(row)) for row in plan.rows]
+    runs = [planned for _, planned in plan.trials()]
+    runs += [plan.run(row, data, seed, {}) for row, seeds in places for data in plan.recipe.data for seed in seeds]
     return list({planned.name: planned for planned in runs}.values())
 
 
@@ -114,31 +115,23 @@ def _known(folder, alike) -> Cost | None:
     return None
 
 
-def _measure(kinds, run, *, cpus, gpus) -> dict[str, Cost | str]:
+def _measure(longest, run, *, cpus, gpus) -> dict[str, Cost | str]:
     """kind -> its cost, or why it could not be measured."""
-    try:
-        return _measure_here(kinds, run, cpus=cpus, gpus=gpus)
-    except UserError as mistake:  # Fewer CPUs or GPUs here than the sweep's machines have.
-        return dict.fromkeys(kinds, str(mistake))
-
-
-def _measure_here(kinds, run, *, cpus, gpus):
     with tempfile.TemporaryDirectory() as folder:
-        workdirs = {kind: [Path(folder) / f"{place}-{length}" for length in (1, 2)] for place, kind in enumerate(kinds)}
-        failed = sweep.execute(
-            [
-                sweep.Task(str(workdir), _shortened(max(kinds[kind], key=_steps), run, workdir, length))
-                for kind, pair in workdirs.items()
-                for length, workdir in enumerate(pair, start=1)
-            ],
-            cpus=cpus,
-            gpus=gpus,
-            report=lambda line: None,
-        )
+        pairs = {kind: [Path(folder, f"{place}-{length}") for length in (1, 2)] for place, kind in enumerate(longest)}
+        tasks = [
+            sweep.Task(str(workdir), _shortened(longest[kind], run, workdir, length))
+            for kind, pair in pairs.items()
+            for length, workdir in enumerate(pair, start=1)
+        ]
+        try:
+            failed = sweep.execute(tasks, cpus=cpus, gpus=gpus, report=lambda line: None)
+        except UserError as mistake:  # Fewer CPUs or GPUs here than the sweep's machines have.
+            return dict.fromkeys(longest, str(mistake))
         return {
-            kind: next((failed[str(workdir)] for workdir in pair if str(workdir) in failed), None)
+            kind: next((failed[str(workdir)] for workdir in pair if str(workdir) in failed), "")
             or _between(*map(_tell, pair))
-            for kind, pair in workdirs.items()
+            for kind, pair in pairs.items()
         }
 
 
@@ -187,5 +180,5 @@ def _steps(planned) -> int:
     return sum(phase.steps for phase in chosen.method.phases(chosen.schedule))
 
 
-def _needs(seconds, size) -> str:
-    return f"{datetime.timedelta(seconds=round(seconds))} and {size / 1e6:.0f} MB"
+def _needs(row) -> str:
+    return f"{datetime.timedelta(seconds=round(row['seconds']))} and {row['bytes'] / 1e6:.0f} MB"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import stats
 
-from reno_tf.reporting.verdicts import HELD, NOT_HELD, UNDECIDED, rule
+from reno_tf.reporting.metrics import HELD, NOT_HELD, UNDECIDED, rule
 from reno_tf.reproduction import paper
 from reno_tf.reproduction.claims import CLAIMS, SEEDS_NEEDED, Part
 

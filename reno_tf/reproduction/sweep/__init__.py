@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import datetime
 import importlib.util
+import math
 import os
 import pickle
 import signal
@@ -17,8 +18,8 @@ import filelock
 import tensorflow as tf
 
 from reno_tf.errors import UserError
-from reno_tf.reproduction.sweep.cluster import Cluster
-from reno_tf.reproduction.sweep.one_by_one import OneByOne
+from reno_tf.reproduction.sweep.cluster import cluster
+from reno_tf.reproduction.sweep.worker import OneByOne
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,25 +59,28 @@ def execute(
       UserError: no such cluster, Ray is not installed for it, or a task needs more than a machine has.
     """
     payloads = {task.name: pickle.dumps(task.call) for task in tasks}
-    left, tried, failed, started = set(payloads), collections.Counter(), {}, time.monotonic()
+    tried, done, failed, started = collections.Counter(), 0, {}, time.monotonic()
     if not payloads:
         return failed
     with _ending_on_sigterm(), _pool(cpus, gpus, address) as pool:
         for name, payload in payloads.items():
             pool.submit(name, payload)
-        while left:
+        while done < len(payloads):
             name, outcome = pool.finished()
             tried[name] += 1
             if outcome.lost and tried[name] < tries:
                 report(f"{name}: {outcome.reason}; it is tried again")
                 pool.submit(name, payloads[name])
                 continue
-            left.remove(name)
+            done += 1
             if outcome.reason:
                 failed[name] = outcome.reason
             if outcome.traceback:
                 report(outcome.traceback)
-            report(_line(name, outcome, done=len(payloads) - len(left), total=len(payloads), started=started))
+            verdict = f"failed ({outcome.reason})" if outcome.reason else "done"
+            left = (time.monotonic() - started) / done * (len(payloads) - done)
+            took, left = (datetime.timedelta(seconds=round(seconds)) for seconds in (outcome.seconds, left))
+            report(f"{done}/{len(payloads)} {name} {verdict} after {took}; about {left} left")
     return failed
 
 
@@ -95,18 +99,18 @@ def room(*, cpus: int, gpus: float) -> int:
     """How many such tasks this machine does at once; at least 1."""
     if not _has_ray():
         return 1
-    fits = [os.cpu_count() // cpus, *([len(tf.config.list_physical_devices("GPU")) // gpus] if gpus else [])]
-    return max(1, int(min(fits)))
+    on_gpus = len(tf.config.list_physical_devices("GPU")) // gpus if gpus else math.inf
+    return max(1, int(min(os.cpu_count() // cpus, on_gpus)))
 
 
 def _pool(cpus, gpus, address):
     if _has_ray():
-        return Cluster(cpus=cpus, gpus=gpus, address=address)
+        return cluster(cpus=cpus, gpus=gpus, address=address)
     if address:
         raise UserError(
             f"to join the Ray cluster at {address}, install the extra sweeps: pip install 'reno-tf[sweeps]'"
         )
-    return OneByOne(cpus=cpus, gpus=gpus)
+    return contextlib.nullcontext(OneByOne(cpus=cpus, gpus=gpus))
 
 
 def _has_ray():
@@ -123,13 +127,3 @@ def _ending_on_sigterm():
         sys.exit(128 + signal.SIGTERM)  # On its way through Ray the status becomes 1.
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _line(name, outcome, *, done, total, started):
-    verdict = f"failed ({outcome.reason})" if outcome.reason else "done"
-    remaining = (time.monotonic() - started) / done * (total - done)
-    return f"{done}/{total} {name} {verdict} after {_clock(outcome.seconds)}; about {_clock(remaining)} left"
-
-
-def _clock(seconds):
-    return datetime.timedelta(seconds=round(seconds))
