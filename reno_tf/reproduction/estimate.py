@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import datetime
 import functools
+import itertools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ _ATTACK_STEPS = (2, 6)  # and more steps of the attack.
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Of one run: start + step * training steps seconds, + craft * attack steps where it crafts; bytes on disk."""
+    """Of one run: start + step * training steps + craft * attack steps, if it crafts, in seconds; bytes on disk."""
 
     start: float
     step: float
@@ -35,12 +36,11 @@ def print_plan(folder: Path, plan: Plan, run: Callable) -> None:
     for planned in runs:
         print(f"{'done ' if _is_done(folder, planned) else 'to do'} {planned.name}")
     told = estimate(folder, runs, run, cpus=plan.recipe.cpus, gpus=plan.recipe.gpus)
-    rows = told["kinds"].values()
     for kind, row in told["kinds"].items():
         print(f"{row['runs']} x {kind}: {row.get('unknown') or _needs(row)}")
-    unknown = sum(row["runs"] for row in rows if "unknown" in row)
+    due, unknown = (sum(row["runs"] for row in told["kinds"].values() if has in row) for has in ("runs", "unknown"))
     print(
-        f"{sum(row['runs'] for row in rows)} of {len(runs)} runs to do, together about {_needs(told)}, with "
+        f"{due} of {len(runs)} runs to do, together about {_needs(told)}, with "
         f"{told['at_once']} at once on this machine, beside the adversarial images and the seconds that each process "
         f"takes to start{f'; {unknown} of them are not counted' if unknown else ''}"
     )
@@ -49,15 +49,10 @@ def print_plan(folder: Path, plan: Plan, run: Callable) -> None:
 def estimate(folder: Path, runs: list[Planned], run: Callable, *, cpus: int, gpus: float) -> dict:
     """Time and disk of the runs that are not finished below `folder`.
 
-    What a kind of runs costs is known from finished ones, or else from two short ones of its longest, done
-    here with the same CPUs and GPUs. Every data set is taken to be as large as that one's.
-
-    Args:
-      run: (config, method=..., workdir=..., command=...), which does a run.
-
-    Returns:
-      {"seconds": on this machine, "at_once": runs, "bytes", "kinds": {kind: {"runs": how many, all their
-      "seconds" and "bytes", and if they are not counted "unknown": why}}}.
+    What a kind of runs costs is known from finished ones, or else from two short ones of its longest, done here
+    by `run(config, method=..., workdir=..., command=...)` with the same CPUs and GPUs. Every data set is taken to
+    be as large as that one's. Returns {"seconds": on this machine, "at_once": runs, "bytes", "kinds": {kind: {"runs":
+    how many, all their "seconds" and "bytes", and if they are not counted "unknown": why}}}.
     """
     kinds, rows, crafted = {}, {}, set()
     for planned in runs:
@@ -92,25 +87,17 @@ def _is_done(folder, planned) -> bool:
 
 def _kind(planned) -> str:
     """What tells how long a step takes."""
-    method = METHODS[planned.method]
-    facts = {
-        "the head alone": method.trains == "head",
-        "beside the teacher": method.needs_features,
-        "on attacked images": method.perturb is not Method.perturb,
-    }
-    student = settings.read_networks(planned.config).student
-    return ", ".join([student, *(fact for fact, holds in facts.items() if holds)])
+    method, facts = METHODS[planned.method], [settings.read_networks(planned.config).student]
+    facts += ["the head alone"] * (method.trains == "head") + ["beside the teacher"] * bool(method.needs_features)
+    return ", ".join(facts + ["on attacked images"] * (method.perturb is not Method.perturb))
 
 
 def _known(folder, alike) -> Cost | None:
-    """From the newest finished run; it found its adversarial images, as most do.
-
-    None if there is none; runs of another version do not count, nor do resumed ones, whose files do not tell.
-    """
+    """From the newest finished run that can be read; it found its adversarial images, as most do."""
     done = [folder / planned.name for planned in alike if _is_done(folder, planned)]
     for workdir in sorted(done, key=lambda workdir: (workdir / "results.json").stat().st_mtime, reverse=True):
-        with contextlib.suppress(UserError, OSError, LookupError):
-            if (told := _tell(workdir))["other"] > 0:
+        with contextlib.suppress(UserError, OSError, LookupError):  # Another version's.
+            if (told := _tell(workdir))["other"] > 0:  # Else it was resumed, and its files do not tell.
                 return Cost(start=told["other"], step=told["train"] / told["steps"], craft=0.0, bytes=told["bytes"])
     return None
 
@@ -118,34 +105,26 @@ def _known(folder, alike) -> Cost | None:
 def _measure(longest, run, *, cpus, gpus) -> dict[str, Cost | str]:
     """kind -> its cost, or why it could not be measured."""
     with tempfile.TemporaryDirectory() as folder:
-        pairs = {kind: [Path(folder, f"{place}-{length}") for length in (1, 2)] for place, kind in enumerate(longest)}
-        tasks = [
-            sweep.Task(str(workdir), _shortened(longest[kind], run, workdir, length))
-            for kind, pair in pairs.items()
-            for length, workdir in enumerate(pair, start=1)
-        ]
+        pairs, tasks = {}, []
+        for kind, length in itertools.product(longest, (1, 2)):
+            planned, workdir, steps = longest[kind], Path(folder, f"{len(tasks)}"), length * _INTERVAL
+            pairs.setdefault(kind, []).append(workdir)
+            config = planned.config.copy_and_resolve_references()
+            config.interval = _INTERVAL
+            config.steps.update(train=steps, swa=steps, swa_period=steps)
+            config.attack.update(steps=_ATTACK_STEPS[length - 1], cache="")
+            call = functools.partial(run, config, method=planned.method, workdir=str(workdir), command="")
+            tasks.append(sweep.Task(str(workdir), call))
         try:
             failed = sweep.execute(tasks, cpus=cpus, gpus=gpus, report=lambda line: None)
         except UserError as mistake:  # Fewer CPUs or GPUs here than the sweep's machines have.
             return dict.fromkeys(longest, str(mistake))
-        return {
-            kind: next((failed[str(workdir)] for workdir in pair if str(workdir) in failed), "")
-            or _between(*map(_tell, pair))
-            for kind, pair in pairs.items()
-        }
-
-
-def _shortened(planned, run, workdir, length):
-    config = planned.config.copy_and_resolve_references()
-    steps = length * _INTERVAL
-    config.interval = _INTERVAL
-    config.steps.update(train=steps, swa=steps, swa_period=steps)
-    config.attack.update(steps=_ATTACK_STEPS[length - 1], cache="")
-    return functools.partial(run, config, method=planned.method, workdir=str(workdir), command="")
+        why = {kind: [failed[str(one)] for one in pair if str(one) in failed] for kind, pair in pairs.items()}
+        return {kind: why[kind][0] if why[kind] else _between(*map(_tell, pair)) for kind, pair in pairs.items()}
 
 
 def _tell(workdir) -> dict:
-    """What a finished run took: seconds of training and of the rest, training steps, attack steps, bytes."""
+    """What a finished run took."""
     results = files.read_json(workdir / "results.json")
     # The first and the last file that only the run itself writes.
     whole = (workdir / "results.json").stat().st_mtime - (workdir / "data.json").stat().st_mtime
@@ -168,8 +147,7 @@ def _between(short, long) -> Cost:
 def _seconds(cost, planned, crafted) -> float:
     """`crafted`: the sets that earlier runs have crafted; this run's joins them."""
     chosen = settings.read(planned.config, planned.method)
-    networks = chosen.networks
-    attacked = (networks.backbone, networks.weights, chosen.data.name, chosen.report.split)
+    attacked = (chosen.networks.backbone, chosen.networks.weights, chosen.data.name, chosen.report.split)
     craft = 0.0 if attacked in crafted else cost.craft * chosen.attack.steps
     crafted.add(attacked)
     return cost.start + cost.step * _steps(planned) + craft

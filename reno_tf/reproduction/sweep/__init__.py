@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import datetime
 import importlib.util
-import math
 import os
 import pickle
 import signal
@@ -41,22 +40,17 @@ def execute(
 ) -> dict[str, str]:
     """Calls every task in a fresh process, with Ray as many at once as there is room for, else one by one.
 
-    A task whose process dies is called again, after the others. One that raises is not, and the others go on.
-    If this process is interrupted or terminated, its workers end with it.
+    A task whose process dies is called again after the others, up to `tries` times; one that raises is not, and the
+    others go on. If this process is interrupted or terminated, its workers end with it.
 
     Args:
-      cpus: CPUs of each task, and TensorFlow's threads in it: its sums depend on their number.
-      gpus: GPUs of each task. Several share one below 1; 0 hides them.
-      address: the Ray cluster to join, "auto" or host:port, whose machines see this folder under
-        the same path (one that asks for a token: RAY_AUTH_MODE=token). None: this machine alone.
+      cpus, gpus: of each task. TensorFlow's sums in it depend on its CPUs; several share a GPU below 1, 0 hides them.
+      address: the Ray cluster to join, "auto" or host:port, whose machines see this folder under the same path
+        (one that asks for a token: RAY_AUTH_MODE=token). None: this machine alone.
       report: takes one line for each task that ends, and what else is worth telling.
-      tries: how often a task is called until its process survives.
 
-    Returns:
-      Task name -> one line saying why it failed.
-
-    Raises:
-      UserError: no such cluster, Ray is not installed for it, or a task needs more than a machine has.
+    Returns task name -> one line saying why it failed. Raises UserError: no such cluster, Ray is not installed
+    for it, or a task needs more than a machine has.
     """
     payloads = {task.name: pickle.dumps(task.call) for task in tasks}
     tried, done, failed, started = collections.Counter(), 0, {}, time.monotonic()
@@ -73,11 +67,11 @@ def execute(
                 pool.submit(name, payloads[name])
                 continue
             done += 1
+            verdict = "done"
             if outcome.reason:
-                failed[name] = outcome.reason
+                failed[name], verdict = outcome.reason, f"failed ({outcome.reason})"
             if outcome.traceback:
                 report(outcome.traceback)
-            verdict = f"failed ({outcome.reason})" if outcome.reason else "done"
             left = (time.monotonic() - started) / done * (len(payloads) - done)
             took, left = (datetime.timedelta(seconds=round(seconds)) for seconds in (outcome.seconds, left))
             report(f"{done}/{len(payloads)} {name} {verdict} after {took}; about {left} left")
@@ -99,8 +93,8 @@ def room(*, cpus: int, gpus: float) -> int:
     """How many such tasks this machine does at once; at least 1."""
     if not _has_ray():
         return 1
-    on_gpus = len(tf.config.list_physical_devices("GPU")) // gpus if gpus else math.inf
-    return max(1, int(min(os.cpu_count() // cpus, on_gpus)))
+    fits = [os.cpu_count() // cpus, *([len(tf.config.list_physical_devices("GPU")) // gpus] if gpus else [])]
+    return max(1, int(min(fits)))
 
 
 def _pool(cpus, gpus, address):

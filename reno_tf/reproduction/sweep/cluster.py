@@ -18,8 +18,7 @@ _PATIENCE = 10  # Seconds for the cluster to answer.
 def cluster(*, cpus: int, gpus: float, address: str | None):
     """Joins the Ray cluster at `address`, or starts Ray on this machine alone; the workers end with it.
 
-    Raises:
-      UserError: no such cluster, or no machine of it has as many CPUs or GPUs as asked for.
+    Raises UserError if there is no such cluster, or no machine of it has as many CPUs or GPUs as asked for.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Read while Ray loads.
     import ray

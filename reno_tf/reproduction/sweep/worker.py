@@ -66,11 +66,7 @@ def work(payload: bytes, folder: str) -> Outcome:
 
 
 class OneByOne:
-    """Calls what is submitted, in that order, when the result is asked for.
-
-    Raises:
-      UserError: this machine has fewer CPUs or GPUs than asked for.
-    """
+    """Calls what is submitted, in that order, when the result is asked for. Raises UserError as `check` does."""
 
     def __init__(self, *, cpus: int, gpus: float):
         check("this machine", (cpus, gpus), (os.cpu_count(), len(tf.config.list_physical_devices("GPU"))))
@@ -91,7 +87,7 @@ class OneByOne:
             call, outcome = Path(folder) / "call", Path(folder) / "outcome"
             call.write_bytes(payload)
             started, code = time.monotonic(), f"from {__name__} import serve; serve()"
-            command = [sys.executable, "-c", code, str(call), str(outcome)]
+            command = [sys.executable, "-P", "-c", code, str(call), str(outcome)]
             process = subprocess.Popen(command, stdin=subprocess.PIPE, env=self._environment)
             try:
                 status = process.wait()
