@@ -15,9 +15,8 @@ from PIL import Image
 from configs.default import get_config
 from reno_tf import commands
 from reno_tf.errors import UserError
-from reno_tf.reporting import charts, finished_runs, gathering
-from reno_tf.reporting.pictures import webp
-from reno_tf.reporting.rendering import load
+from reno_tf.reporting import charts, finished_runs, results_page
+from reno_tf.reporting.rendering import load, webp
 
 _HOSTILE = '"><script>alert(1)</script>&'
 _VOID = {"meta", "img"}
@@ -345,12 +344,12 @@ def test_a_picture_is_kept_without_loss_where_that_is_smaller(tmp_path):
 @pytest.mark.parametrize(("side", "low", "high"), [(">", 100, 200), ("<", 0, 100)])
 def test_a_claims_line_is_shaded_on_the_claimed_side(side, low, high):
     part = _CLAIM["parts"][0] | {"side": side, "threshold": 2, "mean": 4, "interval": None, "paper": None}
-    (shown,) = gathering.claim(_CLAIM | {"parts": [part | {"per_dataset": {}}]})["parts"]
+    (shown,) = results_page.claim(_CLAIM | {"parts": [part | {"per_dataset": {}}]})["parts"]
     drawn = load("charts.j2").module.claim_chart(shown | {"x": charts.Axis(0, 4, 0, 200, ())})
     assert f'class="claimed" x="{low}' in drawn and re.search(rf'width="{high - low}(\.0)?" height="36"', drawn)
     assert 'class="center" cx="200.0"' in drawn and "the paper" not in drawn
     empty = part | {"mean": None, "per_dataset": {"d": {"mean": None, "claimed_side": None}}}
-    assert gathering.claim(_CLAIM | {"parts": [empty]})["parts"][0]["x"] is None
+    assert results_page.claim(_CLAIM | {"parts": [empty]})["parts"][0]["x"] is None
 
 
 def test_runs_that_differ_in_the_seed_alone_are_one_series():
@@ -410,14 +409,14 @@ def test_bars_stand_at_their_means():
 
 
 def test_what_lacks_a_part_is_of_another_version():
-    gathering.outcome(_outcome())
+    results_page.outcome(_outcome(), {})
     for key in ("title", "scale", "command", "datasets", "metrics", "rows", "missing"):
         with pytest.raises(KeyError):
-            gathering.outcome({name: value for name, value in _outcome().items() if name != key})
-    gathering.claim(_CLAIM)
+            results_page.outcome({name: value for name, value in _outcome().items() if name != key}, {})
+    results_page.claim(_CLAIM)
     for key in ("scale", "rule", "fails_on", "parts"):
         with pytest.raises(KeyError):
-            gathering.claim({name: value for name, value in _CLAIM.items() if name != key})
+            results_page.claim({name: value for name, value in _CLAIM.items() if name != key})
 
 
 def test_what_base64_holds_is_no_link():

@@ -14,22 +14,16 @@ def write_artefact(folder: Path, outcome: dict, *, paper: dict | None = None) ->
     """Writes <artefact>.md, .tex, .csv, .json, .png and .svg to `folder`.
 
     Args:
-      outcome: {artefact, title, scale, command, metrics, datasets, rows: [{label, group, method, network,
-        variant, cells: {data set: {seeds, metric: values of the seeds}}}], missing: [{run, why}]},
-        and of Figure 4 chosen: {data set: weight}; notes: sentences, and made_with: versions and
-        machine, if there are any. Rates are fractions; a value may be None.
+      outcome: {artefact, title, scale, command, metrics, datasets, rows: [{label, group, method, network, variant,
+        cells: {data set: {seeds, metric: values of the seeds}}}], missing: [{run, why}]}, and if there are any, notes,
+        made_with: versions and machine, chosen: {data set: weight}. Rates are fractions; a value may be None.
       paper: the numbers that the paper prints, as an outcome of one seed; None if it prints none.
     """
     _write(folder, outcome["artefact"], outcome, texts(outcome, paper), artefact_figures.draw(outcome))
 
 
 def write_claims(folder: Path, judged: list[dict], outcome: dict, *, rules: str) -> None:
-    """Writes claims.md, .json, .png and .svg to `folder`.
-
-    Args:
-      judged: of `reno_tf.reproduction.judging.judge`; outcome: one of those that it judged.
-      rules: how it judges, a paragraph.
-    """
+    """Writes claims.md, .json, .png and .svg to `folder`: what `judging.judge` gave, one outcome of those, and how."""
     content = [{"scale": outcome["scale"], **claim} for claim in judged]
     page = render("claims.md.j2", judged=judged, outcome=outcome, rules=rules, held=HELD)
     _write(folder, "claims", content, {"md": page}, claims_figure.draw(judged))
@@ -67,11 +61,10 @@ def _comma_separated(outcome, paper):
     for line in seeds.lines(outcome):
         theirs = printed[line.key].cells if line.key in printed else {}
         for data in dict.fromkeys([*outcome["datasets"], *theirs]):
-            ours, other = line.cells.get(data), theirs.get(data)
-            numbers = (ours.mean, ours.std, ours.seeds) if ours else (None, None, 0)
+            ours, other = line.cells.get(data) or seeds.Summary(None, None, 0), theirs.get(data)
+            numbers = (ours.mean, ours.std, ours.seeds, other and other.mean)
             names = [outcome["artefact"], *map(line.row.get, keys), data, line.metric, METRICS[line.metric].unit]
-            numbers = ["" if value is None else f"{value:.6g}" for value in (*numbers, other and other.mean)]
-            writer.writerow(names + numbers)
+            writer.writerow(names + ["" if value is None else f"{value:.6g}" for value in numbers])
     return buffer.getvalue()
 
 

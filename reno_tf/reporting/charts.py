@@ -48,10 +48,7 @@ def spaced(places: list[float], gap: float, *, low: float, high: float) -> list[
 
 
 def scatter_chart(series: list[list[Run]]) -> dict | None:
-    """Clean accuracy against ASR: a mark for each run, a larger one for each mean over seeds; None without both rates.
-
-    The means bear their names where they are few enough to be read.
-    """
+    """Clean accuracy against ASR: a mark for each run, a larger one for each mean over seeds; None if none has both."""
     marks, means = [], []
     for runs in series:
         runs = [run for run in runs if run.measured[ASR] is not None]
@@ -63,19 +60,15 @@ def scatter_chart(series: list[list[Run]]) -> dict | None:
         return None
     x = axis([100 * mark["rates"][CLEAN] for mark in marks], 44, 466)
     y = Axis(0, 100, 356, 30, (0, 20, 40, 60, 80, 100))
-    return {"x": x, "y": y, "marks": marks + means, "labels": _labels(means, x, y) if len(means) <= 12 else []}
-
-
-def _labels(means, x, y) -> list[dict]:
-    """Names stand beside their means, towards the middle, and are moved apart."""
-    labels = []
-    places = [(x(100 * mark["rates"][CLEAN]), y(100 * mark["rates"][ASR]), mark["of"]) for mark in means]
+    # Names stand beside their means, towards the middle, moved apart, and only if they are few enough to be read.
+    named, labels = means if len(means) <= 12 else [], []
+    places = [(x(100 * mark["rates"][CLEAN]), y(100 * mark["rates"][ASR]), mark["of"]) for mark in named]
     for anchor, shift in {"start": 11, "end": -11}.items():
         inside = [place for place in places if (place[0] > 255) == (anchor == "end")]
         heights = spaced([height for _, height, _ in inside], 14, low=36, high=344)
         for (left, _, run), height in zip(inside, heights, strict=True):
             labels.append({"of": run, "anchor": anchor, "x": left + shift, "y": height + 4})
-    return labels
+    return {"x": x, "y": y, "marks": marks + means, "labels": labels}
 
 
 def curve_chart(series: list[list[Run]]) -> dict | None:
@@ -86,11 +79,11 @@ def curve_chart(series: list[list[Run]]) -> dict | None:
     x = axis([0, *(point["epsilon"] for _, points in found for point in points)], 40, 292)
     y = Axis(0, 100, 216, 26, (0, 25, 50, 75, 100))
     places = spaced([y(points[-1]["asr"]) for _, points in found], 13, low=26, high=222)
-    count, lines = Counter(first.method for (first, *_), _ in found), []
-    for ((first, *others), points), place in zip(found, places, strict=True):
-        label = first.method if count[first.method] == 1 else first.folder.rpartition("/")[2]
-        line = {"method": first.method, "label": label, "seeds": 1 + len(others), "points": points, "label_y": place}
-        lines.append(line)
+    count, lines = Counter(runs[0].method for runs, _ in found), []
+    for (runs, points), place in zip(found, places, strict=True):
+        method, folder = runs[0].method, runs[0].folder
+        label = method if count[method] == 1 else folder.rpartition("/")[2]
+        lines.append({"method": method, "label": label, "seeds": len(runs), "points": points, "label_y": place})
     return {"x": x, "y": y, "lines": lines}
 
 
@@ -115,5 +108,5 @@ def bar_chart(outcome: Mapping, data: str, metric: str) -> dict | None:
         found = seeds.summarise(values)
         bars.append(names | {"seeds": values, "mean": found and found.mean})
     every = [value for bar in bars for value in bar["seeds"]]
-    ends = [0, 100] if METRICS[metric].unit == "%" else [0]
+    ends = (0, 100 if METRICS[metric].unit == "%" else 0)
     return {"bars": bars, "y": axis([*ends, *every], 206, 16)} if every else None

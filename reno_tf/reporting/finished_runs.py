@@ -16,9 +16,8 @@ _MACHINE = {"cache", "cache_limit"}  # Keys of the config's attack that change n
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """A finished run.
+    """folder: relative to the page. variant: what its name says beside the method; attack: preset and budget.
 
-    folder: relative to the page. variant: what its name says beside the method; attack: preset and budget.
     data: the data set, with the split where that is not the test. settings: equal where only the seed differs.
     measured: the rates and distances of results.json with each rate's "..._ci95", and "train_seconds"; None where
     there is none. curve: rows of curve.json. versions: what made it. report: whether there is a report.html.
@@ -45,8 +44,7 @@ class Run:
 def read(path: Path, folder: Path) -> Run:
     """The run whose results.json is `path`; `folder`: what its name is relative to.
 
-    Raises:
-      UserError: a file is damaged. AttributeError, KeyError, TypeError, ValueError: one is of another version.
+    Raises UserError for a damaged file, AttributeError, KeyError, TypeError or ValueError for one of another version.
     """
     results, workdir = files.read_json(path), path.parent
     config = files.read_json(workdir / "config.json") or {}
@@ -54,6 +52,7 @@ def read(path: Path, folder: Path) -> Run:
     network = networks.get("student") or networks.get("backbone") or results["teacher"]["name"].partition("/")[0]
     names = {"method": str(results["method"]), "network": network, "seed": int(results["seed"])}
     data, split = str(results["dataset"]["name"]), results.get("split", "test")
+    attack = {key: value for key, value in config.get("attack", {}).items() if key not in _MACHINE}
     preset = "suite" if results.get("suite") else results["attack"]["preset"]
     return Run(
         **names,
@@ -61,7 +60,7 @@ def read(path: Path, folder: Path) -> Run:
         variant=variant(workdir.name, data=data, **names),
         data=data if split == "test" else f"{data} ({split})",
         attack=f"{preset}, ε = {results['attack']['epsilon']:.3g}",
-        settings=_settings(config) if config else str(workdir),
+        settings=json.dumps(config | {"seed": None, "attack": attack}, sort_keys=True) if config else str(workdir),
         measured=_measured(results),
         curve=[
             {
@@ -119,10 +118,3 @@ def _checked(value, *, high: float = sys.float_info.max):
     if value is not None and not 0 <= value <= high:
         raise ValueError(f"{value} where a number from 0 to {high:g} should be")
     return value
-
-
-def _settings(config) -> str:
-    """Equal for runs whose configs differ only in the seed and in what changes no number."""
-    attack = {key: value for key, value in config.get("attack", {}).items() if key not in _MACHINE}
-    settings = {key: value for key, value in config.items() if key != "seed"} | {"attack": attack}
-    return json.dumps(settings, sort_keys=True)

@@ -64,16 +64,13 @@ def decimals(value: float) -> int:
 
 def mean_and_std(summary, places: int) -> str:
     """A `reno_tf.reporting.seeds.Summary`: "86.5 ± 2.1", of a single seed "86.5"."""
-    if summary is None:
-        return MISSING
-    return f"{summary.mean:.{places}f}" + (f" ± {summary.std:.{places}f}" if summary.std is not None else "")
+    numbers = [summary.mean, summary.std] if summary else []
+    return " ± ".join(f"{value:.{places}f}" for value in numbers if value is not None) or MISSING
 
 
 def statistic(value: float | None, unit: str) -> str:
     """A claim's statistic: percentage points with one decimal, the rest with three figures."""
-    if value is None:
-        return MISSING
-    return f"{value:.1f}" if unit else f"{value:.3g}"
+    return MISSING if value is None else f"{value:{'.1f' if unit else '.3g'}}"
 
 
 def rule(part: Mapping) -> str:

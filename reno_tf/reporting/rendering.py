@@ -1,12 +1,20 @@
-"""Templates to text, and text that Markdown and LaTeX would take for signs of their own."""
+"""Templates to text, with what Markdown and LaTeX would take for signs of their own; pictures to bytes."""
 
 import base64
+import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import jinja2
+import matplotlib
+from PIL import Image
 
 from reno_tf.reporting import metrics
 
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402
+
+_METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}  # The same picture is the same bytes.
 _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -48,6 +56,31 @@ def load(template: str) -> jinja2.Template:
 def render(template: str, **facts) -> str:
     """The template of that name with `facts` in it."""
     return load(template).render(**facts).rstrip("\n") + "\n"
+
+
+def png(figure) -> bytes:
+    """The figure, which is closed."""
+    return encode("", figure, ("png",))[".png"]
+
+
+def encode(name: str, figure, kinds: tuple[str, ...] = ("png", "svg")) -> dict[str, bytes]:
+    """{"<name>.png", "<name>.svg"} of the figure, which is closed: bytes that name and figure alone decide."""
+    buffers = {kind: io.BytesIO() for kind in kinds}
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        for kind, buffer in buffers.items():
+            figure.savefig(buffer, format=kind, dpi=130, metadata=_METADATA[kind])
+    plt.close(figure)
+    return {f"{name}.{kind}": buffer.getvalue() for kind, buffer in buffers.items()}
+
+
+def webp(path: Path) -> bytes:
+    """The picture as WebP: without loss where that is the smaller file. Raises OSError if it is none."""
+    with Image.open(path) as picture:
+        flat = picture.convert("RGB")
+    buffers = {io.BytesIO(): options for options in ({"lossless": True}, {"quality": 80})}
+    for buffer, options in buffers.items():
+        flat.save(buffer, "WEBP", **options)
+    return min((buffer.getvalue() for buffer in buffers), key=len)
 
 
 def inline(picture: bytes, kind: str) -> str:

@@ -36,17 +36,13 @@ class Examples:
         return {"clean": self.clean, "perturbation": 0.5 + difference / (2 * largest), "adversarial": self.adversarial}
 
 
-def write(
-    workdir: Path, *, results, config, history, curve, convergence, examples: Examples, seen, command: str
-) -> None:
+def write(workdir: Path, *, results, config, history, curve, convergence, examples, seen, command: str) -> None:
     """Writes report.md, report.html, figures/*.png, curve.json, convergence.json, and images to TensorBoard.
 
-    Args:
-      results: the content of results.json. config: that of config.json.
-      history: rows of history.jsonl; empty if nothing was trained. curve: rows
-        {"epsilon", "num_images", "attack_success_rate", ...}. convergence: the attack's objective
-        before each step and after the last. seen: (images [N, H, W, 3] in [0, 1], their names), as
-        the training sees them. command: what made the run.
+    results, config: the content of results.json and config.json. history: rows of history.jsonl; empty if nothing was
+    trained. curve: rows {"epsilon", "num_images", "attack_success_rate", ...}. convergence: the attack's objective
+    before each step and after the last. examples: `Examples`. seen: (images [N, H, W, 3] in [0, 1], their names), as
+    the training sees them. command: what made the run.
     """
     figures = {
         "examples.png": run_figures.example_grid(examples),
@@ -59,29 +55,23 @@ def write(
         images["data/training"] = seen[0]
     if "audit" in results:
         figures["exposure.png"] = run_figures.exposure(results["audit"]["exposure"])
-    for name, content in figures.items():
-        files.write_bytes(workdir / "figures" / name, content)
     files.write_json(workdir / "curve.json", curve)
     files.write_json(workdir / "convergence.json", convergence)
     facts = {"results": results, "config": config, "curve": curve, "command": command, "metrics": METRICS}
-    pictures = {
-        "report.md": {name: f"figures/{name}" for name in figures},
-        "report.html": {name: inline(content, "png") for name, content in figures.items()},
-    }
-    for name, links in pictures.items():
-        files.write_text(workdir / name, render(f"{name}.j2", figures=links, **facts))
-    _write_images(workdir, images, step=history[-1]["step"] if history else 0)
+    links, pictures = {}, {}
+    for name, content in figures.items():
+        files.write_bytes(workdir / "figures" / name, content)
+        links[name], pictures[name] = f"figures/{name}", inline(content, "png")
+    files.write_text(workdir / "report.md", render("report.md.j2", figures=links, **facts))
+    files.write_text(workdir / "report.html", render("report.html.j2", figures=pictures, **facts))
+    writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
+    with writer.as_default(step=history[-1]["step"] if history else 0):
+        for name, shown in images.items():
+            tf.summary.image(name, shown, max_outputs=len(shown))
+    writer.close()
 
 
 def headline(results) -> str:
     """One line: clean accuracy, attack success and noise success in percent."""
     rates = ", ".join(f"{METRICS[key].short} {percent(results[key])}" for key in (CLEAN, ASR, NOISE))
     return f"{results['method']}: {rates}"
-
-
-def _write_images(workdir: Path, pictures: dict, step: int) -> None:
-    writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
-    with writer.as_default(step=step):
-        for name, images in pictures.items():
-            tf.summary.image(name, images, max_outputs=len(images))
-    writer.close()
