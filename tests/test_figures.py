@@ -11,7 +11,7 @@ from outcomes import outcome, row
 
 from reno_tf import reporting
 from reno_tf.reporting import artefact_figures, claims_figure
-from reno_tf.reporting.pictures import plt
+from reno_tf.reporting.rendering import plt
 from reno_tf.reproduction import judging
 from reno_tf.reproduction.artefacts import ARTEFACTS, Scale
 

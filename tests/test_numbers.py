@@ -2,7 +2,7 @@
 
 import pytest
 
-from reno_tf.reporting import numbers
+from reno_tf.reporting import metrics
 from reno_tf.reporting.seeds import summarise
 
 
@@ -11,7 +11,7 @@ from reno_tf.reporting.seeds import summarise
     [(None, "–"), (0, "0"), (-3.25, "−3.25"), (36.64, "36.6"), (1234.5, "1234"), (0.00012, "0.000120")],
 )
 def test_numbers_have_three_figures(value, expected):
-    assert numbers.number(value) == expected
+    assert metrics.number(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -25,15 +25,15 @@ def test_numbers_have_three_figures(value, expected):
     ],
 )
 def test_mean_and_standard_deviation_of_what_is_defined(values, places, expected):
-    assert numbers.mean_and_std(summarise(values), places) == expected
+    assert metrics.mean_and_std(summarise(values), places) == expected
 
 
 def test_rates_are_in_percent():
-    assert numbers.percent(0.1234) == "12.3 %" and numbers.percent(None) == "undefined"
-    assert numbers.percent(0.1234, [0.1, 0.2]) == "12.3 % [10.0, 20.0]"
-    assert numbers.percents([0.1, 0.2], " to ") == "10.0 to 20.0" and numbers.percents(None, " to ") == "–"
+    assert metrics.percent(0.1234) == "12.3 %" and metrics.percent(None) == "undefined"
+    assert metrics.percent(0.1234, [0.1, 0.2]) == "12.3 % [10.0, 20.0]"
+    assert metrics.percents([0.1, 0.2], " to ") == "10.0 to 20.0" and metrics.percents(None, " to ") == "–"
 
 
 def test_a_claims_statistic_has_the_figures_of_its_unit():
-    assert [numbers.statistic(value, "points") for value in (-6.28, None)] == ["-6.3", "–"]
-    assert numbers.statistic(0.63064, "") == "0.631"
+    assert [metrics.statistic(value, "points") for value in (-6.28, None)] == ["-6.3", "–"]
+    assert metrics.statistic(0.63064, "") == "0.631"

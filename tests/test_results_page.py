@@ -15,10 +15,8 @@ from PIL import Image
 from configs.default import get_config
 from reno_tf import commands
 from reno_tf.errors import UserError
-from reno_tf.reporting import axes, finished_runs, page_content, series
-from reno_tf.reporting.curve_chart import curve_chart
-from reno_tf.reporting.pictures import webp
-from reno_tf.reporting.rendering import load
+from reno_tf.reporting import charts, finished_runs, results_page
+from reno_tf.reporting.rendering import load, webp
 
 _HOSTILE = '"><script>alert(1)</script>&'
 _VOID = {"meta", "img"}
@@ -346,17 +344,17 @@ def test_a_picture_is_kept_without_loss_where_that_is_smaller(tmp_path):
 @pytest.mark.parametrize(("side", "low", "high"), [(">", 100, 200), ("<", 0, 100)])
 def test_a_claims_line_is_shaded_on_the_claimed_side(side, low, high):
     part = _CLAIM["parts"][0] | {"side": side, "threshold": 2, "mean": 4, "interval": None, "paper": None}
-    (shown,) = page_content.claim(_CLAIM | {"parts": [part | {"per_dataset": {}}]})["parts"]
-    drawn = load("charts.j2").module.claim_chart(shown | {"x": axes.Axis(0, 4, 0, 200, ())})
+    (shown,) = results_page.claim(_CLAIM | {"parts": [part | {"per_dataset": {}}]})["parts"]
+    drawn = load("charts.j2").module.claim_chart(shown | {"x": charts.Axis(0, 4, 0, 200, ())})
     assert f'class="claimed" x="{low}' in drawn and re.search(rf'width="{high - low}(\.0)?" height="36"', drawn)
     assert 'class="center" cx="200.0"' in drawn and "the paper" not in drawn
     empty = part | {"mean": None, "per_dataset": {"d": {"mean": None, "claimed_side": None}}}
-    assert page_content.claim(_CLAIM | {"parts": [empty]})["parts"][0]["x"] is None
+    assert results_page.claim(_CLAIM | {"parts": [empty]})["parts"][0]["x"] is None
 
 
 def test_runs_that_differ_in_the_seed_alone_are_one_series():
     runs = [_made(seed=2), _made(seed=1), _made(seed=1, folder="again"), _made(settings="t"), _made(variant="+swa")]
-    found = [[(run.seed, run.folder) for run in one] for one in series.series(runs)]
+    found = [[(run.seed, run.folder) for run in one] for one in finished_runs.series(runs)]
     assert found == [[(1, "f"), (2, "f")], [(0, "f")], [(0, "f")]]
 
 
@@ -368,7 +366,7 @@ def test_examples_come_from_the_data_set_most_methods_share():
         _made(data="b", method="y", variant="+swa"),
         _made(data="b", method="y", seed=4),
     ]
-    assert [(run.data, run.method, run.seed) for run in series.exemplary(runs)] == [("b", "x", 2), ("b", "y", 4)]
+    assert [(run.data, run.method, run.seed) for run in finished_runs.exemplary(runs)] == [("b", "x", 2), ("b", "y", 4)]
 
 
 def test_an_epsilon_counts_where_every_seed_has_a_rate():
@@ -379,26 +377,26 @@ def test_an_epsilon_counts_where_every_seed_has_a_rate():
         _made(seed=0, curve=[point(0.0, 0.0), point(0.1, 0.2), point(0.2, 0.5), point(0.4, None)]),
         _made(seed=1, curve=[point(0.0, 0.0), point(0.10000000149, 0.4), point(0.4, 1.0)]),
     ]
-    chart = curve_chart(series.series(runs))
+    chart = charts.curve_chart(finished_runs.series(runs))
     assert [(p["epsilon"], round(p["asr"], 6)) for p in chart["lines"][0]["points"]] == [(0.0, 0.0), (0.1, 30.0)]
-    assert curve_chart([[_made(curve=[point(0.1, 0.2)])]]) is None
+    assert charts.curve_chart([[_made(curve=[point(0.1, 0.2)])]]) is None
 
 
 def test_labels_are_moved_apart_and_keep_their_order():
-    assert axes.spaced([50, 10, 52], 13, low=0, high=100) == [50, 10, 63]
-    assert axes.spaced([98, 99, 97], 10, low=0, high=100) == [90, 100, 80]
+    assert charts.spaced([50, 10, 52], 13, low=0, high=100) == [50, 10, 63]
+    assert charts.spaced([98, 99, 97], 10, low=0, high=100) == [90, 100, 80]
 
 
 def test_an_axis_maps_values_to_pixels():
-    axis = axes.axis([3, 97], 40, 240)
+    axis = charts.axis([3, 97], 40, 240)
     assert (axis.low, axis.high) == (0, 100) and (axis(0), axis(25), axis(100)) == (40, 90, 240)
-    assert axes.axis([5], 0, 10)(5) == pytest.approx(5, abs=5)
+    assert charts.axis([5], 0, 10)(5) == pytest.approx(5, abs=5)
 
 
 def test_bars_stand_at_their_means():
     cell = {"clean_accuracy": [0.4, 0.6]}
     rows = [row("delta", {"d": cell}, label=label, group=group) for group in "gh" for label in ("x", "y")]
-    chart = page_content.bar_chart({"rows": rows}, "d", "clean_accuracy")
+    chart = charts.bar_chart({"rows": rows}, "d", "clean_accuracy")
     assert [bar["mean"] for bar in chart["bars"]] == [50] * 4
     drawn = load("charts.j2").module.bar_chart(chart, "")
     rects = re.findall('<rect x="(.*?)" y="(.*?)" width="(.*?)" height', drawn)
@@ -407,18 +405,18 @@ def test_bars_stand_at_their_means():
     assert list(lefts) == sorted(lefts) and lefts[2] - lefts[1] > 1.5 * (lefts[1] - lefts[0])
     middles = [float(x) for x in re.findall('class="axis" text-anchor="middle" x="(.*?)"', drawn)]
     assert middles == pytest.approx([(lefts[i] + lefts[i + 1] + width) / 2 for i in (0, 2)], abs=0.1)
-    assert page_content.bar_chart({"rows": rows}, "elsewhere", "clean_accuracy") is None
+    assert charts.bar_chart({"rows": rows}, "elsewhere", "clean_accuracy") is None
 
 
 def test_what_lacks_a_part_is_of_another_version():
-    page_content.outcome(_outcome())
+    results_page.outcome(_outcome(), {})
     for key in ("title", "scale", "command", "datasets", "metrics", "rows", "missing"):
         with pytest.raises(KeyError):
-            page_content.outcome({name: value for name, value in _outcome().items() if name != key})
-    page_content.claim(_CLAIM)
+            results_page.outcome({name: value for name, value in _outcome().items() if name != key}, {})
+    results_page.claim(_CLAIM)
     for key in ("scale", "rule", "fails_on", "parts"):
         with pytest.raises(KeyError):
-            page_content.claim({name: value for name, value in _CLAIM.items() if name != key})
+            results_page.claim({name: value for name, value in _CLAIM.items() if name != key})
 
 
 def test_what_base64_holds_is_no_link():

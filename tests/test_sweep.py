@@ -14,8 +14,7 @@ import pytest
 
 from reno_tf.errors import UserError
 from reno_tf.reproduction import sweep
-from reno_tf.reproduction.sweep.one_by_one import OneByOne
-from reno_tf.reproduction.sweep.worker import Outcome, environment, work
+from reno_tf.reproduction.sweep.worker import OneByOne, Outcome, environment, work
 
 _NEEDS_RAY = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra sweeps is not installed")
 _POOLS = [

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from outcomes import outcome, row
 
-from reno_tf.reporting import table_formats, tables
+from reno_tf.reporting import artefact_files, tables
 from reno_tf.reproduction import paper
 
 _LATEX = shutil.which("pdflatex")
@@ -40,7 +40,7 @@ def test_markdown_of_a_small_outcome():
         {"run": "r-b-1", "why": "no\nmemory"},
         {"run": "x", "why": "late"},
     ]
-    assert table_formats.texts(_small(missing=missing, chosen={"a": 0.5}))["md"] == (
+    assert artefact_files.texts(_small(missing=missing, chosen={"a": 0.5}))["md"] == (
         "# Figure 4: 50 % & more\n\n"
         "|  | metric | a | b | average | seeds |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
@@ -118,7 +118,7 @@ def test_a_label_stands_again_under_a_new_group():
 def test_csv_reads_back():
     table = outcome("table7", [_delta("ab")])
     table["rows"][0].update(label="DELTA-R", method="delta_r")
-    lines = list(csv.DictReader(io.StringIO(table_formats.texts(table, paper.outcomes()["table7"])["csv"])))
+    lines = list(csv.DictReader(io.StringIO(artefact_files.texts(table, paper.outcomes()["table7"])["csv"])))
     assert len(lines) == 2 * (2 + 5)
     found = {(line["dataset"], line["metric"]): line for line in lines}
     names = ["artefact", "group", "label", "method", "network", "variant", "dataset", "metric", "unit"]
@@ -127,13 +127,13 @@ def test_csv_reads_back():
     assert list(found["a", "attack_success_rate"].values()) == values
     theirs = found["actions", "clean_accuracy"]
     assert (theirs["mean"], theirs["seeds"], float(theirs["paper"])) == ("", "0", 76.79)
-    spread = next(csv.DictReader(io.StringIO(table_formats.texts(_small())["csv"])))
+    spread = next(csv.DictReader(io.StringIO(artefact_files.texts(_small())["csv"])))
     assert float(spread["mean"]) == pytest.approx(81) and float(spread["std"]) == pytest.approx(2**0.5, rel=1e-5)
     assert spread["label"] == "Fine_tuning | x" and spread["seeds"] == "2"
 
 
 def test_latex_is_escaped_and_whole():
-    text = table_formats.texts(_small(missing=[{"run": "a_b@33%", "why": "λ ≥ {1} \\ # $"}]))["tex"]
+    text = artefact_files.texts(_small(missing=[{"run": "a_b@33%", "why": "λ ≥ {1} \\ # $"}]))["tex"]
     comment, *lines = text.splitlines()
     assert comment == "% python main.py --mode=reproduce"
     assert r"\caption{50 \% \& more. Mean $\pm$ standard" in text and r"a\_b@33\%" in text
@@ -151,5 +151,5 @@ def test_latex_is_escaped_and_whole():
 @pytest.mark.parametrize("build", [_small, lambda: outcome("table4", [{**_delta("ab"), "group": "ResNet-18"}])])
 def test_latex_compiles(tmp_path, build):
     document = r"\documentclass{article}\usepackage{booktabs}\begin{document}" + "\n"
-    (tmp_path / "x.tex").write_text(document + table_formats.texts(build())["tex"] + r"\end{document}")
+    (tmp_path / "x.tex").write_text(document + artefact_files.texts(build())["tex"] + r"\end{document}")
     subprocess.run([_LATEX, "-halt-on-error", "x.tex"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)

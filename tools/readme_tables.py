@@ -4,10 +4,8 @@ import json
 from pathlib import Path
 
 from reno_tf.reporting import seeds, tables
-from reno_tf.reporting.escaping import markdown_table
-from reno_tf.reporting.metrics import ASR, CLEAN, NOISE
-from reno_tf.reporting.numbers import mean_and_std
-from reno_tf.reporting.rendering import render
+from reno_tf.reporting.metrics import ASR, CLEAN, NOISE, mean_and_std
+from reno_tf.reporting.rendering import markdown_table, render
 from reno_tf.reproduction import paper
 
 _RESULTS = Path(__file__).parents[1] / "results" / "reproduce-embedded"

@@ -5,7 +5,7 @@ from pathlib import Path
 from reno_tf import files
 from reno_tf.errors import UserError
 from reno_tf.methods import METHODS
-from reno_tf.reporting import gathering, results_page
+from reno_tf.reporting import results_page
 from reno_tf.reproduction import paper
 
 
@@ -15,7 +15,7 @@ def report(config, *, command: str, workdir: str | None = None) -> None:
     Files that cannot be read are named on the page. Raises UserError if no finished run can be.
     """
     folder = Path(workdir or "runs")
-    found = gathering.gather(folder, paper=paper.outcomes())
+    found = results_page.gather(folder, paper=paper.outcomes())
     if not found.runs:
         unread = [one for one in found.skipped if one["file"].endswith("results.json")]
         why = " that can be read ({file} {why})".format(**unread[0]) if unread else ""

@@ -1,23 +1,23 @@
 """The pictures of the artefacts, as PNG and SVG."""
 
+import itertools
+
 import numpy as np
 from matplotlib.lines import Line2D
 
 from reno_tf.reporting import seeds
 from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, METRICS, WEIGHTS
-from reno_tf.reporting.pictures import plt, png_and_svg
+from reno_tf.reporting.rendering import encode, plt
 
 _COLORS = [color for color in plt.get_cmap("tab10").colors if len(set(color)) > 1]  # not grey
 _MARKERS = "osD^vP*Xh<>"
+_SHARED = {"layout": "constrained", "sharex": True, "squeeze": False}
 
 
 def draw(outcome: dict) -> dict[str, bytes]:
-    """{file name: content} of the artefact's picture; the same outcome gives the same bytes.
-
-    Error bars are one standard deviation over seeds.
-    """
+    """{file name: content} of the artefact's picture; error bars are one standard deviation over seeds."""
     picture = {"figure1": _distances, "figure3": _ablation, "figure4": _weights}.get(outcome["artefact"], _trade_off)
-    return png_and_svg(outcome["artefact"], picture(outcome))
+    return encode(outcome["artefact"], picture(outcome))
 
 
 def mark(color, marker, label, face=None):
@@ -33,38 +33,35 @@ def _distances(outcome):
         rho = seeds.rank_correlation(*np.reshape(points, (-1, 2)).T)
         ax.set_title(f"Spearman's ρ of the points: {'undefined' if np.isnan(rho) else f'{rho:.2f}'}", fontsize=10)
     axes[1].set_ylabel("")
-    _legend(figure, outcome)
+    _legend(figure, outcome, datasets=outcome["datasets"], loc="outside right center")
     return figure
 
 
 def _trade_off(outcome):
     """Clean accuracy against attack success, a panel for each group."""
     groups = seeds.distinct(outcome, "group")
-    figure, axes = _panels(1, len(groups), size=(max(6.5, 3.4 * len(groups) + 1.8), 4.4), sharey=True)
+    size = (max(6.5, 3.4 * len(groups) + 1.8), 4.4)
+    figure, axes = plt.subplots(1, len(groups), figsize=size, **_SHARED, sharey=True)
     for ax, group in zip(axes[0], groups, strict=True):
         _scatter(ax, outcome, [row for row in outcome["rows"] if row["group"] == group], CLEAN, ASR)
         ax.set_title(group, fontsize=10)
         ax.label_outer()
     axes[0, 0].set_xlim(right=103)  # Of all panels, and after all: their points decide where it begins.
-    _legend(figure, outcome)
+    _legend(figure, outcome, datasets=outcome["datasets"], loc="outside right center")
     return figure
-
-
-def _panels(rows, columns, *, size, sharey):
-    return plt.subplots(rows, columns, figsize=size, layout="constrained", sharex=True, sharey=sharey, squeeze=False)
 
 
 def _scatter(ax, outcome, rows, x, y):
     """A point for each row and data set, a colour a label, a marker a data set. Returns the points."""
     points = []
-    for row in rows:
-        for data in outcome["datasets"]:
-            if at := _summaries(row, data, x, y):
-                points.append([one.mean for one in at])
-                xerr, yerr = ([one.std] if one.std else None for one in at)
-                style = {"color": _color(outcome, row["label"]), "marker": _marker(outcome, data)}
-                style |= {"ms": 7, "mec": "k", "mew": 0.6, "elinewidth": 1, "alpha": 0.85}
-                ax.errorbar(*points[-1], xerr=xerr, yerr=yerr, **style)
+    for row, (data, marker) in itertools.product(
+        rows, zip(outcome["datasets"], itertools.cycle(_MARKERS), strict=False)
+    ):
+        if at := _summaries(row, data, x, y):
+            points.append([one.mean for one in at])
+            xerr, yerr = ([one.std] if one.std else None for one in at)
+            style = {"color": _color(outcome, row["label"]), "marker": marker, "ms": 7, "mec": "k", "mew": 0.6}
+            ax.errorbar(*points[-1], xerr=xerr, yerr=yerr, **style, elinewidth=1, alpha=0.85)
     _name_axes(ax, x, y)
     return points
 
@@ -72,7 +69,7 @@ def _scatter(ax, outcome, rows, x, y):
 def _ablation(outcome):
     """Figure 3: bars of the average over the data sets, then of each."""
     panels, metrics = ["average", *outcome["datasets"]], (CLEAN, ASR)
-    figure, axes = _panels(2, len(panels), size=(2.3 * len(panels) + 0.6, 5.4), sharey="row")
+    figure, axes = plt.subplots(2, len(panels), figsize=(2.3 * len(panels) + 0.6, 5.4), **_SHARED, sharey="row")
     for line in (line for line in seeds.lines(outcome) if line.metric in metrics):
         *cells, average = line.columns(outcome["datasets"])
         for ax, cell in zip(axes[metrics.index(line.metric)], (average, *cells), strict=True):
@@ -82,14 +79,11 @@ def _ablation(outcome):
     for ax, panel in zip(axes[0], panels, strict=True):
         ax.set_title(panel, fontsize=10, fontweight="bold" if panel == "average" else None)
     groups = seeds.distinct(outcome, "group")
-    for ax in axes.flat:
+    for place, ax in np.ndenumerate(axes):
         ax.set_xticks(range(len(groups)), groups, fontsize=8)
-        ax.set_ylim(0, 100)
+        ax.set(ylim=(0, 100), ylabel="" if place[1] else _axis(metrics[place[0]]))
         ax.grid(alpha=0.3, axis="y")
-    for ax, metric in zip(axes[:, 0], metrics, strict=True):
-        ax.set_ylabel(_axis(metric))
-    handles = [mark(_color(outcome, label), "s", label) for label in seeds.distinct(outcome, "label")]
-    figure.legend(handles=handles, fontsize=8, loc="outside lower center", ncols=len(handles))
+    _legend(figure, outcome, "s", loc="outside lower center", ncols=len(seeds.distinct(outcome, "label")))
     return figure
 
 
@@ -107,9 +101,8 @@ def _weights(outcome):
         color, points = _COLORS[index % len(_COLORS)], {}
         for row in outcome["rows"]:
             if at := _summaries(row, data, CLEAN, ASR):
-                points[row["label"]] = [one.mean for one in at]
-                offset = {"xytext": (5, 4), "textcoords": "offset points"}
-                ax.annotate(row["label"], points[row["label"]], **offset, fontsize=7, color=color)
+                points[row["label"]] = place = [one.mean for one in at]
+                ax.annotate(row["label"], place, (5, 4), textcoords="offset points", fontsize=7, color=color)
         ax.plot(*np.reshape(list(points.values()), (-1, 2)).T, "o-", color=color, ms=4, label=data)
         if chosen := points.get(f"{outcome.get('chosen', {}).get(data, np.nan):g}"):
             ax.plot(*chosen, "*", color=color, ms=15, mec="k")
@@ -137,11 +130,9 @@ def _color(outcome, label):
     return _COLORS[seeds.distinct(outcome, "label").index(label) % len(_COLORS)]
 
 
-def _marker(outcome, data):
-    return _MARKERS[outcome["datasets"].index(data) % len(_MARKERS)]
-
-
-def _legend(figure, outcome):
-    handles = [mark(_color(outcome, label), "o", label) for label in seeds.distinct(outcome, "label")]
-    handles += [mark("k", _marker(outcome, data), data, face="none") for data in outcome["datasets"]]
-    figure.legend(handles=handles, fontsize=8, loc="outside right center")
+def _legend(figure, outcome, marker="o", datasets=(), **options):
+    handles = [mark(_color(outcome, label), marker, label) for label in seeds.distinct(outcome, "label")]
+    handles += [
+        mark("k", marker, data, face="none") for data, marker in zip(datasets, itertools.cycle(_MARKERS), strict=False)
+    ]
+    figure.legend(handles=handles, fontsize=8, **options)

@@ -1,37 +1,71 @@
-"""The files of an artefact and of the claims."""
+"""The files of an artefact, with the paper's numbers, and of the claims."""
 
+import csv
+import io
 from pathlib import Path
 
 from reno_tf import files
-from reno_tf.reporting import artefact_figures, claims_figure, table_formats
+from reno_tf.reporting import artefact_figures, claims_figure, seeds, tables
+from reno_tf.reporting.metrics import HELD, METRICS
 from reno_tf.reporting.rendering import render
-from reno_tf.reporting.verdicts import HELD
 
 
 def write_artefact(folder: Path, outcome: dict, *, paper: dict | None = None) -> None:
     """Writes <artefact>.md, .tex, .csv, .json, .png and .svg to `folder`.
 
     Args:
-      outcome: {artefact, title, scale, command, metrics, datasets, rows: [{label, group, method, network,
-        variant, cells: {data set: {seeds, metric: values of the seeds}}}], missing: [{run, why}]},
-        and of Figure 4 chosen: {data set: weight}; notes: sentences, and made_with: versions and
-        machine, if there are any. Rates are fractions; a value may be None.
+      outcome: {artefact, title, scale, command, metrics, datasets, rows: [{label, group, method, network, variant,
+        cells: {data set: {seeds, metric: values of the seeds}}}], missing: [{run, why}]}, and if there are any, notes,
+        made_with: versions and machine, chosen: {data set: weight}. Rates are fractions; a value may be None.
       paper: the numbers that the paper prints, as an outcome of one seed; None if it prints none.
     """
-    texts = table_formats.texts(outcome, paper)
-    _write(folder, outcome["artefact"], outcome, texts, artefact_figures.draw(outcome))
+    _write(folder, outcome["artefact"], outcome, texts(outcome, paper), artefact_figures.draw(outcome))
 
 
 def write_claims(folder: Path, judged: list[dict], outcome: dict, *, rules: str) -> None:
-    """Writes claims.md, .json, .png and .svg to `folder`.
-
-    Args:
-      judged: of `reno_tf.reproduction.judging.judge`; outcome: one of those that it judged.
-      rules: how it judges, a paragraph.
-    """
+    """Writes claims.md, .json, .png and .svg to `folder`: what `judging.judge` gave, one outcome of those, and how."""
     content = [{"scale": outcome["scale"], **claim} for claim in judged]
-    texts = {"md": render("claims.md.j2", judged=judged, outcome=outcome, rules=rules, held=HELD)}
-    _write(folder, "claims", content, texts, claims_figure.draw(judged))
+    page = render("claims.md.j2", judged=judged, outcome=outcome, rules=rules, held=HELD)
+    _write(folder, "claims", content, {"md": page}, claims_figure.draw(judged))
+
+
+def facts(outcome: dict, paper: dict | None = None) -> dict:
+    """The facts that every page needs that shows the artefact. `paper`: see `reno_tf.reporting.tables`."""
+    kind = outcome["artefact"].rstrip("0123456789")
+    number = outcome["artefact"].removeprefix(kind)
+    return {
+        "outcome": outcome,
+        "title": f"{kind.capitalize()} {number}: {outcome['title']}" if number else outcome["title"],
+        "tables": tables.tables(outcome, paper),
+        "explanations": tables.explanations(outcome, paper),
+        "missing": tables.missing(outcome),
+        "notes": outcome.get("notes", []),
+    }
+
+
+def texts(outcome: dict, paper: dict | None = None) -> dict[str, str]:
+    """{"md", "tex", "csv"}: a page with a link to the picture, a table that needs booktabs, and the bare numbers."""
+    shown = facts(outcome, paper)
+    shown["notes"] = [*shown["explanations"], *shown["missing"], *shown["notes"]]
+    pages = {ending: render(f"artefact.{ending}.j2", **shown) for ending in ("md", "tex")}
+    return pages | {"csv": _comma_separated(outcome, paper)}
+
+
+def _comma_separated(outcome, paper):
+    """One line for each row, data set and metric, also for the paper's data sets; no average."""
+    keys = ("group", "label", "method", "network", "variant")
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["artefact", *keys, "dataset", "metric", "unit", "mean", "std", "seeds", "paper"])
+    printed = tables.printed(paper)
+    for line in seeds.lines(outcome):
+        theirs = printed[line.key].cells if line.key in printed else {}
+        for data in dict.fromkeys([*outcome["datasets"], *theirs]):
+            ours, other = line.cells.get(data) or seeds.Summary(None, None, 0), theirs.get(data)
+            numbers = (ours.mean, ours.std, ours.seeds, other and other.mean)
+            names = [outcome["artefact"], *map(line.row.get, keys), data, line.metric, METRICS[line.metric].unit]
+            writer.writerow(names + ["" if value is None else f"{value:.6g}" for value in numbers])
+    return buffer.getvalue()
 
 
 def _write(folder, name, content, texts, pictures):

@@ -5,17 +5,14 @@ import textwrap
 import numpy as np
 
 from reno_tf.reporting.artefact_figures import mark
-from reno_tf.reporting.pictures import plt, png_and_svg
-from reno_tf.reporting.verdicts import HELD, NOT_HELD, UNDECIDED, rule
+from reno_tf.reporting.metrics import HELD, NOT_HELD, UNDECIDED, rule
+from reno_tf.reporting.rendering import encode, plt
 
 _STYLES = {HELD: ("tab:green", "o"), NOT_HELD: ("tab:red", "X"), UNDECIDED: ("0.45", "D")}
 
 
 def draw(judged: list[dict]) -> dict[str, bytes]:
-    """{"claims.png", "claims.svg"}: percentage points and numbers without a unit have a panel each.
-
-    judged: of `reno_tf.reproduction.judging.judge`.
-    """
+    """{"claims.png", "claims.svg"} of what `judging.judge` gave; a panel for percentage points, one for the rest."""
     parts = [(claim["number"], part) for claim in judged for part in claim["parts"]]
     panels = [[entry for entry in parts if entry[1]["unit"] == unit] for unit in ("points", "")]
     heights = [len(panel) + 1 for panel in panels]
@@ -31,9 +28,9 @@ def draw(judged: list[dict]) -> dict[str, bytes]:
         ax.grid(alpha=0.3, axis="x")
     handles = [mark(*style, name) for name, style in _STYLES.items()]
     handles += [mark("0.4", "|", "one data set"), mark("tab:red", "|", "one on the other side")]
-    handles.append(mark("k", "*", "the paper, on its data", face="none"))
+    handles += [mark("k", "*", "the paper, on its data", face="none")]
     figure.legend(handles=handles, fontsize=8, loc="outside upper center", ncols=len(handles))
-    return png_and_svg("claims", figure)
+    return encode("claims", figure)
 
 
 def _draw_part(ax, row, part):

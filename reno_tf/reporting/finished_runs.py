@@ -1,10 +1,10 @@
-"""Finished runs, read back from their folders."""
+"""Finished runs, read back from their folders, and those that belong together."""
 
 import dataclasses
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reno_tf import files
@@ -16,9 +16,8 @@ _MACHINE = {"cache", "cache_limit"}  # Keys of the config's attack that change n
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """A finished run.
+    """folder: relative to the page. variant: what its name says beside the method; attack: preset and budget.
 
-    folder: relative to the page. variant: what its name says beside the method; attack: preset and budget.
     data: the data set, with the split where that is not the test. settings: equal where only the seed differs.
     measured: the rates and distances of results.json with each rate's "..._ci95", and "train_seconds"; None where
     there is none. curve: rows of curve.json. versions: what made it. report: whether there is a report.html.
@@ -45,8 +44,7 @@ class Run:
 def read(path: Path, folder: Path) -> Run:
     """The run whose results.json is `path`; `folder`: what its name is relative to.
 
-    Raises:
-      UserError: a file is damaged. AttributeError, KeyError, TypeError, ValueError: one is of another version.
+    Raises UserError for a damaged file, AttributeError, KeyError, TypeError or ValueError for one of another version.
     """
     results, workdir = files.read_json(path), path.parent
     config = files.read_json(workdir / "config.json") or {}
@@ -54,6 +52,7 @@ def read(path: Path, folder: Path) -> Run:
     network = networks.get("student") or networks.get("backbone") or results["teacher"]["name"].partition("/")[0]
     names = {"method": str(results["method"]), "network": network, "seed": int(results["seed"])}
     data, split = str(results["dataset"]["name"]), results.get("split", "test")
+    attack = {key: value for key, value in config.get("attack", {}).items() if key not in _MACHINE}
     preset = "suite" if results.get("suite") else results["attack"]["preset"]
     return Run(
         **names,
@@ -61,9 +60,15 @@ def read(path: Path, folder: Path) -> Run:
         variant=variant(workdir.name, data=data, **names),
         data=data if split == "test" else f"{data} ({split})",
         attack=f"{preset}, ε = {results['attack']['epsilon']:.3g}",
-        settings=_settings(config) if config else str(workdir),
+        settings=json.dumps(config | {"seed": None, "attack": attack}, sort_keys=True) if config else str(workdir),
         measured=_measured(results),
-        curve=[_point(point) for point in files.read_json(workdir / "curve.json") or []],
+        curve=[
+            {
+                "epsilon": _checked(float(point["epsilon"])),
+                **{key: _checked(point[key], high=1) for key in (ASR, NOISE)},
+            }
+            for point in files.read_json(workdir / "curve.json") or []
+        ],
         versions=dict(results.get("versions", {})),
         report=(workdir / "report.html").is_file(),
     )
@@ -81,6 +86,23 @@ def inside(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix().encode(errors="replace").decode()
 
 
+def series(runs: Iterable[Run]) -> list[list[Run]]:
+    """The runs of each setting, one for each seed, by seed; of two runs with the same setting and seed the first."""
+    groups = {}
+    for run in runs:
+        groups.setdefault((run.data, run.network, run.name, run.settings), {}).setdefault(run.seed, run)
+    return [[group[seed] for seed in sorted(group)] for group in groups.values()]
+
+
+def exemplary(runs: Iterable[Run], *, limit: int = 10) -> list[Run]:
+    """The plain run of the lowest seed of each method, on the data set and network that most methods share."""
+    places = {}
+    for run in sorted(runs, key=lambda run: run.seed):
+        if not run.variant:
+            places.setdefault((run.data, run.network), {}).setdefault(run.method, run)
+    return list(max(places.values(), key=len, default={}).values())[:limit]
+
+
 def _measured(results):
     measured = {key: _checked(results[key], high=1) for key in RATES}
     if measured[CLEAN] is None:
@@ -92,18 +114,7 @@ def _measured(results):
     return measured | {FEATURES: _checked(results.get(FEATURES)), "train_seconds": _checked(seconds)}
 
 
-def _point(point):
-    return {"epsilon": _checked(float(point["epsilon"])), **{key: _checked(point[key], high=1) for key in (ASR, NOISE)}}
-
-
 def _checked(value, *, high: float = sys.float_info.max):
     if value is not None and not 0 <= value <= high:
         raise ValueError(f"{value} where a number from 0 to {high:g} should be")
     return value
-
-
-def _settings(config) -> str:
-    """Equal for runs whose configs differ only in the seed and in what changes no number."""
-    attack = {key: value for key, value in config.get("attack", {}).items() if key not in _MACHINE}
-    settings = {key: value for key, value in config.items() if key != "seed"} | {"attack": attack}
-    return json.dumps(settings, sort_keys=True)

@@ -1,9 +1,14 @@
-"""What is measured: the keys of results.json, and what tables, pictures and sentences call them."""
+"""What is measured and judged: the keys of results.json, the verdicts, and how both are written."""
 
 import dataclasses
+import math
+from collections.abc import Mapping
 
 CLEAN, ASR, NOISE, ADVERSARIAL = "clean_accuracy", "attack_success_rate", "noise_success_rate", "adversarial_accuracy"
 VALIDATION, FEATURES, WEIGHTS = "validation_accuracy", "feature_distance", "weight_distance"
+HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
+SIGNS = {HELD: "✓", NOT_HELD: "✗", UNDECIDED: "?"}
+MISSING = "–"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,3 +38,41 @@ METRICS = {
     FEATURES: Metric("feature distance", "feature distance", "feature distance to the teacher", unit=""),
     WEIGHTS: Metric("weight distance", "weight distance", "weight distance to the teacher", unit=""),
 }
+
+
+def percent(value: float | None, interval: list | None = None) -> str:
+    """A fraction, with its interval: "12.3 % [11.0, 13.9]". A rate over nothing is "undefined"."""
+    if value is None:
+        return "undefined"
+    return f"{100 * value:.1f} %" + (f" [{percents(interval, ', ')}]" if interval else "")
+
+
+def percents(interval: list | None, between: str) -> str:
+    """The ends of an interval of fractions, without a unit."""
+    return between.join(f"{100 * end:.1f}" for end in interval) if interval else MISSING
+
+
+def number(value: float | None) -> str:
+    """Three figures: 1234, 36.6, −0.0123."""
+    return MISSING if value is None else f"{value:.{decimals(value)}f}".replace("-", "−")
+
+
+def decimals(value: float) -> int:
+    """The decimals with which a number has three figures."""
+    return max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+
+
+def mean_and_std(summary, places: int) -> str:
+    """A `reno_tf.reporting.seeds.Summary`: "86.5 ± 2.1", of a single seed "86.5"."""
+    numbers = [summary.mean, summary.std] if summary else []
+    return " ± ".join(f"{value:.{places}f}" for value in numbers if value is not None) or MISSING
+
+
+def statistic(value: float | None, unit: str) -> str:
+    """A claim's statistic: percentage points with one decimal, the rest with three figures."""
+    return MISSING if value is None else f"{value:{'.1f' if unit else '.3g'}}"
+
+
+def rule(part: Mapping) -> str:
+    """The side of the threshold on which the paper says a judged part of a claim lies."""
+    return f"{part['statistic']} {part['side']} {part['threshold']:g} {part['unit']}".rstrip()

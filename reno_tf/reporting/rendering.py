@@ -1,10 +1,42 @@
-"""Templates to text."""
+"""Templates to text, with what Markdown and LaTeX would take for signs of their own; pictures to bytes."""
 
 import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
 
 import jinja2
+import matplotlib
+from PIL import Image
 
-from reno_tf.reporting import escaping, numbers, verdicts
+from reno_tf.reporting import metrics
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402
+
+_METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}  # The same picture is the same bytes.
+_LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "–": "--",
+    "±": r"$\pm$",
+    "−": "$-$",
+    "×": r"$\times$",
+    "λ": r"$\lambda$",
+    "ε": r"$\varepsilon$",
+}
+
+
+def tex(text: str) -> str:
+    """The text as LaTeX shows it."""
+    return text.translate(str.maketrans(_LATEX))
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Text cells as a Markdown table."""
+    lines = (header, ["---"] * len(header), *rows)
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def load(template: str) -> jinja2.Template:
@@ -16,8 +48,7 @@ def load(template: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (numbers.percent, numbers.percents, numbers.number, numbers.statistic, verdicts.rule)
-    filters += (escaping.tex, escaping.markdown_table)
+    filters = (metrics.percent, metrics.percents, metrics.number, metrics.statistic, metrics.rule, tex, markdown_table)
     environment.filters |= {function.__name__: function for function in filters}
     return environment.get_template(template)
 
@@ -25,6 +56,31 @@ def load(template: str) -> jinja2.Template:
 def render(template: str, **facts) -> str:
     """The template of that name with `facts` in it."""
     return load(template).render(**facts).rstrip("\n") + "\n"
+
+
+def png(figure) -> bytes:
+    """The figure, which is closed."""
+    return encode("", figure, ("png",))[".png"]
+
+
+def encode(name: str, figure, kinds: tuple[str, ...] = ("png", "svg")) -> dict[str, bytes]:
+    """{"<name>.png", "<name>.svg"} of the figure, which is closed: bytes that name and figure alone decide."""
+    buffers = {kind: io.BytesIO() for kind in kinds}
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        for kind, buffer in buffers.items():
+            figure.savefig(buffer, format=kind, dpi=130, metadata=_METADATA[kind])
+    plt.close(figure)
+    return {f"{name}.{kind}": buffer.getvalue() for kind, buffer in buffers.items()}
+
+
+def webp(path: Path) -> bytes:
+    """The picture as WebP: without loss where that is the smaller file. Raises OSError if it is none."""
+    with Image.open(path) as picture:
+        flat = picture.convert("RGB")
+    buffers = {io.BytesIO(): options for options in ({"lossless": True}, {"quality": 80})}
+    for buffer, options in buffers.items():
+        flat.save(buffer, "WEBP", **options)
+    return min((buffer.getvalue() for buffer in buffers), key=len)
 
 
 def inline(picture: bytes, kind: str) -> str:

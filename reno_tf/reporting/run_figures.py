@@ -5,7 +5,7 @@ import textwrap
 import numpy as np
 
 from reno_tf.reporting.metrics import ASR, NOISE
-from reno_tf.reporting.pictures import plt, png
+from reno_tf.reporting.rendering import plt, png
 
 _RATES = {"ylim": (-2, 102), "xlim": (0, None)}  # To be set after the lines are drawn.
 _NOT_TERMS = {"phase", "step", "seconds", "loss", "accuracy", "validation_accuracy", "validation_cross_entropy"}
@@ -65,16 +65,13 @@ def contact_sheet(images: np.ndarray, names: list[str], *, columns: int = 8) -> 
 
 
 def exposure(rows: list[dict]) -> bytes:
-    """Success of each attack over epsilon; dashed: what does not count.
-
-    rows: [{"name", "outside", "rates": {epsilon: rate}}].
-    """
+    """Success of each attack over epsilon, of [{"name", "outside", "rates": {epsilon: rate}}]; dashed: "outside"."""
     figure, axes = _plot("epsilon", "attack success rate (%)", size=(7.5, 4.6))
     colors = plt.get_cmap("tab20").colors
     for number, row in enumerate(rows):
         points = [(float(epsilon), 100 * rate) for epsilon, rate in row["rates"].items() if rate is not None]
-        style = {"ls": "--" if row["outside"] else "-", "marker": "o", "ms": 3, "color": colors[number % 20]}
-        axes.plot(*np.array(points).reshape(-1, 2).T, **style, label=row["name"])
+        style = {"ls": "--" if row["outside"] else "-", "color": colors[number % 20], "label": row["name"]}
+        axes.plot(*np.array(points).reshape(-1, 2).T, **style, marker="o", ms=3)
     axes.set(**_RATES)
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return png(figure)
@@ -83,10 +80,8 @@ def exposure(rows: list[dict]) -> bytes:
 def epsilon_curve(curve: list[dict]) -> bytes:
     """Attack success and the noise control against epsilon, with 95 % intervals."""
     figure, axes = _plot("epsilon", "success rate (%), 95 % interval")
-    for key, label, color in (
-        (ASR, "attack through the teacher", "tab:red"),
-        (NOISE, "uniform noise of the same size", "tab:gray"),
-    ):
+    lines = {ASR: ("attack through the teacher", "tab:red"), NOISE: ("uniform noise of the same size", "tab:gray")}
+    for key, (label, color) in lines.items():
         points = [point for point in curve if point[key] is not None]
         x, y = [p["epsilon"] for p in points], [100 * p[key] for p in points]
         low, high = ([100 * p[f"{key}_ci95"][i] for p in points] for i in (0, 1))

@@ -1,28 +1,48 @@
 """A run's report: report.md, report.html with its pictures inside, PNGs, TensorBoard images."""
 
+import dataclasses
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from reno_tf import files
 from reno_tf.reporting import run_figures
-from reno_tf.reporting.examples import Examples
-from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE
-from reno_tf.reporting.numbers import percent
+from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE, percent
 from reno_tf.reporting.rendering import inline, render
 
 
-def write(
-    workdir: Path, *, results, config, history, curve, convergence, examples: Examples, seen, command: str
-) -> None:
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """clean, adversarial: float32 [N, H, W, 3] in [0, 1]; the rest: class names, N each."""
+
+    clean: np.ndarray
+    adversarial: np.ndarray
+    labels: list[str]
+    clean_predictions: list[str]
+    adversarial_predictions: list[str]
+
+    @classmethod
+    def choose(cls, split, adversarial_images, names, *, clean, adversarial, noise, count: int = 8) -> "Examples":
+        """The first `count` images of the split, whatever became of them: no picking."""
+        named = [[names[i] for i in column[:count]] for column in (split.labels, clean, adversarial)]
+        images = split.take(range(min(count, len(split)))).floats()[:]
+        return cls(images, np.clip(adversarial_images[:count], 0, 1), *named)
+
+    def pictures(self) -> dict[str, np.ndarray]:
+        """{"clean", "perturbation", "adversarial"}; the perturbation is stretched to the full range about grey."""
+        difference = self.adversarial - self.clean
+        largest = max(float(np.abs(difference).max()), 1e-8)
+        return {"clean": self.clean, "perturbation": 0.5 + difference / (2 * largest), "adversarial": self.adversarial}
+
+
+def write(workdir: Path, *, results, config, history, curve, convergence, examples, seen, command: str) -> None:
     """Writes report.md, report.html, figures/*.png, curve.json, convergence.json, and images to TensorBoard.
 
-    Args:
-      results: the content of results.json. config: that of config.json.
-      history: rows of history.jsonl; empty if nothing was trained. curve: rows
-        {"epsilon", "num_images", "attack_success_rate", ...}. convergence: the attack's objective
-        before each step and after the last. seen: (images [N, H, W, 3] in [0, 1], their names), as
-        the training sees them. command: what made the run.
+    results, config: the content of results.json and config.json. history: rows of history.jsonl; empty if nothing was
+    trained. curve: rows {"epsilon", "num_images", "attack_success_rate", ...}. convergence: the attack's objective
+    before each step and after the last. examples: `Examples`. seen: (images [N, H, W, 3] in [0, 1], their names), as
+    the training sees them. command: what made the run.
     """
     figures = {
         "examples.png": run_figures.example_grid(examples),
@@ -35,29 +55,23 @@ def write(
         images["data/training"] = seen[0]
     if "audit" in results:
         figures["exposure.png"] = run_figures.exposure(results["audit"]["exposure"])
-    for name, content in figures.items():
-        files.write_bytes(workdir / "figures" / name, content)
     files.write_json(workdir / "curve.json", curve)
     files.write_json(workdir / "convergence.json", convergence)
     facts = {"results": results, "config": config, "curve": curve, "command": command, "metrics": METRICS}
-    pictures = {
-        "report.md": {name: f"figures/{name}" for name in figures},
-        "report.html": {name: inline(content, "png") for name, content in figures.items()},
-    }
-    for name, links in pictures.items():
-        files.write_text(workdir / name, render(f"{name}.j2", figures=links, **facts))
-    _write_images(workdir, images, step=history[-1]["step"] if history else 0)
+    links, pictures = {}, {}
+    for name, content in figures.items():
+        files.write_bytes(workdir / "figures" / name, content)
+        links[name], pictures[name] = f"figures/{name}", inline(content, "png")
+    files.write_text(workdir / "report.md", render("report.md.j2", figures=links, **facts))
+    files.write_text(workdir / "report.html", render("report.html.j2", figures=pictures, **facts))
+    writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
+    with writer.as_default(step=history[-1]["step"] if history else 0):
+        for name, shown in images.items():
+            tf.summary.image(name, shown, max_outputs=len(shown))
+    writer.close()
 
 
 def headline(results) -> str:
     """One line: clean accuracy, attack success and noise success in percent."""
     rates = ", ".join(f"{METRICS[key].short} {percent(results[key])}" for key in (CLEAN, ASR, NOISE))
     return f"{results['method']}: {rates}"
-
-
-def _write_images(workdir: Path, pictures: dict, step: int) -> None:
-    writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
-    with writer.as_default(step=step):
-        for name, images in pictures.items():
-            tf.summary.image(name, images, max_outputs=len(images))
-    writer.close()

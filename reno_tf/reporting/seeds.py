@@ -1,6 +1,7 @@
 """Means and standard deviations over seeds, of single values and of an artefact's rows."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -22,9 +23,8 @@ class Summary:
 class Line:
     """One metric of one row of an outcome; rates in percent.
 
-    cells: data set -> Summary; data sets without any value are left out.
-    average: over the data sets, of the seeds whose value every data set has; None if there is none.
-    undefined: data set -> the seeds whose run has no value.
+    cells: data set -> Summary, where there is any value; average: over the data sets, of the seeds whose value
+    every data set has, or None; undefined: data set -> the seeds whose run has no value.
     """
 
     row: dict
@@ -46,14 +46,24 @@ class Line:
 def summarise(values: Iterable[float | None]) -> Summary | None:
     """The mean and the standard deviation of the defined values; None if no value is defined."""
     found = [value for value in values if value is not None]
-    if not found:
-        return None
-    return Summary(float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else None, len(found))
+    std = float(np.std(found, ddof=1)) if len(found) > 1 else None
+    return Summary(float(np.mean(found)), std, len(found)) if found else None
 
 
 def lines(outcome: dict) -> list[Line]:
     """A line for each row and metric of `outcome`, in its order."""
-    return [_line(row, metric, outcome["datasets"]) for row in outcome["rows"] for metric in outcome["metrics"]]
+    found = []
+    for row, metric in itertools.product(outcome["rows"], outcome["metrics"]):
+        values, undefined = {}, {}
+        for data in outcome["datasets"]:
+            of_seeds = per_seed(row, metric, data)
+            values[data] = {seed: value for seed, value in of_seeds.items() if value is not None}
+            undefined[data] = [seed for seed, value in of_seeds.items() if value is None]
+        complete = sorted(set.intersection(*map(set, values.values())))
+        average = summarise(np.mean([of_seeds[seed] for of_seeds in values.values()]) for seed in complete)
+        cells = {data: summary for data in values if (summary := summarise(values[data].values()))}
+        found.append(Line(row, metric, cells, average, undefined))
+    return found
 
 
 def per_seed(row: dict, metric: str, data: str) -> dict[int, float | None]:
@@ -78,15 +88,3 @@ def rank_correlation(x, y) -> float:
     if len(x) < 3 or np.isnan([x, y]).any() or np.ptp(x) == 0 or np.ptp(y) == 0:
         return np.nan
     return float(stats.spearmanr(x, y).statistic)
-
-
-def _line(row, metric, datasets):
-    values, undefined = {}, {}
-    for data in datasets:
-        found = per_seed(row, metric, data)
-        values[data] = {seed: value for seed, value in found.items() if value is not None}
-        undefined[data] = [seed for seed in found if seed not in values[data]]
-    complete = sorted(set.intersection(*(set(found) for found in values.values())))
-    average = summarise(np.mean([found[seed] for found in values.values()]) for seed in complete)
-    cells = {data: summary for data in datasets if (summary := summarise(values[data].values()))}
-    return Line(row, metric, cells, average, undefined)

@@ -3,35 +3,32 @@
 import dataclasses
 
 from reno_tf.reporting import seeds
-from reno_tf.reporting.metrics import METRICS
-from reno_tf.reporting.numbers import decimals, mean_and_std
+from reno_tf.reporting.metrics import METRICS, decimals, mean_and_std
 from reno_tf.reporting.seeds import Line
+
+_AVERAGES = "Mean ± standard deviation over {}; the average over data sets is of the seeds that all of them have."
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Text cells under one header. heading: what stands above it."""
+    """Text cells under one header, of which `names` stand before the numbers. heading: what stands above it."""
 
     heading: str
+    names: int
     header: list[str]
     rows: list[list[str]]
 
-    @property
-    def names(self) -> int:
-        """How many columns stand before the numbers: the row's group and label, and the metric."""
-        return self.header.index("metric") + 1
-
 
 def tables(outcome: dict, paper: dict | None = None) -> list[Table]:
-    """Our numbers; the paper's in brackets if the data sets are the paper's, else in a second table.
-
-    Args:
-      paper: the numbers that the paper prints of this artefact, as an outcome of one seed.
-    """
+    """Our numbers; the paper's (an outcome of one seed) in brackets if the data sets are its own, else below."""
     ours, theirs, datasets = seeds.lines(outcome), printed(paper), outcome["datasets"]
     beside = theirs if _same_data(outcome, paper) else {}
     counted = len(_seed_counts(ours)) > 1
-    shown = [(line, _texts(line, beside.get(line.key), datasets) + [_seed_range(line)] * counted) for line in ours]
+    shown = []
+    for line in ours:
+        counts = [str(count) for count in _seed_counts([line]) or [0]]
+        seed_range = "–".join(dict.fromkeys((counts[0], counts[-1])))
+        shown.append((line, _texts(line, beside.get(line.key), datasets) + [seed_range] * counted))
     found = [_table("", [*datasets, "average", *["seeds"] * counted], shown)]
     if theirs and not beside:
         heading, datasets = "The paper (other data; the averages are taken here):", paper["datasets"]
@@ -43,7 +40,10 @@ def tables(outcome: dict, paper: dict | None = None) -> list[Table]:
 def explanations(outcome: dict, paper: dict | None = None) -> list[str]:
     """Sentences that a reader of the tables must know."""
     lines = seeds.lines(outcome)
-    sentences = [_about_averages(_seed_counts(lines))]
+    counts, sentences = _seed_counts(lines), ["No run is there."]
+    if counts:
+        number = "the number of seeds given" if len(counts) > 1 else f"{counts[0]} seed{'s' * (counts[0] > 1)}"
+        sentences = [_AVERAGES.format(number)]
     if printed(paper) and _same_data(outcome, paper):
         sentences.append("In brackets: the paper's numbers.")
     weights = outcome.get("chosen", {})
@@ -79,18 +79,6 @@ def _seed_counts(lines):
     return sorted({cell.seeds for line in lines for cell in line.cells.values()})
 
 
-def _seed_range(line):
-    counts = _seed_counts([line]) or [0]
-    return "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
-
-
-def _about_averages(counts):
-    if not counts:
-        return "No run is there."
-    number = "the number of seeds given" if len(counts) > 1 else f"{counts[0]} seed{'s' * (counts[0] > 1)}"
-    return f"Mean ± standard deviation over {number}; the average over data sets is of the seeds that all of them have."
-
-
 def _table(heading, columns, shown):
     """shown: (line, its texts in the columns). A group or label that stands above is not repeated."""
     grouped = any(line.row["group"] for line, _ in shown)
@@ -100,7 +88,7 @@ def _table(heading, columns, shown):
         new = ["" if names[: depth + 1] == above[: depth + 1] else text for depth, text in enumerate(names)]
         rows.append([*new, metric.with_unit(metric.short), *texts])
         above = names
-    return Table(heading, [""] * (1 + grouped) + ["metric", *columns], rows)
+    return Table(heading, 2 + grouped, [*[""] * (1 + grouped), "metric", *columns], rows)
 
 
 def _texts(line, other, datasets):

@@ -6,8 +6,7 @@ from typing import Any
 
 from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, NOISE, WEIGHTS
 
-NETWORKS = {"resnet18": "ResNet-18", "resnet34": "ResNet-34", "resnet50": "ResNet-50", "resnet101": "ResNet-101"}
-NETWORKS["mobilenetv2"] = "MobileNetV2"
+NETWORKS = {f"resnet{depth}": f"ResNet-{depth}" for depth in (18, 34, 50, 101)} | {"mobilenetv2": "MobileNetV2"}
 # What the paper calls the methods.
 LABELS = {
     "linear": "Linear classifier",
@@ -28,9 +27,8 @@ _SWITCHES = {"": (), "+dropout": (_DROPOUT,), "+swa": (_SWA,), "+dropout+swa": (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of a table: a method on a network.
+    """One line of a table: a method on a network, by the label that the paper has for it, under a group's heading.
 
-    label: what the paper calls it; group: the heading it stands under.
     changes: (config key, value) pairs against the method's own settings; variant: their short name.
     few: whether the few seeds do, because no claim rests on the row.
     """
@@ -59,9 +57,8 @@ class Artefact:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scale:
-    """What the artefacts are made of.
+    """networks: the paper's names; the first is the one of all tables but Table 4.
 
-    networks: the paper's names; the first is the one of all tables but Table 4.
     shares: label -> part of the training images, of Table 5. feature_weights: the lambdas of Figure 4.
     """
 
@@ -71,23 +68,21 @@ class Scale:
 
 
 def table2(scale: Scale) -> Artefact:
-    rows = [_row(scale, method) for method in BASELINES]
-    return Artefact(title="The baselines under attack through the teacher", rows=tuple(rows))
+    rows = tuple(_row(scale, method) for method in BASELINES)
+    return Artefact(title="The baselines under attack through the teacher", rows=rows)
 
 
 def methods(scale: Scale) -> Artefact:
     """Not of the paper: all methods in one table."""
-    rows = [_row(scale, method, few=method == "delta_adversarial") for method in LABELS]
-    title = "Every method under attack through the teacher"
-    return Artefact(title=title, rows=tuple(rows), metrics=(CLEAN, ASR, NOISE))
+    rows = tuple(_row(scale, method, few=method == "delta_adversarial") for method in LABELS)
+    return Artefact(title="Every method under attack through the teacher", rows=rows, metrics=(CLEAN, ASR, NOISE))
 
 
 def table4(scale: Scale) -> Artefact:
-    rows = [
-        _row(scale, method, network=network, group=NETWORKS[network], few=network != scale.networks[0])
-        for network in scale.networks
-        for method in _COMPARED
-    ]
+    rows = []
+    for network in scale.networks:
+        changed = {"network": network, "group": NETWORKS[network], "few": network != scale.networks[0]}
+        rows += [_row(scale, method, **changed) for method in _COMPARED]
     return Artefact(title="DELTA, Renofeation and re-training on several networks", rows=tuple(rows))
 
 
@@ -102,23 +97,15 @@ def table5(scale: Scale) -> Artefact:
 
 def table6(scale: Scale) -> Artefact:
     both = {"label": "DELTA adv. trained + SWA + DO", "variant": "+dropout+swa"}
-    rows = (
-        _row(scale, "delta"),
-        _row(scale, "delta_adversarial", few=True),
-        _row(scale, "delta_adversarial", few=True, **both),
-        _row(scale, "renofeation"),
-    )
+    trained = [_row(scale, "delta_adversarial", few=True, **options) for options in ({}, both)]
+    rows = (_row(scale, "delta"), *trained, _row(scale, "renofeation"))
     return Artefact(title="Adversarial training as another defence", rows=rows)
 
 
 def table7(scale: Scale) -> Artefact:
-    rows = (
-        _row(scale, "delta_r"),
-        _row(scale, "delta_r", label="DELTA-R + dropout", variant="+dropout"),
-        _row(scale, "delta_r", label="DELTA-R + SWA", variant="+swa"),
-        _row(scale, "renofeation"),
-    )
-    title = "Dropout and weight averaging against the feature loss"
+    labels = {"": "DELTA-R", "+dropout": "DELTA-R + dropout", "+swa": "DELTA-R + SWA"}
+    rows = [_row(scale, "delta_r", label=label, variant=variant) for variant, label in labels.items()]
+    title, rows = "Dropout and weight averaging against the feature loss", (*rows, _row(scale, "renofeation"))
     return Artefact(title=title, rows=rows, metrics=(CLEAN, ASR, FEATURES))
 
 
@@ -131,12 +118,9 @@ def figure3(scale: Scale) -> Artefact:
     rows = []
     for method in ("delta", "delta_r", "retraining"):
         for label, variant in {"plain": "", "DO": "+dropout", "SWA": "+swa", "DO + SWA": "+dropout+swa"}.items():
-            names = {"label": label, "group": LABELS[method]}
-            if (method, label) == ("delta_r", "DO + SWA"):
-                rows.append(_row(scale, "renofeation", **names))  # What Renofeation is.
-            else:
-                few = method != "delta_r" and label != "plain"
-                rows.append(_row(scale, method, variant=variant, few=few, **names))
+            changed = {"variant": variant, "few": method != "delta_r" and label != "plain"}
+            run, changed = ("renofeation", {}) if (method, label) == ("delta_r", "DO + SWA") else (method, changed)
+            rows.append(_row(scale, run, label=label, group=LABELS[method], **changed))
     return Artefact(title="Dropout and weight averaging, for three methods", rows=tuple(rows))
 
 
@@ -148,10 +132,8 @@ def figure4(scale: Scale) -> Artefact:
     return Artefact(title="DELTA's feature weight", rows=tuple(rows))
 
 
-ARTEFACTS: dict[str, Callable[[Scale], Artefact]] = {
-    function.__name__: function
-    for function in (methods, table2, table4, table5, table6, table7, figure1, figure3, figure4)
-}
+_BUILDERS = (methods, table2, table4, table5, table6, table7, figure1, figure3, figure4)
+ARTEFACTS: dict[str, Callable[[Scale], Artefact]] = {build.__name__: build for build in _BUILDERS}
 
 
 def _row(scale: Scale, method: str, **options) -> Row:

@@ -10,23 +10,18 @@ from reno_tf.reporting.seeds import rank_correlation
 from reno_tf.reproduction import artefacts
 
 SEEDS_NEEDED = 5
-_METHODS = artefacts.LABELS | {
-    "finetune": "fine-tuning",
-    "retraining": "re-training",
-    "delta_r+dropout": "DELTA-R + dropout",
-    "delta_r+swa": "DELTA-R + SWA",
-}
+_METHODS = artefacts.LABELS | {"finetune": "fine-tuning", "retraining": "re-training"}
+_METHODS |= {"delta_r+dropout": "DELTA-R + dropout", "delta_r+swa": "DELTA-R + SWA"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Part:
     """A statistic of one seed's runs, and the side of a threshold on which the paper says it lies.
 
-    needs: (run, metric) pairs; run: method and variant, as the names of its runs begin.
-    compute: takes for each of `needs` its values on the data sets, float [D]; gives the statistic,
-      or nan where it is not defined. One data set's own statistic is computed with D = 1.
-    side: ">" or "<". unit: "points" (percentage points) or "".
-    bounds: what the statistic can be at all; an interval ends there.
+    needs: (run, metric) pairs; run: method and variant, as the names of its runs begin. compute: takes for each
+    of them its values on D data sets, float [D], of which D = 1 is one's own; gives the statistic, or nan where it
+    is not defined. side: ">" or "<". unit: "points" (percentage points) or "". bounds: of the statistic; an
+    interval ends there.
     """
 
     statistic: str
@@ -38,25 +33,17 @@ class Part:
     bounds: tuple[float, float] = (-np.inf, np.inf)
 
 
-def _mean_gap(ours, theirs) -> float:
-    return float(np.mean(ours - theirs))
-
-
 def _points(ours, theirs) -> float:
-    return 100 * _mean_gap(ours, theirs)
+    return 100 * float(np.mean(ours - theirs))
 
 
 def _gap(metric, ours, theirs, side, threshold) -> Part:
     """mean over data sets of metric(ours) - metric(theirs); in points where the metric is a fraction."""
-    fraction = METRICS[metric].unit == "%"
-    return Part(
-        statistic=f"{METRICS[metric].name} of {_METHODS[ours]} − {_METHODS[theirs]}",
-        needs=((ours, metric), (theirs, metric)),
-        compute=_points if fraction else _mean_gap,
-        side=side,
-        threshold=threshold,
-        unit="points" if fraction else "",
-    )
+    statistic = f"{METRICS[metric].name} of {_METHODS[ours]} − {_METHODS[theirs]}"
+    needs, rule = ((ours, metric), (theirs, metric)), {"side": side, "threshold": threshold}
+    if METRICS[metric].unit == "%":
+        return Part(statistic=statistic, needs=needs, compute=_points, unit="points", **rule)
+    return Part(statistic=statistic, needs=needs, compute=lambda ours, theirs: float(np.mean(ours - theirs)), **rule)
 
 
 _BEYOND_NOISE = Part(

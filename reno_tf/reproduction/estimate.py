@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import datetime
 import functools
+import itertools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ _ATTACK_STEPS = (2, 6)  # and more steps of the attack.
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Of one run: start + step * training steps seconds, + craft * attack steps where it crafts; bytes on disk."""
+    """Of one run: start + step * training steps + craft * attack steps, if it crafts, in seconds; bytes on disk."""
 
     start: float
     step: float
@@ -36,11 +37,10 @@ def print_plan(folder: Path, plan: Plan, run: Callable) -> None:
         print(f"{'done ' if _is_done(folder, planned) else 'to do'} {planned.name}")
     told = estimate(folder, runs, run, cpus=plan.recipe.cpus, gpus=plan.recipe.gpus)
     for kind, row in told["kinds"].items():
-        print(f"{row['runs']} x {kind}: {row.get('unknown') or _needs(row['seconds'], row['bytes'])}")
-    due = sum(row["runs"] for row in told["kinds"].values())
-    unknown = sum(row["runs"] for row in told["kinds"].values() if "unknown" in row)
+        print(f"{row['runs']} x {kind}: {row.get('unknown') or _needs(row)}")
+    due, unknown = (sum(row["runs"] for row in told["kinds"].values() if has in row) for has in ("runs", "unknown"))
     print(
-        f"{due} of {len(runs)} runs to do, together about {_needs(told['seconds'], told['bytes'])}, with "
+        f"{due} of {len(runs)} runs to do, together about {_needs(told)}, with "
         f"{told['at_once']} at once on this machine, beside the adversarial images and the seconds that each process "
         f"takes to start{f'; {unknown} of them are not counted' if unknown else ''}"
     )
@@ -49,39 +49,35 @@ def print_plan(folder: Path, plan: Plan, run: Callable) -> None:
 def estimate(folder: Path, runs: list[Planned], run: Callable, *, cpus: int, gpus: float) -> dict:
     """Time and disk of the runs that are not finished below `folder`.
 
-    What a kind of runs costs is known from finished ones, or else from two short ones of its longest, done
-    here with the same CPUs and GPUs. Every data set is taken to be as large as that one's.
-
-    Args:
-      run: (config, method=..., workdir=..., command=...), which does a run.
-
-    Returns:
-      {"seconds": on this machine, "at_once": runs, "bytes", "kinds": {kind: {"runs": how many, and all their
-      "seconds" and "bytes", or "unknown": why}}}.
+    What a kind of runs costs is known from finished ones, or else from two short ones of its longest, done here
+    by `run(config, method=..., workdir=..., command=...)` with the same CPUs and GPUs. Every data set is taken to
+    be as large as that one's. Returns {"seconds": on this machine, "at_once": runs, "bytes", "kinds": {kind: {"runs":
+    how many, all their "seconds" and "bytes", and if they are not counted "unknown": why}}}.
     """
     kinds, rows, crafted = {}, {}, set()
     for planned in runs:
         kinds.setdefault(_kind(planned), []).append(planned)
     due = {kind: [planned for planned in alike if not _is_done(folder, planned)] for kind, alike in kinds.items()}
     costs = {kind: _known(folder, alike) for kind, alike in kinds.items()}
-    costs |= _measure({kind: due[kind] for kind, cost in costs.items() if not cost}, run, cpus=cpus, gpus=gpus)
+    longest = {kind: max(open_runs, key=_steps) for kind, open_runs in due.items() if open_runs and not costs[kind]}
+    costs |= _measure(longest, run, cpus=cpus, gpus=gpus)
     for kind, open_runs in due.items():
-        cost, rows[kind] = costs[kind], {"runs": len(open_runs)}
+        cost, rows[kind] = costs[kind], {"runs": len(open_runs), "seconds": 0, "bytes": 0}
         if isinstance(cost, str):
             rows[kind]["unknown"] = cost
         else:
-            seconds = sum(_seconds(cost, planned, crafted) for planned in open_runs)
-            rows[kind] |= {"seconds": seconds, "bytes": cost.bytes * len(open_runs)}
+            rows[kind]["seconds"] = sum(_seconds(cost, planned, crafted) for planned in open_runs)
+            rows[kind]["bytes"] = sum(cost.bytes for _ in open_runs)
     at_once = sweep.room(cpus=cpus, gpus=gpus)
-    total = {key: sum(row.get(key, 0) for row in rows.values()) for key in ("seconds", "bytes")}
-    return {"seconds": total["seconds"] / at_once, "at_once": at_once, "bytes": total["bytes"], "kinds": rows}
+    seconds, size = (sum(row[key] for row in rows.values()) for key in ("seconds", "bytes"))
+    return {"seconds": seconds / at_once, "at_once": at_once, "bytes": size, "kinds": rows}
 
 
 def _runs(plan) -> list[Planned]:
     """Each once; what is chosen later changes no cost."""
-    rows = [(row, data, seed) for row in plan.rows for data in plan.recipe.data for seed in plan.seeds(row)]
-    weights = [(row, data, 0) for _, row in plan.weights() for data in plan.recipe.data]
-    runs = [planned for _, planned in plan.trials()] + [plan.run(*place, {}) for place in weights + rows]
+    places = [(row, range(1)) for _, row in plan.weights()] + [(row, plan.seeds(row)) for row in plan.rows]
+    runs = [planned for _, planned in plan.trials()]
+    runs += [plan.run(row, data, seed, {}) for row, seeds in places for data in plan.recipe.data for seed in seeds]
     return list({planned.name: planned for planned in runs}.values())
 
 
@@ -91,68 +87,44 @@ def _is_done(folder, planned) -> bool:
 
 def _kind(planned) -> str:
     """What tells how long a step takes."""
-    method = METHODS[planned.method]
-    facts = {
-        "the head alone": method.trains == "head",
-        "beside the teacher": method.needs_features,
-        "on attacked images": method.perturb is not Method.perturb,
-    }
-    student = settings.read_networks(planned.config).student
-    return ", ".join([student, *(fact for fact, holds in facts.items() if holds)])
+    method, facts = METHODS[planned.method], [settings.read_networks(planned.config).student]
+    facts += ["the head alone"] * (method.trains == "head") + ["beside the teacher"] * bool(method.needs_features)
+    return ", ".join(facts + ["on attacked images"] * (method.perturb is not Method.perturb))
 
 
 def _known(folder, alike) -> Cost | None:
-    """From the newest finished run; it found its adversarial images, as most do.
-
-    None if there is none; runs of another version do not count, nor do resumed ones, whose files do not tell.
-    """
+    """From the newest finished run that can be read; it found its adversarial images, as most do."""
     done = [folder / planned.name for planned in alike if _is_done(folder, planned)]
     for workdir in sorted(done, key=lambda workdir: (workdir / "results.json").stat().st_mtime, reverse=True):
-        with contextlib.suppress(UserError, OSError, LookupError):
-            if (told := _tell(workdir))["other"] > 0:
+        with contextlib.suppress(UserError, OSError, LookupError):  # Another version's.
+            if (told := _tell(workdir))["other"] > 0:  # Else it was resumed, and its files do not tell.
                 return Cost(start=told["other"], step=told["train"] / told["steps"], craft=0.0, bytes=told["bytes"])
     return None
 
 
-def _measure(kinds, run, *, cpus, gpus) -> dict[str, Cost | str]:
+def _measure(longest, run, *, cpus, gpus) -> dict[str, Cost | str]:
     """kind -> its cost, or why it could not be measured."""
-    try:
-        return _measure_here(kinds, run, cpus=cpus, gpus=gpus)
-    except UserError as mistake:  # Fewer CPUs or GPUs here than the sweep's machines have.
-        return dict.fromkeys(kinds, str(mistake))
-
-
-def _measure_here(kinds, run, *, cpus, gpus):
     with tempfile.TemporaryDirectory() as folder:
-        workdirs = {kind: [Path(folder) / f"{place}-{length}" for length in (1, 2)] for place, kind in enumerate(kinds)}
-        failed = sweep.execute(
-            [
-                sweep.Task(str(workdir), _shortened(max(kinds[kind], key=_steps), run, workdir, length))
-                for kind, pair in workdirs.items()
-                for length, workdir in enumerate(pair, start=1)
-            ],
-            cpus=cpus,
-            gpus=gpus,
-            report=lambda line: None,
-        )
-        return {
-            kind: next((failed[str(workdir)] for workdir in pair if str(workdir) in failed), None)
-            or _between(*map(_tell, pair))
-            for kind, pair in workdirs.items()
-        }
-
-
-def _shortened(planned, run, workdir, length):
-    config = planned.config.copy_and_resolve_references()
-    steps = length * _INTERVAL
-    config.interval = _INTERVAL
-    config.steps.update(train=steps, swa=steps, swa_period=steps)
-    config.attack.update(steps=_ATTACK_STEPS[length - 1], cache="")
-    return functools.partial(run, config, method=planned.method, workdir=str(workdir), command="")
+        pairs, tasks = {}, []
+        for kind, length in itertools.product(longest, (1, 2)):
+            planned, workdir, steps = longest[kind], Path(folder, f"{len(tasks)}"), length * _INTERVAL
+            pairs.setdefault(kind, []).append(workdir)
+            config = planned.config.copy_and_resolve_references()
+            config.interval = _INTERVAL
+            config.steps.update(train=steps, swa=steps, swa_period=steps)
+            config.attack.update(steps=_ATTACK_STEPS[length - 1], cache="")
+            call = functools.partial(run, config, method=planned.method, workdir=str(workdir), command="")
+            tasks.append(sweep.Task(str(workdir), call))
+        try:
+            failed = sweep.execute(tasks, cpus=cpus, gpus=gpus, report=lambda line: None)
+        except UserError as mistake:  # Fewer CPUs or GPUs here than the sweep's machines have.
+            return dict.fromkeys(longest, str(mistake))
+        why = {kind: [failed[str(one)] for one in pair if str(one) in failed] for kind, pair in pairs.items()}
+        return {kind: why[kind][0] if why[kind] else _between(*map(_tell, pair)) for kind, pair in pairs.items()}
 
 
 def _tell(workdir) -> dict:
-    """What a finished run took: seconds of training and of the rest, training steps, attack steps, bytes."""
+    """What a finished run took."""
     results = files.read_json(workdir / "results.json")
     # The first and the last file that only the run itself writes.
     whole = (workdir / "results.json").stat().st_mtime - (workdir / "data.json").stat().st_mtime
@@ -175,8 +147,7 @@ def _between(short, long) -> Cost:
 def _seconds(cost, planned, crafted) -> float:
     """`crafted`: the sets that earlier runs have crafted; this run's joins them."""
     chosen = settings.read(planned.config, planned.method)
-    networks = chosen.networks
-    attacked = (networks.backbone, networks.weights, chosen.data.name, chosen.report.split)
+    attacked = (chosen.networks.backbone, chosen.networks.weights, chosen.data.name, chosen.report.split)
     craft = 0.0 if attacked in crafted else cost.craft * chosen.attack.steps
     crafted.add(attacked)
     return cost.start + cost.step * _steps(planned) + craft
@@ -187,5 +158,5 @@ def _steps(planned) -> int:
     return sum(phase.steps for phase in chosen.method.phases(chosen.schedule))
 
 
-def _needs(seconds, size) -> str:
-    return f"{datetime.timedelta(seconds=round(seconds))} and {size / 1e6:.0f} MB"
+def _needs(row) -> str:
+    return f"{datetime.timedelta(seconds=round(row['seconds']))} and {row['bytes'] / 1e6:.0f} MB"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import stats
 
-from reno_tf.reporting.verdicts import HELD, NOT_HELD, UNDECIDED, rule
+from reno_tf.reporting.metrics import HELD, NOT_HELD, UNDECIDED, rule
 from reno_tf.reproduction import paper
 from reno_tf.reproduction.claims import CLAIMS, SEEDS_NEEDED, Part
 
@@ -22,17 +22,12 @@ corrected for the number of claims. The thresholds were fixed before the runs th
 
 
 def judge(outcomes: Mapping[str, dict]) -> list[dict]:
-    """Every claim with its verdict; JSON-able.
+    """Every claim with its verdict, from {artefact: outcome}; a row that several of them share is one run.
 
-    Args:
-      outcomes: artefact -> outcome. A row that several of them share is one run, found in any.
-
-    Returns:
-      [{number, statement, rule, verdict, reason, fails_on, parts}]; fails_on: the data sets on which
-      the mean of some part is not on the claimed side, whatever the verdict. parts: [{statistic,
-      side, threshold, unit, mean, interval, n_seeds, verdict, reason, per_dataset, paper}];
-      per_dataset: {data set: {mean, interval, n_seeds, claimed_side}}; paper: {mean, per_dataset} of the
-      paper's own numbers. What cannot be computed is None.
+    Returns, JSON-able, [{number, statement, rule, verdict, reason, fails_on, parts}]; fails_on: the data sets on which
+    the mean of some part is not on the claimed side, whatever the verdict. parts: [{statistic, side, threshold, unit,
+    mean, interval, n_seeds, verdict, reason, per_dataset, paper}]; per_dataset: {data set: {mean, interval, n_seeds,
+    claimed_side}}; paper: {mean, per_dataset} of the paper's own numbers. What cannot be computed is None.
     """
     pool, printed = _pool(outcomes.values()), _pool(paper.outcomes().values())
     return [_judge_claim(number, *claim, pool, printed) for number, claim in enumerate(CLAIMS.items(), start=1)]
@@ -77,61 +72,55 @@ def _judge_claim(number, statement, parts, pool, printed) -> dict:
 
 
 def _judge_part(part: Part, pool, printed) -> dict:
-    datasets = _datasets(part, pool)
+    # The data sets that the artefacts have for every needed run, whether it was made or not.
+    found = dict.fromkeys(data for _, data in pool)
+    datasets = [data for data in found if all((run, data) in pool for run, _ in part.needs)]
     samples = _samples(part, pool, datasets)
     ours, theirs = _measure(part, samples), _measure(part, _samples(part, printed, paper.DATASETS))
-    verdict, why = _verdict(part, samples, ours["interval"])
+    verdict, why = _verdict(part, pool, datasets, samples, ours["interval"])
     known = {"mean": theirs["mean"], "per_dataset": _per_dataset(part, printed, paper.DATASETS)}
     return {
         **{key: getattr(part, key) for key in ("statistic", "side", "threshold", "unit")},
         **ours,
         "verdict": verdict,
-        "reason": f"{part.statistic}: {why}" + _short(part, pool, datasets) * (len(samples) < SEEDS_NEEDED),
+        "reason": f"{part.statistic}: {why}",
         "per_dataset": _per_dataset(part, pool, datasets),
         "paper": None if theirs["mean"] is None else known,
     }
 
 
-def _datasets(part, pool):
-    """The data sets that the artefacts have for every needed run, whether it was made or not."""
-    runs = {run for run, _ in part.needs}
-    return [data for data in dict.fromkeys(data for _, data in pool) if all((run, data) in pool for run in runs)]
-
-
 def _samples(part, pool, datasets):
     """{seed: statistic} of the seeds whose every needed run is there; nan where it is undefined."""
-    cells = [[pool[run, data] for data in datasets] for run, _ in part.needs]
-    seeds = set.intersection(*(set(cell) for row in cells for cell in row)) if datasets else set()
-    metrics = [metric for _, metric in part.needs]
-
-    def statistic(seed):
-        columns = [[cell[seed].get(metric) for cell in row] for row, metric in zip(cells, metrics, strict=True)]
-        return part.compute(*np.array(columns, float))  # None becomes nan.
-
-    return {seed: statistic(seed) for seed in sorted(seeds)}
+    places = list(itertools.product(dict.fromkeys(run for run, _ in part.needs), datasets))
+    samples = {}
+    for seed in sorted(set.intersection(*(set(pool[place]) for place in places)) if places else ()):
+        columns = [[pool[run, data][seed].get(metric) for data in datasets] for run, metric in part.needs]
+        samples[seed] = part.compute(*np.array(columns, float))  # None becomes nan.
+    return samples
 
 
 def _measure(part, samples) -> dict:
     """The mean over seeds and its interval; None if there is no seed, or one is undefined."""
     values = list(samples.values())
-    if not values or np.isnan(values).any():
-        return {"mean": None, "interval": None, "n_seeds": len(values)}
-    ends = t_interval(values)
-    interval = ends and np.clip(ends, *part.bounds).tolist()
-    return {"mean": float(np.mean(values)), "interval": interval, "n_seeds": len(values)}
+    mean = float(np.mean(values)) if values and not np.isnan(values).any() else None
+    ends = None if mean is None else t_interval(values)
+    return {"mean": mean, "interval": ends and np.clip(ends, *part.bounds).tolist(), "n_seeds": len(values)}
 
 
 def _per_dataset(part, pool, datasets):
     found = {data: _measure(part, _samples(part, pool, [data])) for data in datasets}
-    return {
-        data: one | {"claimed_side": None if one["mean"] is None else _claimed(part, one["mean"])}
-        for data, one in found.items()
-    }
+    for one in found.values():
+        one["claimed_side"] = None if one["mean"] is None else _claimed(part, one["mean"])
+    return found
 
 
-def _verdict(part, samples, interval):
+def _verdict(part, pool, datasets, samples, interval):
     if len(samples) < SEEDS_NEEDED:
-        return UNDECIDED, f"{len(samples)} of the {SEEDS_NEEDED} seeds needed are complete"
+        runs = dict.fromkeys(run for run, _ in part.needs)
+        fewest = {run: min((len(pool[run, data]) for data in datasets), default=SEEDS_NEEDED) for run in runs}
+        short = "".join(f", {run} has {count}" for run, count in fewest.items() if count < SEEDS_NEEDED)
+        none = "" if datasets else f" (the artefacts at hand have no data set for all of {', '.join(runs)})"
+        return UNDECIDED, f"{len(samples)} of the {SEEDS_NEEDED} seeds needed are complete{short}{none}"
     if interval is None:
         undefined = ", ".join(str(seed) for seed, value in samples.items() if math.isnan(value))
         return UNDECIDED, f"undefined for seed {undefined}"
@@ -144,12 +133,3 @@ def _verdict(part, samples, interval):
 
 def _claimed(part, value):
     return value > part.threshold if part.side == ">" else value < part.threshold
-
-
-def _short(part, pool, datasets):
-    """The runs that keep seeds from being complete."""
-    runs = dict.fromkeys(run for run, _ in part.needs)
-    if not datasets:
-        return " (the artefacts at hand have no data set for all of " + ", ".join(runs) + ")"
-    fewest = {run: min(len(pool[run, data]) for data in datasets) for run in runs}
-    return "".join(f", {run} has {count}" for run, count in fewest.items() if count < SEEDS_NEEDED)

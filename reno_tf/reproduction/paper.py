@@ -9,11 +9,8 @@ from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, METRICS
 from reno_tf.reproduction.artefacts import ARTEFACTS, Scale
 
 DATASETS = ("dogs", "birds", "actions", "indoor", "flowers")
-SCALE = Scale(
-    networks=("resnet18", "resnet50", "resnet101", "mobilenetv2"),
-    shares={"33 %": 0.33, "66 %": 0.66},
-    feature_weights=(),
-)
+_NETWORKS = ("resnet18", "resnet50", "resnet101", "mobilenetv2")
+SCALE = Scale(networks=_NETWORKS, shares={"33 %": 0.33, "66 %": 0.66}, feature_weights=())
 
 
 @functools.cache
@@ -26,28 +23,20 @@ def printed() -> dict:
 def outcomes() -> dict[str, dict]:
     """{artefact: outcome} with the paper's numbers as those of one seed, 0; rates are fractions.
 
-    A row has the numbers of every table that prints its runs (those of Figure 3 are in Tables 2 and
-    7); it has no cells where none does. Of Figure 4 the paper prints no number: it is not there.
+    A row has the numbers of every table that prints its runs (those of Figure 3 are in Tables 2 and 7), and no cells
+    where none does. Of Figure 4 the paper prints no number: it is not there.
     """
-    numbers = _numbers()
     artefacts = {name: build(SCALE) for name, build in ARTEFACTS.items()}
-    return {name: _outcome(name, artefact, numbers) for name, artefact in artefacts.items() if artefact.rows}
-
-
-def _numbers():
-    """{run's name without data set and seed: {metric: values on DATASETS}} over all tables."""
-    numbers = {}
+    numbers, found = {}, {}  # Run's name without data set and seed -> {metric: values on DATASETS}, over all tables.
     for name in printed().keys() & ARTEFACTS.keys():
-        rows = {(row.group, row.label): row for row in ARTEFACTS[name](SCALE).rows}
+        rows = {(row.group, row.label): row for row in artefacts[name].rows}
         for line in printed()[name]["rows"]:
-            found = numbers.setdefault(rows[line["group"], line["label"]].run("", 0), {})
-            found |= {metric: line[metric] for metric in (CLEAN, ASR, FEATURES) if metric in line}
-    return numbers
-
-
-def _outcome(name, artefact, numbers):
-    rows = [dataclasses.asdict(row) | {"cells": _cells(numbers.get(row.run("", 0), {}))} for row in artefact.rows]
-    return {"artefact": name, "metrics": list(artefact.metrics), "datasets": list(DATASETS), "rows": rows}
+            values = numbers.setdefault(rows[line["group"], line["label"]].run("", 0), {})
+            values |= {metric: line[metric] for metric in (CLEAN, ASR, FEATURES) if metric in line}
+    for name, artefact in artefacts.items():
+        rows = [dataclasses.asdict(row) | {"cells": _cells(numbers.get(row.run("", 0), {}))} for row in artefact.rows]
+        found[name] = {"artefact": name, "metrics": list(artefact.metrics), "datasets": list(DATASETS), "rows": rows}
+    return {name: outcome for name, outcome in found.items() if outcome["rows"]}
 
 
 def _cells(values):

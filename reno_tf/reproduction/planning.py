@@ -14,10 +14,8 @@ from reno_tf.reproduction.artefacts import ARTEFACTS, NETWORKS, Artefact, Row, S
 
 _TRIED = "finetune"  # The method whose grid chooses for all that take the choice.
 _NEEDED = ("artefacts", "data", "networks", "seeds", "shares", "feature_weights")
-_KEYS = (
-    *(*_NEEDED, "scale", "notes", "settings", "grid", "tuned", "held_out"),
-    *("choose_feature_weight", "few_seeds", "cpus", "gpus"),
-)
+_KEYS = {*_NEEDED, "scale", "notes", "settings", "grid", "tuned", "held_out", "choose_feature_weight", "few_seeds"}
+_KEYS |= {"cpus", "gpus"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,32 +30,27 @@ class Planned:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a config of configs/reproduce asks for.
-
-    Raises UserError for a name that does not exist, and for a key of the config that does not.
-    """
+    """What a config of configs/reproduce asks for. Raises UserError for a name or key that does not exist."""
 
     config: ConfigDict
 
     def __post_init__(self):
-        for key in self.recipe:
-            choose("key in config.reproduce", key, _KEYS)
         for key in _NEEDED:
             if not self.recipe[key]:
                 raise UserError(f"config.reproduce.{key} must not be empty")
         known = {
-            "artefacts": (self.recipe.artefacts, ARTEFACTS),
-            "data": (self.recipe.data, DATASETS),
-            "settings": (self.recipe.settings, DATASETS),
-            "tuned": (self.recipe.tuned, METHODS),
-            "grid": (self.recipe.grid, settings.recipe_keys()),
-            "networks": (dict(self.recipe.networks), NETWORKS),
+            "key in config.reproduce": (self.recipe, _KEYS),
+            "name in config.reproduce.artefacts": (self.recipe.artefacts, ARTEFACTS),
+            "name in config.reproduce.data": (self.recipe.data, DATASETS),
+            "name in config.reproduce.settings": (self.recipe.settings, DATASETS),
+            "name in config.reproduce.tuned": (self.recipe.tuned, METHODS),
+            "name in config.reproduce.grid": (self.recipe.grid, settings.recipe_keys()),
+            "name in config.reproduce.networks": (dict(self.recipe.networks), NETWORKS),
+            "backbone in config.reproduce.networks": (dict(self.recipe.networks).values(), BACKBONES),
         }
-        for key, (names, allowed) in known.items():
+        for kind, (names, allowed) in known.items():
             for name in names:
-                choose(f"name in config.reproduce.{key}", name, allowed)
-        for _, backbone in self.recipe.networks:
-            choose("backbone in config.reproduce.networks", backbone, BACKBONES)
+                choose(kind, name, allowed)
         for data in self.recipe.data:
             self.configure(data, {})
 
@@ -67,7 +60,7 @@ class Plan:
 
     @property
     def artefacts(self) -> dict[str, Artefact]:
-        return {name: ARTEFACTS[name](self._scale()) for name in self.recipe.artefacts}
+        return {name: self._artefact(name) for name in self.recipe.artefacts}
 
     @property
     def rows(self) -> list[Row]:
@@ -80,26 +73,26 @@ class Plan:
 
     def trials(self) -> list[tuple[dict, Planned]]:
         """(values of the grid, the run that tries them), on the validation split."""
-        if not any(row.method in self.recipe.tuned for row in self.rows):
-            return []
-        grid = [
-            dict(zip(self.recipe.grid, values, strict=True)) for values in itertools.product(*self.recipe.grid.values())
-        ]
-        return [(values, self._trial(values, data)) for data in self.recipe.data for values in grid]
+        keys, columns = self.recipe.grid.keys(), self.recipe.grid.values()
+        grid = [dict(zip(keys, values, strict=True)) for values in itertools.product(*columns)] if self._tuned() else ()
+        found = []
+        for data, values in itertools.product(self.recipe.data, grid):
+            config = self.configure(data, values)
+            config.model.backbone = self.recipe.networks[0][1]
+            config.split = "validation"
+            config.data.validation_per_class = self.recipe.held_out
+            name = f"trials/{data}/{_TRIED}@{','.join(f'{key}={value:g}' for key, value in values.items())}"
+            found.append((values, Planned(name=name, method=_TRIED, config=config, data=data)))
+        return found
 
     def weights(self) -> list[tuple[float, Row]]:
         """(lambda, the row of Figure 4 that tries it), if DELTA's lambda is to be chosen."""
-        taking = [row for row in self.rows if row.method in self.recipe.tuned and METHODS[row.method].needs_features]
-        wanted = self.recipe.choose_feature_weight and taking
-        rows = ARTEFACTS["figure4"](self._scale()).rows if wanted else ()
+        wanted = self.recipe.choose_feature_weight and any(METHODS[name].needs_features for name in self._tuned())
+        rows = self._artefact("figure4").rows if wanted else ()
         return [(dict(row.changes)["method.feature_weight"], row) for row in rows]
 
     def seeds(self, row: Row) -> range:
         return range(self.recipe.few_seeds if row.few else self.recipe.seeds)
-
-    def names(self, data: str) -> list[str]:
-        """Of all runs of the rows on a data set."""
-        return [row.run(data, seed) for row in self.rows for seed in self.seeds(row)]
 
     def run(self, row: Row, data: str, seed: int, chosen: dict) -> Planned:
         """`chosen`: recipe key -> value for this data set, for the methods that take the choice."""
@@ -123,18 +116,10 @@ class Plan:
         config.recipes.teacher.update(chosen)
         return config
 
-    def _trial(self, values, data):
-        config = self.configure(data, values)
-        config.model.backbone = self.recipe.networks[0][1]
-        config.split = "validation"
-        config.data.validation_per_class = self.recipe.held_out
-        label = ",".join(f"{key}={value:g}" for key, value in values.items())
-        return Planned(name=f"trials/{data}/{_TRIED}@{label}", method=_TRIED, config=config, data=data)
+    def _tuned(self):
+        return {row.method for row in self.rows} & set(self.recipe.tuned)
 
-    def _scale(self):
-        recipe = self.recipe
-        return Scale(
-            networks=tuple(dict(recipe.networks)),
-            shares=dict(recipe.shares),
-            feature_weights=tuple(recipe.feature_weights),
-        )
+    def _artefact(self, name):
+        networks, shares, weights = (self.recipe[key] for key in ("networks", "shares", "feature_weights"))
+        scale = Scale(networks=tuple(dict(networks)), shares=dict(shares), feature_weights=tuple(weights))
+        return ARTEFACTS[name](scale)

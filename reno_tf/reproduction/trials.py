@@ -7,42 +7,33 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hp
 
 from reno_tf import files
-
-_METRICS = {"validation_accuracy": "accuracy on the validation split", "attack_success_rate": "attack success rate"}
+from reno_tf.reporting.metrics import ASR, METRICS, VALIDATION
 
 
 def choose(trials: list[dict]) -> dict:
     """The one with the best "validation_accuracy"; of equals the first."""
-    return max(trials, key=lambda trial: trial["validation_accuracy"])
+    return max(trials, key=lambda trial: trial[VALIDATION])
 
 
 def record(folder: Path, trials: list[dict], chosen: dict) -> None:
     """Writes trials.json, and a page "HParams" for `tensorboard --logdir FOLDER`, in place of what was there.
 
-    Args:
-      trials: each {"values": {key: value}, "run": a name unlike the others', "validation_accuracy"
-        and, unless None, "attack_success_rate": fractions in [0, 1]}.
-      chosen: one of them.
+    trials: each {"values": {key: value}, "run": a name unlike the others', "validation_accuracy" and, unless None,
+    "attack_success_rate": fractions in [0, 1]}; chosen: one of them.
     """
     sessions = folder / "hparams"
     shutil.rmtree(sessions, ignore_errors=True)
     columns = {key: _one_type([trial["values"][key] for trial in trials]) for key in trials[0]["values"]}
-    with _writer(sessions):
-        hp.hparams_config(
-            hparams=[hp.HParam(key, hp.Discrete(sorted(set(column)))) for key, column in columns.items()],
-            metrics=[hp.Metric(key, display_name=name) for key, name in _METRICS.items()],
-        )
+    domains = [hp.HParam(key, hp.Discrete(sorted(set(column)))) for key, column in columns.items()]
+    with tf.summary.create_file_writer(str(sessions)).as_default():
+        hp.hparams_config(domains, [hp.Metric(key, display_name=METRICS[key].title) for key in (VALIDATION, ASR)])
     for place, trial in enumerate(trials):
-        with _writer(sessions / trial["run"]):
+        with tf.summary.create_file_writer(str(sessions / trial["run"])).as_default():
             hp.hparams({key: column[place] for key, column in columns.items()}, trial_id=trial["run"])
-            for key in _METRICS:
+            for key in (VALIDATION, ASR):
                 if trial.get(key) is not None:
                     tf.summary.scalar(key, trial[key], step=0)
     files.write_json(folder / "trials.json", {"chosen": chosen, "trials": trials})
-
-
-def _writer(folder):
-    return tf.summary.create_file_writer(str(folder)).as_default()
 
 
 def _one_type(values):

@@ -17,8 +17,8 @@ import filelock
 import tensorflow as tf
 
 from reno_tf.errors import UserError
-from reno_tf.reproduction.sweep.cluster import Cluster
-from reno_tf.reproduction.sweep.one_by_one import OneByOne
+from reno_tf.reproduction.sweep.cluster import cluster
+from reno_tf.reproduction.sweep.worker import OneByOne
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,43 +40,41 @@ def execute(
 ) -> dict[str, str]:
     """Calls every task in a fresh process, with Ray as many at once as there is room for, else one by one.
 
-    A task whose process dies is called again, after the others. One that raises is not, and the others go on.
-    If this process is interrupted or terminated, its workers end with it.
+    A task whose process dies is called again after the others, up to `tries` times; one that raises is not, and the
+    others go on. If this process is interrupted or terminated, its workers end with it.
 
     Args:
-      cpus: CPUs of each task, and TensorFlow's threads in it: its sums depend on their number.
-      gpus: GPUs of each task. Several share one below 1; 0 hides them.
-      address: the Ray cluster to join, "auto" or host:port, whose machines see this folder under
-        the same path (one that asks for a token: RAY_AUTH_MODE=token). None: this machine alone.
+      cpus, gpus: of each task. TensorFlow's sums in it depend on its CPUs; several share a GPU below 1, 0 hides them.
+      address: the Ray cluster to join, "auto" or host:port, whose machines see this folder under the same path
+        (one that asks for a token: RAY_AUTH_MODE=token). None: this machine alone.
       report: takes one line for each task that ends, and what else is worth telling.
-      tries: how often a task is called until its process survives.
 
-    Returns:
-      Task name -> one line saying why it failed.
-
-    Raises:
-      UserError: no such cluster, Ray is not installed for it, or a task needs more than a machine has.
+    Returns task name -> one line saying why it failed. Raises UserError: no such cluster, Ray is not installed
+    for it, or a task needs more than a machine has.
     """
     payloads = {task.name: pickle.dumps(task.call) for task in tasks}
-    left, tried, failed, started = set(payloads), collections.Counter(), {}, time.monotonic()
+    tried, done, failed, started = collections.Counter(), 0, {}, time.monotonic()
     if not payloads:
         return failed
     with _ending_on_sigterm(), _pool(cpus, gpus, address) as pool:
         for name, payload in payloads.items():
             pool.submit(name, payload)
-        while left:
+        while done < len(payloads):
             name, outcome = pool.finished()
             tried[name] += 1
             if outcome.lost and tried[name] < tries:
                 report(f"{name}: {outcome.reason}; it is tried again")
                 pool.submit(name, payloads[name])
                 continue
-            left.remove(name)
+            done += 1
+            verdict = "done"
             if outcome.reason:
-                failed[name] = outcome.reason
+                failed[name], verdict = outcome.reason, f"failed ({outcome.reason})"
             if outcome.traceback:
                 report(outcome.traceback)
-            report(_line(name, outcome, done=len(payloads) - len(left), total=len(payloads), started=started))
+            left = (time.monotonic() - started) / done * (len(payloads) - done)
+            took, left = (datetime.timedelta(seconds=round(seconds)) for seconds in (outcome.seconds, left))
+            report(f"{done}/{len(payloads)} {name} {verdict} after {took}; about {left} left")
     return failed
 
 
@@ -101,12 +99,12 @@ def room(*, cpus: int, gpus: float) -> int:
 
 def _pool(cpus, gpus, address):
     if _has_ray():
-        return Cluster(cpus=cpus, gpus=gpus, address=address)
+        return cluster(cpus=cpus, gpus=gpus, address=address)
     if address:
         raise UserError(
             f"to join the Ray cluster at {address}, install the extra sweeps: pip install 'reno-tf[sweeps]'"
         )
-    return OneByOne(cpus=cpus, gpus=gpus)
+    return contextlib.nullcontext(OneByOne(cpus=cpus, gpus=gpus))
 
 
 def _has_ray():
@@ -123,13 +121,3 @@ def _ending_on_sigterm():
         sys.exit(128 + signal.SIGTERM)  # On its way through Ray the status becomes 1.
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _line(name, outcome, *, done, total, started):
-    verdict = f"failed ({outcome.reason})" if outcome.reason else "done"
-    remaining = (time.monotonic() - started) / done * (total - done)
-    return f"{done}/{total} {name} {verdict} after {_clock(outcome.seconds)}; about {_clock(remaining)} left"
-
-
-def _clock(seconds):
-    return datetime.timedelta(seconds=round(seconds))

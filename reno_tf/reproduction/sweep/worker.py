@@ -1,10 +1,18 @@
-"""What happens in a worker's process, and what it must find there."""
+"""A worker's process: what it must find, what happens in it, and without Ray one at a time on this machine."""
 
 import dataclasses
 import os
 import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
 import time
 import traceback
+from pathlib import Path
+
+import tensorflow as tf
 
 from reno_tf.errors import UserError
 
@@ -19,11 +27,11 @@ class Outcome:
     lost: bool = False
 
 
-def check(place: str, **needs: tuple[float, float]) -> None:
-    """`needs`: what -> (how many of it a task needs, how many the place has). Raises UserError."""
-    for what, (needed, there) in needs.items():
-        if needed > there:
-            raise UserError(f"each run needs {needed:g} {what.upper()[:3]}s; {place} has {there:g}")
+def check(place: str, needs: tuple[float, float], there: tuple[float, float]) -> None:
+    """Raises UserError if a task needs more (CPUs, GPUs) than are there."""
+    for unit, needed, found in zip(("CPUs", "GPUs"), needs, there, strict=True):
+        if needed > found:
+            raise UserError(f"each run needs {needed:g} {unit}; {place} has {found:g}")
 
 
 def environment(*, cpus: int, gpus: float) -> dict[str, str]:
@@ -38,23 +46,70 @@ def environment(*, cpus: int, gpus: float) -> dict[str, str]:
     return variables
 
 
+def search_path() -> dict[str, str]:
+    """The variable with which a worker finds the modules that this process finds."""
+    return {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+
+
 def work(payload: bytes, folder: str) -> Outcome:
     """Calls what was pickled, in `folder`."""
-    started = time.monotonic()
-
-    def outcome(**failure):
-        return Outcome(seconds=time.monotonic() - started, **failure)
-
+    started, reason, trace = time.monotonic(), None, None
     try:
         os.chdir(folder)
         pickle.loads(payload)()
     except (UserError, OSError) as error:
-        return outcome(reason=_line(str(error)))
+        reason = str(error)
     except Exception as error:
         first, *_ = str(error).strip().splitlines() or [""]
-        return outcome(reason=_line(f"{type(error).__name__}: {first}"), traceback=traceback.format_exc())
-    return outcome()
+        reason, trace = f"{type(error).__name__}: {first}", traceback.format_exc()
+    return Outcome(time.monotonic() - started, reason and " ".join(reason.split()), trace)
 
 
-def _line(text):
-    return " ".join(text.split())
+class OneByOne:
+    """Calls what is submitted, in that order, when the result is asked for. Raises UserError as `check` does."""
+
+    def __init__(self, *, cpus: int, gpus: float):
+        check("this machine", (cpus, gpus), (os.cpu_count(), len(tf.config.list_physical_devices("GPU"))))
+        self._environment = os.environ | search_path() | environment(cpus=cpus, gpus=gpus)
+        if gpus:
+            count = max(1, int(gpus))
+            visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
+            self._environment["CUDA_VISIBLE_DEVICES"] = ",".join(visible.split(",")[:count])
+        self._waiting = []
+
+    def submit(self, name: str, payload: bytes) -> None:
+        self._waiting.append((name, payload))
+
+    def finished(self) -> tuple[str, Outcome]:
+        """The next one's name, and what came of it."""
+        name, payload = self._waiting.pop(0)
+        with tempfile.TemporaryDirectory() as folder:
+            call, outcome = Path(folder) / "call", Path(folder) / "outcome"
+            call.write_bytes(payload)
+            started, code = time.monotonic(), f"from {__name__} import serve; serve()"
+            command = [sys.executable, "-P", "-c", code, str(call), str(outcome)]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, env=self._environment)
+            try:
+                status = process.wait()
+            finally:
+                process.kill()
+                process.wait()
+            if not status and outcome.is_file():
+                return name, pickle.loads(outcome.read_bytes())
+        death = f"was killed by signal {-status}" if status < 0 else f"exited with {status}"
+        return name, Outcome(time.monotonic() - started, f"its process {death}", lost=True)
+
+
+def serve() -> None:
+    """Calls what the first file of the command line holds, and writes the outcome to the second."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver too, which ends this process.
+    threading.Thread(target=_end_with_driver, daemon=True).start()
+    call, outcome = map(Path, sys.argv[1:])
+    outcome.write_bytes(pickle.dumps(work(call.read_bytes(), os.getcwd())))
+    sys.stdout.flush()
+    os._exit(0)  # Whatever threads the call has left behind.
+
+
+def _end_with_driver():
+    os.read(0, 1)  # The other end of standard input closes when the driver ends.
+    os._exit(1)

@@ -1,0 +1,112 @@
+"""The charts of the results page, from values to pixels; templates/charts.j2 draws them."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from matplotlib.ticker import MaxNLocator
+
+from reno_tf.reporting import seeds
+from reno_tf.reporting.finished_runs import RATES, Run
+from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE
+
+
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """Values from `low` to `high` on pixels from `start` to `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    ticks: tuple[float, ...]
+
+    def __call__(self, value: float) -> float:
+        share = (value - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.end - self.start), 1)
+
+
+def axis(values: Iterable[float], start: float, end: float, *, ticks: int = 5) -> Axis:
+    """An axis over all values whose ends are round numbers."""
+    values = list(values)
+    places = [float(tick) for tick in MaxNLocator(ticks).tick_values(min(values), max(values))]
+    return Axis(places[0], places[-1], start, end, tuple(places))
+
+
+def spaced(places: list[float], gap: float, *, low: float, high: float) -> list[float]:
+    """The places moved apart to at least `gap`, in their order, within [low, high] if they fit."""
+    order = sorted(range(len(places)), key=places.__getitem__)
+    moved, least = {}, low
+    for index in order:
+        moved[index] = max(places[index], least)
+        least = moved[index] + gap
+    most = max(high, low + gap * (len(places) - 1))
+    for index in reversed(order):
+        moved[index] = min(moved[index], most)
+        most = moved[index] - gap
+    return [round(moved[index], 1) for index in range(len(places))]
+
+
+def scatter_chart(series: list[list[Run]]) -> dict | None:
+    """Clean accuracy against ASR: a mark for each run, a larger one for each mean over seeds; None if none has both."""
+    marks, means = [], []
+    for runs in series:
+        runs = [run for run in runs if run.measured[ASR] is not None]
+        marks += [{"run": run, "of": run, "rates": {key: run.measured[key] for key in RATES}} for run in runs]
+        if len(runs) > 1:
+            rates = {key: seeds.summarise(run.measured[key] for run in runs).mean for key in (CLEAN, ASR)}
+            means.append({"run": None, "of": runs[0], "rates": rates, "seeds": len(runs)})
+    if not marks:
+        return None
+    x = axis([100 * mark["rates"][CLEAN] for mark in marks], 44, 466)
+    y = Axis(0, 100, 356, 30, (0, 20, 40, 60, 80, 100))
+    # Names stand beside their means, towards the middle, moved apart, and only if they are few enough to be read.
+    named, labels = means if len(means) <= 12 else [], []
+    places = [(x(100 * mark["rates"][CLEAN]), y(100 * mark["rates"][ASR]), mark["of"]) for mark in named]
+    for anchor, shift in {"start": 11, "end": -11}.items():
+        inside = [place for place in places if (place[0] > 255) == (anchor == "end")]
+        heights = spaced([height for _, height, _ in inside], 14, low=36, high=344)
+        for (left, _, run), height in zip(inside, heights, strict=True):
+            labels.append({"of": run, "anchor": anchor, "x": left + shift, "y": height + 4})
+    return {"x": x, "y": y, "marks": marks + means, "labels": labels}
+
+
+def curve_chart(series: list[list[Run]]) -> dict | None:
+    """Attack success over epsilon, a line for each series, and below it that of noise; None if there is nothing."""
+    found = [(runs, points) for runs in series if len(points := _points(runs)) > 1]
+    if not found:
+        return None
+    x = axis([0, *(point["epsilon"] for _, points in found for point in points)], 40, 292)
+    y = Axis(0, 100, 216, 26, (0, 25, 50, 75, 100))
+    places = spaced([y(points[-1]["asr"]) for _, points in found], 13, low=26, high=222)
+    count, lines = Counter(runs[0].method for runs, _ in found), []
+    for (runs, points), place in zip(found, places, strict=True):
+        method, folder = runs[0].method, runs[0].folder
+        label = method if count[method] == 1 else folder.rpartition("/")[2]
+        lines.append({"method": method, "label": label, "seeds": len(runs), "points": points, "label_y": place})
+    return {"x": x, "y": y, "lines": lines}
+
+
+def _points(runs) -> list[dict]:
+    """Means over seeds, in percent, at each epsilon at which every run has a defined rate."""
+    found, points = {}, []
+    for point in (point for run in runs for point in run.curve):
+        found.setdefault(round(point["epsilon"], 6), []).append(point)
+    for epsilon, group in sorted(found.items()):
+        attack, noise = (seeds.summarise(point[key] for point in group) for key in (ASR, NOISE))
+        if attack and attack.seeds == len(runs):
+            points.append({"epsilon": epsilon, "asr": 100 * attack.mean, "noise": noise and 100 * noise.mean})
+    return points
+
+
+def bar_chart(outcome: Mapping, data: str, metric: str) -> dict | None:
+    """A bar (the mean) and the values of the seeds for each row of an outcome; None if no row has a value."""
+    bars = []
+    for row in outcome["rows"]:
+        values = [value for value in seeds.per_seed(row, metric, data).values() if value is not None]
+        names = {"name": seeds.full_label(row), "label": row["label"], "group": row["group"]}
+        found = seeds.summarise(values)
+        bars.append(names | {"seeds": values, "mean": found and found.mean})
+    every = [value for bar in bars for value in bar["seeds"]]
+    ends = (0, 100 if METRICS[metric].unit == "%" else 0)
+    return {"bars": bars, "y": axis([*ends, *every], 206, 16)} if every else None
