@@ -17,7 +17,7 @@ from reno_tf.errors import UserError
 from reno_tf.models import replicas
 from reno_tf.training import distribution
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

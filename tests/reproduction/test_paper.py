@@ -14,7 +14,7 @@ _NUMBER = r"(\d+\.\d\d|-)"
 
 def _text():
     """{table: its lines}."""
-    parts = re.split(r"^Table (\d)\n", (Path(__file__).parent / "paper_tables.txt").read_text(), flags=re.M)
+    parts = re.split(r"^Table (\d)\n", (Path(__file__).parents[1] / "paper_tables.txt").read_text(), flags=re.M)
     return {f"table{number}": body.splitlines() for number, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 

@@ -69,7 +69,7 @@ def test_bad_names_are_refused():
 
 def test_a_configs_mistake_is_one_line():
     command = [sys.executable, "main.py", "--config=configs/paper.py:resnet50"]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("main.py: configs/paper.py:resnet50 names no data set of the paper; write NETWORK")
     assert done.stderr.count("\n") == 1

@@ -19,7 +19,7 @@ from reno_tf import models, training
 from reno_tf.methods import Method
 from reno_tf.training import history, optimizers
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 _PHASES = ["head", "averaged", "all"]
 
 
