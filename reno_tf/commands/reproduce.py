@@ -41,16 +41,16 @@ def reproduce(
         return
     with contextlib.suppress(RuntimeError):  # Initialised already: by someone's own program.
         tf.config.set_visible_devices([], "GPU")  # The runs are processes of their own, and want the GPUs whole.
-    sweeping, said = _Sweep(plan, folder, command, overwrite, ray_address), []
+    sweeping, mistakes = _Sweep(plan, folder, command, overwrite, ray_address), []
     with sweep.lock(folder):
         try:
             sweeping.do()
         except OSError as error:
-            said.append(f"{error.filename or folder} cannot be written: {error.strerror}")
+            mistakes.append(f"{error.filename or folder} cannot be written: {error.strerror}")
     for name, why in list(sweeping.missing.items())[:1]:  # Of one mistake that has others after it, the first.
-        said.append(f"{len(sweeping.missing)} runs are missing, among them {name}: {why}")
-    if said:
-        raise UserError("; ".join(said))
+        mistakes.append(f"{len(sweeping.missing)} runs are missing, among them {name}: {why}")
+    if mistakes:
+        raise UserError("; ".join(mistakes))
 
 
 @dataclasses.dataclass
@@ -86,8 +86,8 @@ class _Sweep:
             own = [(values, planned) for values, planned in tried if planned.data == data]
             if broken := [planned.name for _, planned in own if planned.name in self.missing]:
                 del self.chosen[data]
-                for run in (row.run(data, seed) for row in self.plan.rows for seed in self.plan.seeds(row)):
-                    self.missing.setdefault(run, f"without {broken[0]} nothing is chosen for {data}")
+                for lost in (row.run(data, seed) for row in self.plan.rows for seed in self.plan.seeds(row)):
+                    self.missing.setdefault(lost, f"without {broken[0]} nothing is chosen for {data}")
                 continue
             rows = []
             for values, planned in own:

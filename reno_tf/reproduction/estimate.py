@@ -1,4 +1,4 @@
-"""What a sweep would do, how long that takes and how much disk it needs, told without doing it."""
+"""What a sweep would do, how long that takes and how much disk it needs, total without doing it."""
 
 import contextlib
 import dataclasses
@@ -35,13 +35,13 @@ def print_plan(folder: Path, plan: Plan, run: Callable) -> None:
     runs = _runs(plan)
     for planned in runs:
         print(f"{'done ' if _is_done(folder, planned) else 'to do'} {planned.name}")
-    told = estimate(folder, runs, run, cpus=plan.recipe.cpus, gpus=plan.recipe.gpus)
-    for kind, row in told["kinds"].items():
+    total = estimate(folder, runs, run, cpus=plan.recipe.cpus, gpus=plan.recipe.gpus)
+    for kind, row in total["kinds"].items():
         print(f"{row['runs']} x {kind}: {row.get('unknown') or _needs(row)}")
-    due, unknown = (sum(row["runs"] for row in told["kinds"].values() if has in row) for has in ("runs", "unknown"))
+    due, unknown = (sum(row["runs"] for row in total["kinds"].values() if has in row) for has in ("runs", "unknown"))
     print(
-        f"{due} of {len(runs)} runs to do, together about {_needs(told)}, with "
-        f"{told['at_once']} at once on this machine, beside the adversarial images and the seconds that each process "
+        f"{due} of {len(runs)} runs to do, together about {_needs(total)}, with "
+        f"{total['at_once']} at once on this machine, beside the adversarial images and the seconds that each process "
         f"takes to start{f'; {unknown} of them are not counted' if unknown else ''}"
     )
 
@@ -97,8 +97,8 @@ def _known(folder, alike) -> Cost | None:
     done = [folder / planned.name for planned in alike if _is_done(folder, planned)]
     for workdir in sorted(done, key=lambda workdir: (workdir / "results.json").stat().st_mtime, reverse=True):
         with contextlib.suppress(UserError, OSError, LookupError):  # Another version's.
-            if (told := _tell(workdir))["other"] > 0:  # Else it was resumed, and its files do not tell.
-                return Cost(start=told["other"], step=told["train"] / told["steps"], craft=0.0, bytes=told["bytes"])
+            if (spent := _spent(workdir))["other"] > 0:  # Else it was resumed, and its files do not say.
+                return Cost(start=spent["other"], step=spent["train"] / spent["steps"], craft=0.0, bytes=spent["bytes"])
     return None
 
 
@@ -120,10 +120,10 @@ def _measure(longest, run, *, cpus, gpus) -> dict[str, Cost | str]:
         except UserError as mistake:  # Fewer CPUs or GPUs here than the sweep's machines have.
             return dict.fromkeys(longest, str(mistake))
         why = {kind: [failed[str(one)] for one in pair if str(one) in failed] for kind, pair in pairs.items()}
-        return {kind: why[kind][0] if why[kind] else _between(*map(_tell, pair)) for kind, pair in pairs.items()}
+        return {kind: why[kind][0] if why[kind] else _between(*map(_spent, pair)) for kind, pair in pairs.items()}
 
 
-def _tell(workdir) -> dict:
+def _spent(workdir) -> dict:
     """What a finished run took."""
     results = files.read_json(workdir / "results.json")
     # The first and the last file that only the run itself writes.

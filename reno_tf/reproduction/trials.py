@@ -37,7 +37,7 @@ def record(folder: Path, trials: list[dict], chosen: dict) -> None:
 
 
 def _one_type(values):
-    """0 among floats is a float: a domain of TensorBoard has one type. What it cannot show is told in words."""
+    """0 among floats is a float: a domain of TensorBoard has one type. What it cannot show becomes text."""
     kinds = {type(value) for value in values}
     if kinds <= {int, float}:
         return [float(value) for value in values]
