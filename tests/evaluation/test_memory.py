@@ -1,0 +1,33 @@
+"""A suite needs the memory of its largest attack, in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[2]
+_SUITE = """
+import resource
+import numpy as np
+from configs.default import get_config
+from reno_tf import data, models, settings
+from reno_tf.evaluation import suite
+
+teacher, student = models.build("resnet18"), models.build("resnet18_cifar", width=2, num_classes=2)
+split = data.Split(np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.uint8), np.arange(8) % 2)
+target = suite.Target({"teacher": (teacher, "t"), "student": (student, "s")}, split, split.floats())
+for names in (("disruption",), ("disruption", "pixel", "momentum", "neurons", "joint")):
+    config = get_config()
+    config.attack.update(suite=names, steps=1, cache="", batch_size=8, precision="float32")
+    outcomes = suite.run(settings.read(config, preset="suite").attack, target)
+    print(len(outcomes), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.long
+def test_the_peak_of_a_suite_is_that_of_its_largest_attack():
+    done = subprocess.run([sys.executable, "-c", _SUITE], cwd=_ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (_, alone), (attacks, suite) = (map(int, line.split()) for line in done.stdout.splitlines())
+    assert attacks == 8 and suite <= 1.15 * alone
