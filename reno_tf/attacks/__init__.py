@@ -5,8 +5,10 @@ The attacker has the teacher's weights and architecture, never the student's.
 
 from reno_tf.attacks.attack import Attack, Budget
 from reno_tf.attacks.cache import craft_once, trace_once
+from reno_tf.attacks.cleverhans import Cleverhans
 from reno_tf.attacks.crafter import Crafter
 from reno_tf.attacks.crafting import Noisy, craft
+from reno_tf.attacks.ensemble import Ensemble
 from reno_tf.attacks.objectives import (
     Disruption,
     Guide,

@@ -29,8 +29,8 @@ class Crafter(abc.ABC):
         smaller = attack.within(attack.budget.scaled(0.5))  # the same traces
 
     Args:
-      network: a model of this package, frozen with the weights it has now, or any callable
-        images [B, H, W, 3] in [0, 1] -> {output: features}, which `precision` does not change.
+      network: a model of this package, frozen with the weights it has now, any callable images [B, H, W, 3]
+        in [0, 1] -> {output: features}, which `precision` does not change, or an `Ensemble` of either.
       seed: of everything random. Image number i is treated as a pure function of (seed, i, restart).
       precision, jit_compile: see `hardware.resolve_precision` and `hardware.resolve_jit`.
       others: images that the attack needs beside those it changes, float [N, H, W, 3] in [0, 1].
@@ -39,16 +39,26 @@ class Crafter(abc.ABC):
     """
 
     def __init__(self, attack: Attack, network, budget, *, seed=0, precision="auto", jit_compile="auto", others=None):
-        precision = hardware.resolve_precision(precision)
-        self.precision = precision if isinstance(network, tf_keras.Model) else "float32"
+        precision, networks = hardware.resolve_precision(precision), getattr(network, "members", (network,))
+        self.precision = precision if isinstance(networks[0], tf_keras.Model) else "float32"
         self.objective = attack.objective.on(network)
         self.attack, self.budget = dataclasses.replace(attack, objective=self.objective), budget
         self.seed, self.others, self.jit_compile = seed, others, hardware.resolve_jit(jit_compile)
         self._limits_of = UNITS[attack.unit](network)
-        frozen = models.freeze(network, precision=self.precision)
-        self._features = lambda images: frozen(images, self.objective.outputs)
+        self._members = [self._frozen(member) for member in networks]
+        self._features = self._members[0]
         if attack.ball == "l2" and np.ndim(budget.epsilon):
             raise UserError('epsilon must be one number with ball="l2"')
+
+    def _frozen(self, network):
+        """images -> {output: features} of what the objective reads."""
+        frozen = models.freeze(network, precision=self.precision)
+        return lambda images: frozen(images, self.objective.outputs)
+
+    @property
+    def gradients(self) -> int:
+        """How many gradients each image costs."""
+        return self.budget.steps
 
     @property
     def parameters(self) -> dict:
@@ -104,18 +114,27 @@ class Crafter(abc.ABC):
         signature = (images_spec, *others) if isinstance(spec, tuple) else images_spec
         return tf.data.Dataset.from_generator(attacked, output_signature=signature)
 
-    def noise(self, images, indices=None) -> tf.Tensor:
-        """The control: the same images under uniform noise of size epsilon, in the same valid range."""
+    def noise(self, images, indices=None, *, draw: int = 0) -> tf.Tensor:
+        """The control: the same images under uniform noise of size epsilon, in the same valid range.
+
+        `draw`: which one of many.
+        """
         images, indices = self._enter(images, indices)
         limits = self._limits(images)
-        noise = limits["epsilon"] * self._random(images, self._keys(indices, _NOISE_STREAM))
+        noise = limits["epsilon"] * self._random(images, self._keys(indices, _NOISE_STREAM, draw))
         return tf.clip_by_value(images + noise, limits["low"], limits["high"])
+
+    @property
+    def _paced(self) -> Budget:
+        """The budget as its steps are taken."""
+        return self.budget
 
     def _limits(self, images) -> dict:
         """The budget and the valid range in [0, 1] pixels, as tensors: one trace serves them all."""
         scale, low, high = self._limits_of(images.shape[1:])
-        lengths = {key: np.float32(getattr(self.budget, key)) * np.float32(scale) for key in ("epsilon", "step_size")}
-        limits = {**lengths, "low": np.float32(low), "high": np.float32(high), "steps": np.int32(self.budget.steps)}
+        budget = self._paced
+        lengths = {key: np.float32(getattr(budget, key)) * np.float32(scale) for key in ("epsilon", "step_size")}
+        limits = {**lengths, "low": np.float32(low), "high": np.float32(high), "steps": np.int32(budget.steps)}
         return tf.nest.map_structure(tf.constant, limits)
 
     def _enter(self, images, indices):

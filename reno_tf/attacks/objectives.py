@@ -10,12 +10,14 @@ import tensorflow as tf
 
 from reno_tf.errors import UserError, choose
 
+_TINY = 1e-12
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Objective:
     """A loss of what the network puts out."""
 
-    flat_at_the_image: ClassVar[bool] = False  # Whether the gradient is zero at the clean image: no start there.
+    compares_with_clean: ClassVar[bool] = False  # With the clean image's own features: the gradient is zero there.
 
     outputs: tuple[str, ...]  # Names of those that the loss reads.
 
@@ -86,7 +88,7 @@ class StageDistance(TargetDistance):
     outputs: tuple[str, ...] = ()
 
     def on(self, network):
-        stages = self.outputs or tuple(name for name in network.output if name.startswith("stage"))
+        stages = _or_all_stages(self.outputs, network)
         return super(StageDistance, dataclasses.replace(self, outputs=stages)).on(network)
 
     def loss(self, features):
@@ -98,25 +100,34 @@ class StageDistance(TargetDistance):
 class Disruption(Objective):
     """Drives the features away from the clean ones, anywhere (untargeted).
 
-    Naseer et al., "Task-generalizable Adversarial Attack based on Perceptual Metric", 2018.
+    At one inner layer, by the L2 distance: Naseer et al., "Task-generalizable Adversarial Attack based on Perceptual
+    Metric", 2018; at all layers together: Ganeshan et al., "FDA: Feature Disruptive Attack", ICCV 2019. The angle in
+    the distance's place is this project's: the features' length, which a student need not share, does not enter it.
+
+    outputs: names of stages, "penultimate", ...; (): all stages. distance: "cosine", the cosine of the angle between
+    f(x) and f(x_clean), all of a stage as one vector; "l2", -||f(x) - f(x_clean)||^2 / ||f(x_clean)||^2. Of several
+    outputs the mean counts.
     """
 
-    flat_at_the_image = True
+    compares_with_clean = True
 
     outputs: tuple[str, ...] = ("penultimate",)
-    distance: str = "l2"  # ||f(x) - f(x_clean)||; or "cosine": the angle, which the features' length does not enter
+    distance: str = "cosine"
 
     def __post_init__(self):
         choose("distance", self.distance, ("l2", "cosine"))
+
+    def on(self, network):
+        return super(Disruption, dataclasses.replace(self, outputs=_or_all_stages(self.outputs, network))).on(network)
 
     def remember(self, features, images, indices, others):
         clean = features(images)
         return tuple(clean[output] for output in self.outputs)
 
     def loss(self, features, *clean):
-        likeness = cosine_similarity if self.distance == "cosine" else lambda f, g: -squared_distance(f, g)
+        likeness = cosine_similarity if self.distance == "cosine" else _negative_relative_distance
         pairs = zip((features[output] for output in self.outputs), clean, strict=True)
-        return tf.add_n([likeness(f, g) for f, g in pairs])
+        return tf.add_n([likeness(f, g) for f, g in pairs]) / len(self.outputs)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -183,9 +194,18 @@ def cosine_similarity(features, others):
     return tf.reduce_sum(tf.math.l2_normalize(_flat(features), -1) * tf.math.l2_normalize(_flat(others), -1), axis=-1)
 
 
+def _negative_relative_distance(features, others):
+    length = tf.reduce_sum(_flat(tf.square(others)), axis=-1)
+    return -squared_distance(features, others) / tf.maximum(length, _TINY)
+
+
 def negative_cross_entropy(logits, labels):
     """log softmax(logits)_label: lowest where the label is least likely."""
     return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+def _or_all_stages(outputs, network):
+    return outputs or tuple(name for name in network.output if name.startswith("stage"))
 
 
 def _target_distance(features, scale, neuron):

@@ -1,6 +1,7 @@
 """The attack by projected gradient descent: seeded starts, restarts, compiled once."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +29,8 @@ class PGDCrafter(Crafter):
         functions = (self._descend, self._trace, self.loss, self._features)
         self._compiled, self._traced, self._losses, self._clean_features = map(self._compiled_once, functions)
         self._declared = {"ball": attack.ball, "rule": attack.rule}
+        # What each gradient sees of the image: then the clean image's own features are those of the same sight.
+        self._sees_anew = attack.rule.has_views or len(self._members) > 1
         self._attack_all, spread = self._compiled, hardware.devices()
         if len(spread) > 1:
             self._strategy = tf.distribute.MirroredStrategy(spread)
@@ -38,7 +41,15 @@ class PGDCrafter(Crafter):
         images, indices = self._enter(images, indices)
         limits, context = self._limits(images), self._context(images, indices)
         begin = self._begin(images, indices, 0, limits)
-        return self._traced(self.budget.steps, limits, images, *begin, *context).numpy().tolist()
+        return self._traced(self._paced.steps, limits, images, *begin, *context).numpy().tolist()
+
+    @property
+    def _paced(self):
+        return self.attack.rule.paced(self.budget)
+
+    @property
+    def gradients(self):
+        return self._paced.steps * self.attack.rule.copies * self.attack.restarts
 
     def _attack(self, images, indices):
         limits, context = self._limits(images), self._context(images, indices)
@@ -76,11 +87,30 @@ class PGDCrafter(Crafter):
         return images + limits["epsilon"] * own, keys
 
     def _descend(self, limits, images, start, keys, *context):
-        return descent.descend(lambda x: self.loss(x, *context), images, start, keys=keys, **self._declared, **limits)
+        loss = self._seen(images, keys, context)
+        return descent.descend(loss, images, start, **self._declared, **limits)
 
     def _trace(self, steps, limits, images, start, keys, *context):
-        options = {"keys": keys, **self._declared, **limits, "steps": steps}  # No tensor: a trace has a length.
-        return descent.trace(lambda x: self.loss(x, *context), images, start, **options)
+        options = {**self._declared, **limits, "steps": steps}  # No tensor: a trace has a length.
+        loss = self._seen(images, keys, context)
+        return descent.trace(loss, lambda x: self.loss(x, *context), images, start, **options)
+
+    def _seen(self, images, keys, context):
+        """(x, number of the gradient) -> [B]: the objective through that gradient's view and network."""
+
+        def loss(x, number):
+            view = self.attack.rule.view(keys, number)
+
+            def through(features):
+                known = context
+                if self._sees_anew and self.objective.compares_with_clean:
+                    known = self.objective.remember(features, view(images), None, None)
+                return self.objective.loss(features(view(x)), *known)
+
+            branches = [functools.partial(through, features) for features in self._members]
+            return branches[0]() if len(branches) == 1 else tf.switch_case(number % len(branches), branches)
+
+        return loss
 
     def _spread(self, limits, images, *others):
         """Every device takes its share; copies of the last image make the shares equal."""
@@ -99,7 +129,10 @@ class PGDCrafter(Crafter):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PGD(Attack):
-    """Signed (or, in the L2 ball, normalised) gradient steps, each projected (Madry et al., ICLR 2018)."""
+    """Signed (or, in the L2 ball, normalised) gradient steps, each projected (Madry et al., ICLR 2018).
+
+    A budget's `steps` are gradients: a rule of several copies takes so many fewer steps, each as much longer.
+    """
 
     crafter = PGDCrafter
 
@@ -111,7 +144,7 @@ class PGD(Attack):
         super().__post_init__()
         if self.start not in ("uniform", "zero"):
             raise UserError(f'start must be "uniform" or "zero", not {self.start!r}')
-        if self.start == "zero" and self.objective.flat_at_the_image:
+        if self.start == "zero" and self.objective.compares_with_clean:
             raise UserError(f'{self.objective.name} needs start="uniform": at the clean image its gradient is zero')
         if self.restarts < 1 or (self.restarts > 1 and self.start == "zero"):
             raise UserError(f'restarts must be at least 1, and 1 with start="zero", not {self.restarts}')

@@ -4,6 +4,7 @@ import dataclasses
 
 from reno_tf.attacks import objectives
 from reno_tf.attacks.attack import Attack, Budget
+from reno_tf.attacks.cleverhans import Cleverhans
 from reno_tf.attacks.crafter import Crafter
 from reno_tf.attacks.pgd import PGD
 from reno_tf.attacks.rules import Rule
@@ -16,13 +17,15 @@ from reno_tf.models import stage_names
 class AttackEntry:
     """An attack of the registry, and what it needs.
 
-    each: it stands for an attack on each "neuron" or "stage", of which the attacker keeps, for each image, the
-    one that works (which needs the student at test time alone); None: for itself.
+    each: it stands for an attack on each "neuron", "stage", or "layer" (the stages and the penultimate features), of
+    which the attacker keeps, for each image, the one that works; None: for itself.
     """
 
     attack: Attack
     budget: Budget = Budget()  # unless another is given
-    network: str = "teacher"  # which one it goes through: also "surrogate" (the attacker's own student), "student"
+    network: str = (
+        "teacher"  # which one it goes through: also "surrogate" and "ensemble", the attacker's own; "student"
+    )
     others: str | None = None  # images it needs beside those it changes: the attacker's "own", all the "attacked"
     each: str | None = None
     outside: str | None = None  # why a suite shows it, but does not count it among what the attacker could do
@@ -33,10 +36,13 @@ class AttackEntry:
         if self.each == "neuron":
             neurons = neurons or range(network.output["penultimate"].shape[-1])
             return {f"neuron {neuron}": attack.changed(neuron=neuron) for neuron in neurons}
-        if self.each == "stage":
-            return {stage: attack.changed(outputs=(stage,)) for stage in stage_names(network)}
-        return {"": attack}
+        if self.each is None:
+            return {"": attack}
+        layers = stage_names(network) + (["penultimate"] if self.each == "layer" else [])
+        return {layer: attack.changed(outputs=(layer,)) for layer in layers}
 
+
+_BSR = Rule(momentum=1.0, strips=3, copies=2)
 
 ATTACKS = {
     # The paper's: one penultimate neuron is driven high.
@@ -55,12 +61,18 @@ ATTACKS = {
     "neurons": AttackEntry(attack=PGD(), each="neuron"),
     "stages": AttackEntry(attack=PGD(objective=objectives.StageDistance()), each="stage"),
     "joint": AttackEntry(attack=PGD(objective=objectives.StageDistance())),
-    "disruption": AttackEntry(attack=PGD(objective=objectives.Disruption())),
-    "disruption_cosine": AttackEntry(attack=PGD(objective=objectives.Disruption(distance="cosine"))),
+    "disruption": AttackEntry(attack=PGD(objective=objectives.Disruption()), each="layer"),
+    "disruption_l2": AttackEntry(attack=PGD(objective=objectives.Disruption(distance="l2")), each="layer"),
+    "disruption_all": AttackEntry(attack=PGD(objective=objectives.Disruption(outputs=()))),
+    "bsr": AttackEntry(attack=PGD(objective=objectives.Disruption(), rule=_BSR), each="layer"),
     "guide": AttackEntry(attack=PGD(objective=objectives.Guide()), others="attacked"),
     "universal": AttackEntry(attack=Universal(), others="own"),
     "universal_lift": AttackEntry(attack=Universal(objective=objectives.Lift()), others="own"),
     "surrogate": AttackEntry(attack=PGD(objective=objectives.NegativeCrossEntropy()), network="surrogate"),
+    "ensemble": AttackEntry(attack=PGD(objective=objectives.NegativeCrossEntropy()), network="ensemble"),
+    "ensemble_disruption": AttackEntry(attack=PGD(objective=objectives.Disruption()), network="ensemble", each="layer"),
+    # The same as "pixel", but for the start, by another engine.
+    "cleverhans": AttackEntry(attack=Cleverhans()),
     "white_box": AttackEntry(
         attack=PGD(objective=objectives.NegativeCrossEntropy()),
         network="student",

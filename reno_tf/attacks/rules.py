@@ -6,9 +6,9 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from reno_tf.attacks import views
 from reno_tf.errors import UserError
 
-_LEAST_SCALE = 0.9  # of a diverse view; Xie et al. go from 331 to 299 pixels
 _TINY = 1e-12
 
 
@@ -18,8 +18,12 @@ class Rule:
 
     momentum: mu of g <- mu g + gradient / mean|gradient| (MI-FGSM; Dong et al., "Boosting Adversarial
       Attacks with Momentum", CVPR 2018).
-    diversity: probability that a step looks at the image shrunk to 90 to 100 % and placed at random on black
+    diversity: probability that a gradient looks at the image shrunk to 90 to 100 % and placed at random on black
       (Xie et al., "Improving Transferability of Adversarial Examples with Input Diversity", CVPR 2019).
+    strips: into how many strips along a random axis the image is cut, which are shuffled and each rotated by at
+      most 24 degrees (BSR; Wang et al., "Boosting Adversarial Transferability by Block Shuffle and Rotation",
+      CVPR 2024, arXiv 2308.10299; they also cut each strip along the other axis).
+    copies: gradients, each of a view of its own, whose mean a step follows.
     smoothing: sigma, in pixels, of the Gaussian that the gradient is convolved with, against small shifts (Dong
       et al., "Evading Defenses to Transferable Adversarial Examples by Translation-Invariant Attacks", CVPR
       2019); 1 suits small images, 3 those of ImageNet's size.
@@ -27,23 +31,37 @@ class Rule:
 
     momentum: float = 0.0
     diversity: float = 0.0
+    strips: int = 0
+    copies: int = 1
     smoothing: float = 0.0
 
     def __post_init__(self):
         if min(self.momentum, self.smoothing) < 0 or not 0 <= self.diversity <= 1:
             raise UserError(f"momentum and smoothing must not be negative and diversity in [0, 1], not {self}")
+        if self.strips < 0 or self.copies < 1:
+            raise UserError(f"strips must be at least 0 and copies at least 1, not {self.strips} and {self.copies}")
+
+    def paced(self, budget):
+        """The budget in steps of `copies` gradients: so many fewer, each as much longer."""
+        length = np.float32(self.copies) * np.float32(budget.step_size) if self.copies > 1 else budget.step_size
+        return dataclasses.replace(budget, step_size=length, steps=math.ceil(budget.steps / self.copies))
+
+    @property
+    def has_views(self) -> bool:
+        """Whether a gradient sees something else than the image."""
+        return bool(self.diversity or self.strips)
 
     def view(self, keys, number):
-        """x -> what the loss sees in step `number`; random draws are functions of keys int32 [B, 2]."""
-        if not self.diversity:
-            return lambda x: x
+        """images [B, H, W, 3] -> what gradient `number` sees; random draws are functions of keys int32 [B, 2]."""
+        placing = views.draw(keys, number, 4) if self.diversity else None
+        cutting = views.draw(keys, -1 - number, 1 + 3 * self.strips) if self.strips else None
 
-        def draw(key):
-            own = tf.random.experimental.stateless_fold_in(key, number, alg="philox")
-            return tf.random.stateless_uniform([4], own, alg="philox")
+        def see(images):
+            if self.diversity:
+                images = views.place(images, placing, self.diversity)
+            return views.shuffle(images, cutting, self.strips) if self.strips else images
 
-        draws = tf.map_fn(draw, keys, fn_output_signature=tf.float32)
-        return lambda x: _place(x, draws, self.diversity)
+        return see
 
     def velocity(self, gradient, velocity):
         """This step's velocity, from the gradient and the velocity of the step before."""
@@ -62,23 +80,3 @@ def _gaussian(sigma):
     weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     kernel = np.outer(weights, weights)
     return tf.constant((kernel / kernel.sum())[:, :, None, None], tf.float32)
-
-
-def _place(x, draw, probability):
-    """Shrinks and places each image [H, W, C] by its draw [B, 4] in [0, 1): whether, scale, top, left."""
-    scale = tf.where(draw[:, 0] < probability, _LEAST_SCALE + (1 - _LEAST_SCALE) * draw[:, 1], 1.0)
-    # Products of matrices: XLA has them and their gradients, image resizing it has not.
-    rows, columns = (_resampling(x.shape[axis], scale, draw[:, 1 + axis]) for axis in (1, 2))
-    return tf.einsum("bih,bjw,bhwc->bijc", rows, columns, x)
-
-
-def _resampling(size, scale, place):
-    """[B, size, size]: each output pixel's bilinear weights over the input's; 0 outside the shrunk image."""
-    scale, place = scale[:, None], place[:, None]
-    first = size * (1 - scale) * place
-    position = tf.range(size, dtype=tf.float32)[None]
-    source = (position + 0.5 - first) / scale - 0.5
-    inside = (source >= -0.5) & (source < size - 0.5)
-    nearest = tf.clip_by_value(source, 0.0, size - 1.0)
-    weights = tf.nn.relu(1 - tf.abs(nearest[:, :, None] - position[:, None]))
-    return tf.where(inside[:, :, None], weights, 0.0)
