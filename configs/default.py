@@ -61,22 +61,28 @@ def get_config() -> ConfigDict:
     config.split = "test"  # what is attacked and counted; "validation" while a number is being chosen
 
     config.attack = ConfigDict()  # through the teacher alone
-    # A key of reno_tf.attacks.ATTACKS, or "suite": all of the next line. None: "pixel", and "suite" for --mode=audit.
+    # The headline's: a key of reno_tf.attacks.ATTACKS ("pixel" if None), tried on all images, and beside it `core`; or
+    # "suite" (--mode=audit): all of `suite`, whose first is the headline's. NAME is all that the attack stands for,
+    # "disruption stage2" one of it. The worst case, image by image, is over all of them.
     config.attack.preset = placeholder(str)
-    config.attack.suite = (  # the first is also the one of the curve, the examples and the controls
-        *("pixel", "momentum", "diverse", "smoothed", "neurons", "stages", "joint", "disruption"),
-        *("disruption_cosine", "guide", "universal", "universal_lift", "surrogate", "l2", "white_box"),
+    config.attack.core = ("disruption",)
+    config.attack.suite = (
+        *("pixel", "disruption", "disruption_l2", "disruption_all", "bsr", "momentum", "diverse", "smoothed"),
+        *("neurons", "stages", "joint", "guide", "universal", "universal_lift", "surrogate", "ensemble"),
+        *("ensemble_disruption", "l2", "white_box"),
     )
+    config.attack.images = 400  # the first of the split, on which all but the headline's are tried; 0: all
+    config.attack.eight_bit = False  # adversarial images are 8-bit too: rounded inside of the ball, and kept as uint8
     # None: as the registry has it (reno_tf/attacks/registry.py).
     config.attack.epsilon = placeholder(float)  # L-infinity budget in [0, 1] pixels (reference: after mean/std)
     config.attack.step_size = placeholder(float)  # likewise
-    config.attack.steps = placeholder(int)
+    config.attack.steps = placeholder(int)  # gradients of each image
     config.attack.target_scale = placeholder(float)  # m (paper, section 5.1: 1000)
     config.attack.neuron = placeholder(int)  # which penultimate feature is driven to m (paper: the first)
     config.attack.restarts = placeholder(int)  # random starts; each image keeps the one that its objective likes best
     config.attack.neurons = (0, 1, 2, 3)  # for "neurons": the worst case for each image over these; (): all
     config.attack.own_images = 200  # that the attacker has, for "universal"; of the validation split if there is one
-    config.attack.surrogate = "renofeation"  # method of the attacker's own student, for "surrogate"
+    config.attack.surrogate = "renofeation"  # method of the attacker's own students; "ensemble" needs one that averages
     config.attack.seed = 0  # of the random start: not the run's, so one crafted set serves every run
     config.attack.precision = "auto"  # "float32", "bfloat16", or bfloat16 where the hardware has it
     config.attack.batch_size = 100  # images

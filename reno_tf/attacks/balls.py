@@ -1,4 +1,4 @@
-"""The ball that an attack stays in: how it is projected on, stepped along and drawn from."""
+"""The ball that an attack stays in: how it is projected on, stepped along, drawn from and rounded inside of."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -6,12 +6,14 @@ from typing import NamedTuple
 import tensorflow as tf
 
 _TINY = 1e-12
+_SLACK = 1e-3  # of a level: what float32 loses
 
 
 class Ball(NamedTuple):
     projection: Callable  # (images, epsilon, low, high) -> (x -> the nearest allowed x)
     direction: Callable  # gradient [B, H, W, C] -> the step of size 1 that raises a linear loss most
     draw: Callable  # (shape, key int32 [2]) -> a point of the unit ball, uniformly
+    levels: Callable  # (x, images, epsilon) -> the 255ths that x is rounded to, in the ball if `images` are 255ths
 
 
 def _box(images, epsilon, low, high):
@@ -22,6 +24,18 @@ def _box(images, epsilon, low, high):
 
 def _uniform(shape, key):
     return tf.random.stateless_uniform(shape, key, -1.0, 1.0, alg="philox")
+
+
+def _levels_in_box(x, images, epsilon):
+    lowest, highest = tf.math.ceil(255 * (images - epsilon) - _SLACK), tf.floor(255 * (images + epsilon) + _SLACK)
+    nearest = tf.round(255 * x)
+    # Between two levels a small ball may hold none.
+    return tf.where(lowest <= highest, tf.clip_by_value(nearest, lowest, tf.maximum(lowest, highest)), nearest)
+
+
+def _levels_towards_images(x, images, epsilon):
+    change = 255 * (x - images)
+    return tf.round(255 * images) + tf.sign(change) * tf.floor(tf.abs(change) + _SLACK)
 
 
 def _euclidean_ball(images, epsilon, low, high):
@@ -46,6 +60,6 @@ def _norm(x):
 
 
 BALLS = {
-    "linf": Ball(_box, tf.sign, _uniform),
-    "l2": Ball(_euclidean_ball, lambda gradient: gradient / _norm(gradient), _in_unit_ball),
+    "linf": Ball(_box, tf.sign, _uniform, _levels_in_box),
+    "l2": Ball(_euclidean_ball, lambda gradient: gradient / _norm(gradient), _in_unit_ball, _levels_towards_images),
 }

@@ -7,6 +7,10 @@ from reno_tf.errors import UserError
 _ROUNDING = 1e-5  # resizing leaves [0, 1] by as much
 
 
+class ZeroGradient(UserError):
+    """The attacked network does not answer to its input."""
+
+
 def as_images(images) -> tf.Tensor:
     """Images as float32 [B, H, W, 3]; inside a tf.function their values are not looked at.
 
@@ -32,7 +36,7 @@ def refuse_integers(dtype) -> None:
 
 
 def refuse_zero_gradient(loss, images) -> None:
-    """Raises UserError if the gradient of `loss`, images -> [B], is zero for every value of `images`."""
+    """Raises ZeroGradient if the gradient of `loss`, images -> [B], is zero for every value of `images`."""
 
     @tf.function
     def any_gradient(images):
@@ -42,4 +46,4 @@ def refuse_zero_gradient(loss, images) -> None:
         return tf.reduce_any(tape.gradient(total, images, unconnected_gradients=tf.UnconnectedGradients.ZERO) != 0)
 
     if not any_gradient(images):
-        raise UserError("the attack cannot work: the attacked model's gradient is zero everywhere")
+        raise ZeroGradient("the attack cannot work: the attacked model's gradient is zero everywhere")

@@ -96,6 +96,12 @@ class Crafter(abc.ABC):
         """The objective, [B]; `context`: what it remembers of the clean images."""
         return self.objective.loss(self._features(images), *context)
 
+    def levels(self, adversarial, images) -> tf.Tensor:
+        """Adversarial images as uint8, rounded to the nearest levels that lie in the ball around the 8-bit `images`."""
+        epsilon = self._limits(tf.convert_to_tensor(images))["epsilon"]
+        levels = BALLS[self.attack.ball].levels(adversarial, images, epsilon)
+        return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
+
     def map(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """The data set with every batch attacked, of images [B, H, W, 3] or (images, labels), numbered as they come."""
         spec = dataset.element_spec

@@ -9,33 +9,44 @@ import numpy as np
 _LARGE = 2**30  # bytes; a set above is kept in a file without a name
 
 
-def batches(attack: Callable, images, *, batch_size: int = 100, progress: Callable = iter) -> Iterator[np.ndarray]:
-    """Yields `attack(images, indices)` for all images in order; `progress` wraps the iterable of batch offsets."""
+def batches(attack: Callable, images, *, batch_size=100, eight_bit=False, progress=iter) -> Iterator[np.ndarray]:
+    """Yields `attack(images, indices)` for all images in order; `progress` wraps the iterable of batch offsets.
+
+    eight_bit: as uint8, by the attack's `levels`.
+    """
     for first in progress(range(0, len(images), batch_size)):
         indices = np.arange(first, first + batch_size)
         batch = images[np.minimum(indices, len(images) - 1)]  # Always full: no second shape is compiled.
-        yield np.asarray(attack(batch, indices), np.float32)[: len(images) - first]
+        crafted = attack(batch, indices)
+        crafted = attack.levels(crafted, batch) if eight_bit else crafted
+        yield np.asarray(crafted, dtype(eight_bit))[: len(images) - first]
 
 
-def craft(attack: Callable, images, **options) -> np.ndarray:
+def dtype(eight_bit: bool) -> np.dtype:
+    """Of a set of adversarial images."""
+    return np.dtype(np.uint8 if eight_bit else np.float32)
+
+
+def craft(attack: Callable, images, *, eight_bit: bool = False, **options) -> np.ndarray:
     """Applies `attack(images, indices)` to all images; `**options` of `batches`.
 
     Takes float32 [N, H, W, 3] in [0, 1], an array or anything with `shape` and `len` that gives arrays when it is
-    indexed by a slice or by integers, and returns the same, above 1 GiB in a temporary file that goes with it.
+    indexed by a slice or by integers, and returns the same (uint8 if `eight_bit`), above 1 GiB in a temporary file
+    that goes with it.
     """
-    shape = tuple(images.shape)
-    crafted = np.empty(shape, np.float32) if 4 * math.prod(shape) <= _LARGE else _unnamed(shape)
+    shape, kind = tuple(images.shape), dtype(eight_bit)
+    crafted = np.empty(shape, kind) if kind.itemsize * math.prod(shape) <= _LARGE else _unnamed(shape, kind)
     left = crafted
-    for batch in batches(attack, images, **options):
+    for batch in batches(attack, images, eight_bit=eight_bit, **options):
         left[: len(batch)] = batch
         left = left[len(batch) :]
     return crafted
 
 
-def _unnamed(shape) -> np.memmap:
+def _unnamed(shape, kind) -> np.memmap:
     with tempfile.TemporaryFile() as file:
-        reserve(file, 4 * math.prod(shape))
-        return np.memmap(file, np.float32, "r+", shape=shape)
+        reserve(file, kind.itemsize * math.prod(shape))
+        return np.memmap(file, kind, "r+", shape=shape)
 
 
 def reserve(file, size: int) -> None:
@@ -50,11 +61,24 @@ def reserve(file, size: int) -> None:
 class Noisy:
     """A set of images under `attack.noise`, computed when it is indexed, as `evaluation.predict` takes it."""
 
-    def __init__(self, attack, images):
-        self._attack, self._images, self.shape = attack, images, images.shape
+    def __init__(self, attack, images, *, draw: int = 0):
+        self._attack, self._images, self._draw, self.shape = attack, images, draw, images.shape
 
     def __len__(self):
         return len(self._images)
 
     def __getitem__(self, chosen):
-        return self._attack.noise(self._images[chosen], np.arange(len(self))[chosen]).numpy()
+        return self._attack.noise(self._images[chosen], np.arange(len(self))[chosen], draw=self._draw).numpy()
+
+
+class Unrounded:
+    """uint8 images as float32 in [0, 1], computed when they are indexed."""
+
+    def __init__(self, levels):
+        self._levels, self.shape = levels, levels.shape
+
+    def __len__(self):
+        return len(self._levels)
+
+    def __getitem__(self, chosen):
+        return self._levels[chosen].astype(np.float32) / 255

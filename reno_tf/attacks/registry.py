@@ -81,6 +81,20 @@ ATTACKS = {
 }
 
 
+def split(member: str) -> tuple[str, str]:
+    """A suite's member: "disruption", all that it stands for, is ("disruption", ""); also ("disruption", "stage2")."""
+    name, _, label = member.partition(" ")
+    choose("attack", name, ATTACKS)
+    return name, label
+
+
+def variants(member: str, network, **changes) -> dict[str, Attack]:
+    """`AttackEntry.attacks` of a suite's member. Raises UserError for a label that the network has not."""
+    name, label = split(member)
+    found = ATTACKS[name].attacks(network, **changes)
+    return {choose(f"variant of {name}", label, found): found[label]} if label else found
+
+
 def build(name: str, network, budget: Budget | None = None, *, neurons=(0, 1, 2, 3), **options) -> dict[str, Crafter]:
     """{label: attack} of the entry `name` on its network; neurons (): all; **options: of `Crafter`."""
     entry = ATTACKS[choose("attack", name, ATTACKS)]

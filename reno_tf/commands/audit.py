@@ -15,7 +15,7 @@ from reno_tf.errors import UserError
 from reno_tf.evaluation import measure, suite, surrogate
 
 _ASKED = 500  # training images, at most, that the model is asked about to find what it wants to be fed
-_COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate")
+_COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "worst_case_success_rate")
 
 
 def audit(config, *, command: str, student=None, workdir=None, overwrite: bool = False, compare: bool = False) -> dict:
@@ -56,9 +56,9 @@ def audit(config, *, command: str, student=None, workdir=None, overwrite: bool =
     networks = {"teacher": (teacher.model, teacher.identity), "student": (model, identity)}
     if chosen.surrogate:
         folder = chosen.attack.cache or workdir
-        networks["surrogate"] = surrogate.train_once(chosen.surrogate, folder, dataset, networks["teacher"])
+        networks |= surrogate.train_once(chosen.surrogate, folder, dataset, networks["teacher"])
     target = suite.target(chosen, dataset, networks)
-    measured = measure.measure(chosen, target, dataset, undefended=None, exposure=True)
+    measured = measure.measure(chosen, target, dataset, undefended=None, exposure=True, folder=workdir / "suite")
     comparison = _compare(config, workdir, measured.results, command) if compare else []
     shape = {"image_size": list(target.images.shape[1:3])}
     own = {**audited, **found, **shape, "exposure": measured.exposure, "comparison": comparison}

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -58,4 +59,5 @@ def write_report(workdir: Path, results: dict, measured: Measured, target, datas
     examples = reporting.Examples.choose(target.split, measured.shown, dataset.class_names, **measured.answers)
     reporting.write(workdir, results=results, examples=examples, **options)
     files.write_json(workdir / "results.json", results)
+    shutil.rmtree(workdir / "suite", ignore_errors=True)  # Answers to each attack, for a suite that is interrupted.
     print(f"{reporting.headline(results)}; report in {workdir / 'report.html'}")

@@ -48,9 +48,9 @@ def run(config, *, command: str, method: str = "renofeation", workdir=None, over
     networks = {"teacher": (teacher.model, teacher.identity), "student": (student, models.sha256(models.save(student)))}
     if chosen.surrogate:
         folder = chosen.attack.cache or workdir
-        networks["surrogate"] = surrogate.train_once(chosen.surrogate, folder, dataset, networks["teacher"])
+        networks |= surrogate.train_once(chosen.surrogate, folder, dataset, networks["teacher"])
     target = suite.target(chosen, dataset, networks)
-    measured = measure.measure(chosen, target, dataset, undefended=chosen.method.undefended)
+    measured = measure.measure(chosen, target, dataset, undefended=chosen.method.undefended, folder=workdir / "suite")
 
     measured.results["seconds"]["train"] = round(sum(row["seconds"] for row in history), 3)
     path, shape = workdir / "export" / f"{method}-{dataset.name}" / "1", dataset.test.images.shape[1:]

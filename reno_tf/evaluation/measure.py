@@ -8,7 +8,7 @@ import numpy as np
 import tf_keras
 
 from reno_tf import attacks
-from reno_tf.evaluation import checks, rates, suite
+from reno_tf.evaluation import checks, rates, suite, worst
 from reno_tf.settings import Settings
 
 
@@ -24,51 +24,55 @@ class Measured:
     exposure: list[dict]  # rows {"name", "outside", "rates": {epsilon: success}}; empty unless asked for
 
 
-def measure(settings: Settings, target: suite.Target, dataset, *, undefended, exposure=False) -> Measured:
+def measure(settings: Settings, target: suite.Target, dataset, *, undefended, exposure=False, folder=None) -> Measured:
     """Runs every attack, shows the student clean, adversarial and noise images, and counts.
 
-    Of several attacks the headline is the worst case for each image; examples and controls are of the first.
-    `undefended`: whether the student keeps the teacher's weights and sees no adversarial image; None: unknown.
+    The headline is the first attack on all images; the worst case for each image, of all attacks, is that of the
+    first images. `undefended`: whether the student keeps the teacher's weights and sees no adversarial image; None:
+    unknown. `folder`: see `suite.run`.
     """
     started, student, labels = time.monotonic(), target.student, target.split.labels
     rates.check_student(student, labels, dataset.class_names)
     clean = suite.predict(student, target.images, "clean")
-    use = functools.partial(_use, settings, target, target.first(settings.report.curve_images), exposure)
-    outcomes = suite.run(settings.attack, target, while_built=use)
+    use = functools.partial(_use, settings, target, exposure)
+    outcomes, skipped = suite.run(settings.attack, target, folder=folder, while_built=use)
     first, crafting = outcomes[0], sum(outcome.seconds for outcome in outcomes)
-
-    def count(group: list[suite.Outcome]) -> dict:
-        worst = rates.worst_case(labels, [outcome.predicted for outcome in group])
-        return rates.success_rates(labels, clean, worst, first.extra["noise"])
-
+    noise = [np.array(answers) for answers in first.extra["noise"]]
+    counts = rates.success_rates(labels, clean, first.predicted, noise[0])
+    if first.rounded is not None:
+        rounded = rates.success_rates(labels, clean, first.rounded, noise[0])
+        counts["attack_success_rate_8bit"] = rounded["attack_success_rate"]
+        counts["attack_success_rate_8bit_ci95"] = rounded["attack_success_rate_ci95"]
     results = {
-        **count([outcome for outcome in outcomes if not outcome.outside] or outcomes),  # An only one counts.
+        **counts,
+        **worst.measure(target.first(settings.attack.images).split.labels, clean, outcomes, noise),
         "validation_accuracy": rates.accuracy(student, dataset.validation),
         **_distances(student, target.networks["teacher"][0], dataset),
         "attack": {
             "preset": settings.attack.preset,
-            "source": first.network,
-            "outside": first.outside,
+            "name": first.member.name,
+            "source": first.member.entry.network,
+            "outside": first.member.entry.outside,
+            "gradients": first.gradients,
+            "eight_bit": settings.attack.eight_bit,
             **first.parameters,
         },
-        "suite": _rows(outcomes, count),
+        "skipped": skipped,
     }
     evaluating = time.monotonic() - started - crafting - sum(outcome.extra["seconds"] for outcome in outcomes)
-    results["seconds"] = {"craft": round(crafting, 3), "evaluate": round(evaluating, 3)}
-    own, convergence = _point(settings.attack.epsilon, count([first]), len(labels)), first.extra["convergence"]
+    results["seconds"] = {"craft": round(crafting, 3), "evaluate": round(max(evaluating, 0), 3)}
+    own, convergence = _point(settings.attack.epsilon, counts, len(labels)), first.extra["convergence"]
     curve = sorted([own, *first.extra["curve"]], key=lambda point: point["epsilon"])
     facts = {"curve": curve, "convergence": convergence, "num_classes": len(dataset.class_names)}
-    results["checks"] = checks.check(results=count([first]), undefended=undefended, **facts)
-    answers = {"clean": clean, "adversarial": first.predicted, "noise": first.extra["noise"]}
+    results["checks"] = checks.check(results=counts, undefended=undefended, **facts)
+    answers = {"clean": clean, "adversarial": first.predicted, "noise": noise[0]}
     exposed = _exposed(outcomes, target, clean) if exposure else []
     return Measured(results, curve, convergence, first.shown, answers, exposed)
 
 
-def _use(settings, target: suite.Target, beginning: suite.Target, exposure, number, crafter, craft) -> dict:
+def _use(settings, target: suite.Target, exposure, is_first, crafter, craft) -> dict:
     """What an attack is used for while it is in memory: controls of the first, the exposure if asked for."""
-    factors, used = settings.report.curve_factors, {}
-    if number == 0:
-        used["noise"] = suite.predict(target.student, attacks.Noisy(crafter, target.images), "noise")
+    beginning, factors, used = target.first(settings.report.curve_images), settings.report.curve_factors, {}
     started = time.monotonic()
 
     def over(factors):
@@ -77,60 +81,55 @@ def _use(settings, target: suite.Target, beginning: suite.Target, exposure, numb
             smaller = crafter.within(crafter.budget.scaled(factor))
             yield smaller, rates.predict(target.student, craft(smaller, beginning))
 
-    if number == 0:
-        # At epsilon 0 the random start is the image itself: a success there would be the measurement's own.
-        labels, clean, used["curve"] = beginning.split.labels, rates.predict(target.student, beginning.images), []
-        for smaller, predicted in over((0.0, *factors)):
-            noise = rates.predict(target.student, attacks.Noisy(smaller, beginning.images))
-            counts = rates.success_rates(labels, clean, predicted, noise)
-            used["curve"].append(_point(smaller.budget.epsilon, counts, len(labels)))
-        digest = target.networks[attacks.ATTACKS[settings.attack.names[0]].network][1]
-        batch = target.images[: settings.attack.batch_size]
-        used["convergence"] = attacks.trace_once(crafter, batch, teacher=digest, folder=settings.attack.cache)
+    if is_first:
+        used |= _controls(settings, target, beginning, crafter, over)
     if exposure:
         smaller_ones = (*(factor for factor in factors if factor < 1), 1.0)
-        used["exposure"] = {smaller.budget.epsilon: predicted for smaller, predicted in over(smaller_ones)}
+        used["exposure"] = [[smaller.budget.epsilon, answers.tolist()] for smaller, answers in over(smaller_ones)]
     return used | {"seconds": time.monotonic() - started}
+
+
+def _controls(settings, target, beginning, crafter, over) -> dict:
+    """Of the first attack: noise, the curve over epsilon, the objective over the steps.
+
+    noise: answers to one draw for each attack of the worst case; the first draw on all images, the others on those of
+    the worst case.
+    """
+    draws = sum(member.counts for member in suite.plan(settings.attack, target.networks))
+    tried = target.first(settings.attack.images)
+    noise = [suite.predict(target.student, attacks.Noisy(crafter, target.images), "noise")]
+    for draw in range(1, draws):
+        noise.append(suite.predict(target.student, attacks.Noisy(crafter, tried.images, draw=draw), f"noise {draw}"))
+    # At epsilon 0 the random start is the image itself: a success there would be the measurement's own.
+    labels, clean, curve = beginning.split.labels, rates.predict(target.student, beginning.images), []
+    for smaller, predicted in over((0.0, *settings.report.curve_factors)):
+        noisy = rates.predict(target.student, attacks.Noisy(smaller, beginning.images))
+        counts = rates.success_rates(labels, clean, predicted, noisy)
+        curve.append(_point(smaller.budget.epsilon, counts, len(labels)))
+    digest = target.networks[attacks.ATTACKS[attacks.split(settings.attack.members[0])[0]].network][1]
+    batch = target.images[: settings.attack.batch_size]
+    convergence = attacks.trace_once(crafter, batch, teacher=digest, folder=settings.attack.cache)
+    return {"noise": [answers.tolist() for answers in noise], "curve": curve, "convergence": convergence}
 
 
 def _point(epsilon, counts, num_images) -> dict:
     """A row of curve.json."""
-    success = {key: value for key, value in counts.items() if "success_rate" in key or key == "num_attacked"}
-    return {"epsilon": epsilon, **success, "num_images": num_images}
-
-
-def _groups(outcomes) -> dict[str, list[suite.Outcome]]:
-    """The attacks by their key in the registry."""
-    names = dict.fromkeys(outcome.group for outcome in outcomes)
-    return {name: [outcome for outcome in outcomes if outcome.group == name] for name in names}
-
-
-def _rows(outcomes, count) -> list[dict]:
-    """A row per attack, and one for the worst case of those that share a key of the registry."""
-
-    def row(name, group):
-        counts, parameters = count(group), group[0].parameters if len(group) == 1 else None
-        success = {key: counts[key] for key in ("attack_success_rate", "attack_success_rate_ci95")}
-        return {"name": name, "outside": group[0].outside, "attack": parameters, **success}
-
-    rows = []
-    for name, group in _groups(outcomes).items() if len(outcomes) > 1 else ():
-        rows += [row(outcome.name, [outcome]) for outcome in group]
-        rows += [row(f"{name}, worst case of {len(group)}", group)] if len(group) > 1 else []
-    return rows
+    shown = ("attack_success_rate", "noise_success_rate")
+    success = {key: counts[key] for rate in shown for key in (rate, f"{rate}_ci95")}
+    return {"epsilon": epsilon, **success, "num_attacked": counts["num_attacked"], "num_images": num_images}
 
 
 def _exposed(outcomes, target, clean) -> list[dict]:
     """Success of each attack of the registry at several epsilon, on the first images."""
     rows = []
-    for name, group in _groups(outcomes).items():
+    for name, group in worst.groups(outcomes).items():
         found = {}
-        for epsilon in group[0].extra["exposure"]:
-            answers = [outcome.extra["exposure"][epsilon] for outcome in group]
+        for number, (epsilon, answers) in enumerate(group[0].extra["exposure"]):
+            answers = [np.array(outcome.extra["exposure"][number][1]) for outcome in group]
             labels, unattacked = target.split.labels[: len(answers[0])], clean[: len(answers[0])]
             counts = rates.success_rates(labels, unattacked, rates.worst_case(labels, answers), unattacked)
             found[f"{epsilon:.3g}"] = counts["attack_success_rate"]
-        rows.append({"name": name, "outside": group[0].outside, "rates": found})
+        rows.append({"name": name, "outside": worst.why_not(group[0]), "rates": found})
     return rows
 
 

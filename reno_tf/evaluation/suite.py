@@ -1,25 +1,31 @@
 """Every attack of a run, one in memory at a time: built, run, counted, dropped."""
 
+import contextlib
 import dataclasses
 import functools
+import io
+import json
 import time
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+from absl import logging
 
-from reno_tf import attacks, hardware, progress
+from reno_tf import attacks, files, hardware, progress
 from reno_tf.errors import UserError
 from reno_tf.evaluation import rates
 from reno_tf.settings import Attack, Settings
 
-_SHOWN = 8  # adversarial images that are kept to be looked at
+_SHOWN = 8  # adversarial images of the first attack that are kept to be looked at
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
     """What attacks are made from and tried on."""
 
-    networks: dict  # {"teacher": (model, SHA-256 of what it computes), "student": ..., "surrogate": ...}
+    networks: dict  # {"teacher": (model, SHA-256 of what it computes), "student": ..., "surrogate", "ensemble"}
     split: object  # the images that are attacked, with their labels
     own_images: np.ndarray  # what the attacker has beside them, float32 [N, H, W, 3]
 
@@ -37,73 +43,180 @@ class Target:
         return self.split.digest()
 
     def first(self, count: int) -> "Target":
-        """The same with the first `count` images alone; the attacker still has all."""
-        return dataclasses.replace(self, split=self.split.take(np.arange(min(count, len(self.split)))))
+        """The same with the first `count` images alone, 0: all; the attacker still has all of his own."""
+        if not 0 < count < len(self.split):
+            return self
+        return dataclasses.replace(self, split=self.split.take(np.arange(count)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One attack of a suite."""
+
+    group: str  # its key in the registry
+    name: str  # the group, with the variant's label
+    attack: attacks.Attack
+    counts: bool  # whether it is among what the attacker can do
+
+    @property
+    def entry(self) -> attacks.AttackEntry:
+        return attacks.ATTACKS[self.group]
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What is left of an attack once it is dropped."""
+    """What is left of an attack once it is dropped.
 
-    group: str  # its key in the registry
-    name: str  # the group, with the variant's label
-    network: str  # which one it went through
-    outside: str | None  # why it does not count
+    predicted: the student's answers to its images, int64 [N]; rounded: those to the images rounded to 8 bits, where
+    that was asked for. Of all attacks but the first, which keeps both sets, `predicted` are these too.
+    """
+
+    member: Member
     parameters: dict  # all that it depends on
-    predicted: np.ndarray  # the student's answers to its images, int64 [N]
+    gradients: int  # of each image
+    predicted: np.ndarray
+    rounded: np.ndarray | None
     seconds: float  # of crafting
-    shown: np.ndarray  # its first images, float32 [<= 8, H, W, 3]
-    extra: object  # what `while_built` gave
+    shown: np.ndarray  # the first images of the first attack, float32 [<= 8, H, W, 3]
+    extra: dict  # what `while_built` gave
+
+    @property
+    def final(self) -> np.ndarray:
+        """The answers to the images that the attacker would hand in."""
+        return self.predicted if self.rounded is None else self.rounded
+
+
+def plan(settings: Attack, networks: dict) -> list[Member]:
+    """The attacks that are run, the headline first. Raises UserError for what a network has not.
+
+    All that count are in the ball and unit of the first, so that one budget means the same for all.
+    """
+    members = []
+    for chosen in settings.members:
+        group, entry = attacks.split(chosen)[0], attacks.ATTACKS[attacks.split(chosen)[0]]
+        for label, attack in attacks.variants(chosen, networks[entry.network][0], **settings.changes).items():
+            within = members and members[0].attack
+            if within and not entry.outside:
+                attack = attack.changed(ball=within.ball, unit=within.unit)
+            counts = entry.network != "student" and not (members and entry.outside)
+            members.append(Member(group, f"{group} {label}".strip(), attack, counts))
+    return members
 
 
 def check(settings: Settings, teacher, dataset) -> None:
     """Raises UserError, before hours are spent, for an attack that the teacher or the data forbid."""
-    for name in settings.attack.names:
-        entry = attacks.ATTACKS[name]
-        if entry.network == "teacher":
-            for attack in entry.attacks(teacher, **settings.attack.changes).values():
-                attack.objective.on(teacher)
+    # The other networks have the teacher's stages, and a head.
+    stand_in = (teacher, "")
+    for member in plan(settings.attack, dict.fromkeys(("teacher", "surrogate", "ensemble", "student"), stand_in)):
+        if member.entry.network == "teacher":
+            member.attack.objective.on(teacher)
     if settings.surrogate and (settings.report.split == "validation" or not len(dataset.validation)):
         raise UserError(
-            "the surrogate learns from the validation split: it needs config.split=test "
+            "the attacker's own student learns from the validation split: it needs config.split=test "
             "and config.data.validation_per_class of at least 1"
+        )
+    if "ensemble" in settings.attack.networks and not settings.surrogate.schedule.swa:
+        raise UserError(
+            "ensemble needs an attacker's student whose weights are averaged: "
+            f"config.attack.surrogate={settings.surrogate.method.name} does not average"
         )
 
 
-def run(settings: Attack, target: Target, *, while_built: Callable | None = None) -> list[Outcome]:
-    """Runs every attack of the suite and keeps what the student said.
+def run(
+    settings: Attack, target: Target, *, folder: Path | None = None, while_built: Callable | None = None
+) -> tuple[list[Outcome], list[dict]]:
+    """Runs every attack of the suite and keeps what the student said: the first on all images, the others on the first.
 
-    `while_built`: (number of the attack, its crafter, craft) -> anything: what else the attack is used for before it
-    is dropped. craft: (crafter, a `Target`) -> its adversarial images.
+    An attack whose gradient is zero everywhere is skipped, with a warning, unless it is the first.
+
+    Args:
+      folder: keeps the answers to each attack, so that an interrupted suite goes on where it was.
+      while_built: (whether it is the first, crafter, craft) -> anything that JSON has: what else the attack is used
+        for before it is dropped. craft: (crafter, a `Target`) -> its adversarial images.
+
+    Returns the outcomes, and {"name", "why"} of those that were skipped.
     """
-    outcomes = []
-    for name in settings.names:
-        entry = attacks.ATTACKS[name]
-        network = target.networks[entry.network][0]
-        for label, attack in entry.attacks(network, **settings.changes).items():
-            outcomes.append(_run(settings, target, name, label, attack, while_built, len(outcomes)))
-            hardware.release_memory()
-    return outcomes
+    outcomes, skipped, beginning = [], [], target.first(settings.images)
+    for member in plan(settings, target.networks):
+        first = not outcomes and not skipped
+        try:
+            outcomes.append(_run(settings, target if first else beginning, member, folder, while_built, first))
+        except attacks.ZeroGradient as error:
+            if first:
+                raise UserError(f"{member.name}: {error}") from None
+            logging.warning("%s is skipped: %s", member.name, error)
+            skipped.append({"name": member.name, "why": str(error)})
+        hardware.release_memory()
+    return outcomes, skipped
 
 
-def _run(settings, target, group, label, attack, while_built, number) -> Outcome:
-    entry, name = attacks.ATTACKS[group], f"{group} {label}".strip()
-    network, digest = target.networks[entry.network]
-    others = {"own": target.own_images, "attacked": target.images, None: None}[entry.others]
+def _run(settings, target, member, folder, while_built, first) -> Outcome:
+    network, digest = target.networks[member.entry.network]
+    others = {"own": target.own_images, "attacked": target.images, None: None}[member.entry.others]
     options = {"seed": settings.seed, "precision": settings.precision}
-    crafter = attack.on(network, settings.budget, others=others, **options)
-    craft = functools.partial(_craft, settings, digest, name)
-    started = time.monotonic()
-    adversarial = craft(crafter, target)
+    crafter = member.attack.on(network, settings.budget, others=others, **options)
+    kept = folder and folder / f"{_key(settings, target, crafter, digest, first)}.npz"
+    facts = {"member": member, "parameters": crafter.parameters, "gradients": crafter.gradients}
+    if kept and (found := _read(kept)):
+        return Outcome(**facts, **found)
+    craft, started = functools.partial(_craft, settings, digest, member.name), time.monotonic()
+    eight_bit = settings.eight_bit and not first
+    adversarial = craft(crafter, target, eight_bit=eight_bit)
     seconds = time.monotonic() - started
-    predicted = predict(target.student, adversarial, name)
-    shown = np.array(adversarial[:_SHOWN])
+    predicted = predict(target.student, attacks.Unrounded(adversarial) if eight_bit else adversarial, member.name)
+    rounded = None
+    if settings.eight_bit:
+        rounded = (
+            predict(target.student, _Rounded(crafter, adversarial, target.images), member.name) if first else predicted
+        )
+    shown = np.array(adversarial[: _SHOWN if first else 0], np.float32)
     del adversarial  # The cache may need its room.
-    extra = while_built(number, crafter, craft) if while_built else None
-    return Outcome(group, name, entry.network, entry.outside, crafter.parameters, predicted, seconds, shown, extra)
+    extra = while_built(first, crafter, craft) if while_built else {}
+    found = {"predicted": predicted, "rounded": rounded, "seconds": seconds, "shown": shown, "extra": extra}
+    if kept:
+        _write(kept, found)
+    return Outcome(**facts, **found)
 
 
-def _craft(settings, digest, name, crafter: attacks.Crafter, target: Target) -> np.ndarray:
+class _Rounded:
+    """Float images as the nearest 8-bit ones in the ball, computed when they are indexed."""
+
+    def __init__(self, crafter, adversarial, images):
+        self._crafter, self._adversarial, self._images = crafter, adversarial, images
+
+    def __len__(self):
+        return len(self._images)
+
+    def __getitem__(self, chosen):
+        levels = self._crafter.levels(self._adversarial[chosen], self._images[chosen])
+        return levels.numpy().astype(np.float32) / 255
+
+
+def _key(settings, target, crafter, digest, first) -> str:
+    """A name for the answers, of all that they depend on."""
+    facts = [crafter.parameters, digest, target.content, target.networks["student"][1], settings.eight_bit, first]
+    return files.digest(json.dumps(facts, sort_keys=True).encode())[:32]
+
+
+def _write(path, found):
+    content = io.BytesIO()
+    arrays = {key: found[key] for key in ("predicted", "rounded", "shown") if found[key] is not None}
+    np.savez(content, facts=json.dumps({"seconds": found["seconds"], "extra": found["extra"]}), **arrays)
+    try:
+        files.write_bytes(path, content.getvalue())
+    except OSError as error:
+        logging.warning("%s: %s; an interrupted suite would begin anew", path.parent, error.strerror)
+
+
+def _read(path) -> dict | None:
+    damaged = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+    with contextlib.suppress(*damaged), np.load(path, allow_pickle=False) as content:
+        arrays = {key: content[key] for key in ("predicted", "shown")}
+        return {**arrays, "rounded": content.get("rounded"), **json.loads(str(content["facts"]))}
+    return None
+
+
+def _craft(settings, digest, name, crafter: attacks.Crafter, target: Target, *, eight_bit=False) -> np.ndarray:
     """The adversarial images, from the cache if they lie there."""
     return attacks.craft_once(
         crafter,
@@ -112,6 +225,7 @@ def _craft(settings, digest, name, crafter: attacks.Crafter, target: Target) -> 
         folder=settings.cache,
         content=target.content,
         limit=settings.cache_limit * 1e9,
+        eight_bit=eight_bit,
         batch_size=settings.batch_size,
         progress=functools.partial(progress.bar, label=f"crafting {name}", unit="batch"),
     )

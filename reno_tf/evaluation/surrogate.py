@@ -9,18 +9,23 @@ import filelock
 import numpy as np
 from absl import logging
 
-from reno_tf import files, models, training
+from reno_tf import attacks, files, models, training
 from reno_tf.data import Dataset
 from reno_tf.settings import Settings
 
+_SAMPLES = 4  # beside the average
 _SEED_OFFSET = 10**6  # The attacker does not know the defender's seed.
 
 
-def train_once(settings: Settings, folder, dataset, teacher: tuple) -> tuple:
+def train_once(settings: Settings, folder, dataset, teacher: tuple) -> dict:
     """Trains the attacker's student on the validation split, which the defender's never learns from.
 
     `folder` keeps it for every later run; where that cannot be written, nothing is kept, with a warning.
-    `teacher`: (model, SHA-256). Returns the student, and the SHA-256 of its weights.
+    `teacher`: (model, SHA-256).
+
+    Returns {"surrogate": (the student, SHA-256 of its weights)}; if its training averages the weights, also
+    "ensemble": the student and four more whose weights are drawn around that average (LGV, Gubri et al., ECCV 2022,
+    and Li et al., "Making Substitute Models More Bayesian Can Enhance Transferability", ICLR 2023, attack such).
     """
     alone = dataclasses.replace(settings.training, distribution="none")  # It is trained by one process on one device.
     settings = dataclasses.replace(settings, seed=settings.seed + _SEED_OFFSET, training=alone)
@@ -29,18 +34,22 @@ def train_once(settings: Settings, folder, dataset, teacher: tuple) -> tuple:
 
     def trained_in(workdir):
         model = training.new_transfer(settings, own, teacher[0])
-        return models.as_float32(training.fit_student(settings, model, own, workdir))  # As it is attacked.
+        return [models.as_float32(s) for s in training.fit_students(settings, model, own, workdir, samples=_SAMPLES)]
 
     workdir = Path(folder) / f"surrogate-{_key(settings, own, teacher[1])[:16]}"
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(workdir / ".lock"):
-            student = trained_in(workdir)
+            students = trained_in(workdir)
     except OSError as error:
         logging.warning("%s: %s; the attacker's student is not kept", folder, error.strerror)
         with tempfile.TemporaryDirectory() as scratch:
-            student = trained_in(Path(scratch))
-    return student, models.sha256(models.save(student))
+            students = trained_in(Path(scratch))
+    digests = [models.sha256(models.save(student)) for student in students]
+    found = {"surrogate": (students[0], digests[0])}
+    if len(students) > 1:
+        found["ensemble"] = attacks.Ensemble(tuple(students)), files.digest(*(digest.encode() for digest in digests))
+    return found
 
 
 def _key(settings, own, teacher_hash) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reno_tf import files
-from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, NOISE
+from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, NOISE, WORST
 
-RATES = (CLEAN, ASR, NOISE)
+RATES = (CLEAN, ASR, NOISE, WORST)
 _MACHINE = {"cache", "cache_limit"}  # Keys of the config's attack that change no number.
 
 
@@ -53,13 +53,13 @@ def read(path: Path, folder: Path) -> Run:
     names = {"method": str(results["method"]), "network": network, "seed": int(results["seed"])}
     data, split = str(results["dataset"]["name"]), results.get("split", "test")
     attack = {key: value for key, value in config.get("attack", {}).items() if key not in _MACHINE}
-    preset = "suite" if results.get("suite") else results["attack"]["preset"]
+    name = results["attack"].get("name") or ("suite" if results.get("suite") else results["attack"]["preset"])
     return Run(
         **names,
         folder=inside(workdir, folder),
         variant=variant(workdir.name, data=data, **names),
         data=data if split == "test" else f"{data} ({split})",
-        attack=f"{preset}, ε = {results['attack']['epsilon']:.3g}",
+        attack=f"{name}, ε = {results['attack']['epsilon']:.3g}",
         settings=json.dumps(config | {"seed": None, "attack": attack}, sort_keys=True) if config else str(workdir),
         measured=_measured(results),
         curve=[
@@ -104,7 +104,8 @@ def exemplary(runs: Iterable[Run], *, limit: int = 10) -> list[Run]:
 
 
 def _measured(results):
-    measured = {key: _checked(results[key], high=1) for key in RATES}
+    measured = {key: _checked(results[key], high=1) for key in (CLEAN, ASR, NOISE)}
+    measured[WORST] = _checked(results.get(WORST), high=1)  # Runs of before format 3 have none.
     if measured[CLEAN] is None:
         raise ValueError(f"no {CLEAN}")
     for key in (f"{rate}_ci95" for rate in RATES):

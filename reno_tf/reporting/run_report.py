@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from reno_tf import files
 from reno_tf.reporting import run_figures
-from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE, percent
+from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE, ROUNDED, WORST, WORST_NOISE, percent
 from reno_tf.reporting.rendering import inline, render
 
 
@@ -57,7 +57,8 @@ def write(workdir: Path, *, results, config, history, curve, convergence, exampl
         figures["exposure.png"] = run_figures.exposure(results["audit"]["exposure"])
     files.write_json(workdir / "curve.json", curve)
     files.write_json(workdir / "convergence.json", convergence)
-    facts = {"results": results, "config": config, "curve": curve, "command": command, "metrics": METRICS}
+    facts = {"results": results, "config": config, "curve": curve, "command": command}
+    facts["metrics"] = {key: metric for key, metric in METRICS.items() if key in results}
     links, pictures = {}, {}
     for name, content in figures.items():
         files.write_bytes(workdir / "figures" / name, content)
@@ -72,6 +73,7 @@ def write(workdir: Path, *, results, config, history, curve, convergence, exampl
 
 
 def headline(results) -> str:
-    """One line: clean accuracy, attack success and noise success in percent."""
-    rates = ", ".join(f"{METRICS[key].short} {percent(results[key])}" for key in (CLEAN, ASR, NOISE))
-    return f"{results['method']}: {rates}"
+    """One line: clean accuracy, success of the attack and of noise, the worst case of all attacks and of noise."""
+    shown = [key for key in (CLEAN, ASR, ROUNDED, NOISE, WORST) if key in results]
+    rates = ", ".join(f"{METRICS[key].short} {percent(results[key])}" for key in shown)
+    return f"{results['method']}: {rates} (noise {percent(results[WORST_NOISE])})"

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from reno_tf.attacks import ATTACKS
+from reno_tf.attacks import ATTACKS, split
 from reno_tf.errors import UserError, choose
 from reno_tf.methods import METHODS, Method, Schedule
 from reno_tf.settings.fields import checked, filled, typed
@@ -25,7 +25,7 @@ def read(config, method_name: str = "renofeation", *, preset: str = "pixel") -> 
     `preset` is the attack if the config names none. Raises UserError that names the key and what is allowed.
     """
     settings = _read(config, method_name, preset, config.method.to_dict())
-    if "surrogate" not in settings.attack.names:
+    if not settings.attack.networks & {"surrogate", "ensemble"}:
         return settings
     # The attacker does not know the defender's coefficients.
     return dataclasses.replace(settings, surrogate=_read(config, settings.attack.surrogate, preset, {}))
@@ -124,6 +124,7 @@ def _checked_schedule(schedule):
 def _attack(config, preset) -> Attack:
     values = config.attack.to_dict()
     values["preset"] = choose("attack preset", values["preset"] or preset, (*ATTACKS, "suite"))
-    budget = ATTACKS["pixel" if values["preset"] == "suite" else values["preset"]].budget
+    first = next(iter(values["suite"]), "pixel") if values["preset"] == "suite" else values["preset"]
+    budget = ATTACKS[split(first)[0]].budget
     open_values = {key: value for key, value in vars(budget).items() if values[key] is None}
     return filled(Attack, values | open_values, "config.attack")

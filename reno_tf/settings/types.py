@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from reno_tf import hardware
+from reno_tf import attacks, hardware
 from reno_tf.attacks import ATTACKS, Budget
 from reno_tf.data import DATASETS
 from reno_tf.errors import UserError, choose
@@ -10,7 +10,7 @@ from reno_tf.methods import METHODS, Method, Schedule
 from reno_tf.models import BACKBONES, mixed_precision
 from reno_tf.settings.fields import bounded
 
-FORMAT = 2  # of config.json; another number is another version's
+FORMAT = 3  # of config.json; another number is another version's
 DISTRIBUTIONS = ("none", "mirrored", "multi_worker")
 
 
@@ -68,7 +68,10 @@ class Attack:
     """What is attacked with. Where None is allowed, it leaves the value to the attack."""
 
     preset: str
+    core: tuple[str, ...]
     suite: tuple[str, ...]
+    images: int = bounded(least=0)  # the first of the split that all attacks but the first are tried on, 0: all
+    eight_bit: bool
     epsilon: float = bounded(least=0)  # in the attack's unit, [0, 1] pixels for most
     step_size: float = bounded(least=0)
     steps: int = bounded(least=0)
@@ -85,16 +88,22 @@ class Attack:
     cache_limit: float = bounded(least=0)  # GB
 
     def __post_init__(self):
-        for member in self.suite:
-            choose("attack in config.attack.suite", member, ATTACKS)
-        if all(ATTACKS[member].outside for member in self.suite):
-            outside = ", ".join(name for name, entry in ATTACKS.items() if entry.outside)
-            raise UserError(f"config.attack.suite needs an attack that counts: any but {outside}")
+        for key in ("core", "suite"):
+            for member in getattr(self, key):
+                choose(f"attack in config.attack.{key}", attacks.split(member)[0], ATTACKS)
+        if self.preset == "suite" and not self.suite:
+            raise UserError("config.attack.suite needs an attack")
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The keys of the registry that are run: the preset, or all of the suite."""
-        return self.suite if self.preset == "suite" else (self.preset,)
+    def members(self) -> tuple[str, ...]:
+        """What is run: "NAME" or "NAME VARIANT" of the registry, the headline first."""
+        found = self.suite if self.preset == "suite" else (self.preset, *self.core)
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def networks(self) -> set[str]:
+        """What the attacks go through."""
+        return {ATTACKS[attacks.split(member)[0]].network for member in self.members}
 
     @property
     def budget(self) -> Budget:

@@ -9,13 +9,20 @@ from reno_tf import data, hardware, progress
 from reno_tf.methods import Phase
 from reno_tf.training import averaging, distribution, optimizers
 from reno_tf.training.history import Record
+from reno_tf.training.spread import Spread
 from reno_tf.training.trainer import Transfer
 
 
-def train(model: Transfer, dataset, phases: tuple[Phase, ...], workdir: Path, *, batch_size, interval, seed) -> None:
+def train(
+    model: Transfer, dataset, phases: tuple[Phase, ...], workdir: Path, *, batch_size, interval, seed, samples=0
+) -> list:
     """Trains phase after phase on the data set's augmented training images, by the strategy the model was made in.
 
-    `batch_size`: images of a step, of all devices together. `seed`: of the batches and their augmentation.
+    Args:
+      batch_size: images of a step, of all devices together. seed: of the batches and their augmentation.
+      samples: of the student's weights around their average over the last phase, which has to average.
+
+    Returns the samples, each as Keras's `get_weights` has them, with BatchNorm statistics that fit.
     """
     split, options = dataset.train, {"batch_size": batch_size, "seed": seed, "augment": dataset.augment}
 
@@ -27,15 +34,32 @@ def train(model: Transfer, dataset, phases: tuple[Phase, ...], workdir: Path, *,
     shared = {"workdir": workdir, "interval": interval, "validation": validation, "train": split}
     with model.distribute_strategy.scope():
         for phase in phases:
-            optimizer = fit(model, phase, batches_from, first_step=done, **shared)
+            spread = Spread(model, done, phase.average_every) if samples and phase.average_every else None
+            optimizer = fit(model, phase, batches_from, first_step=done, spread=spread, **shared)
             done += phase.steps
-            if phase.average_every:
-                averaging.assign_averages(optimizer, model.student.trainable_variables, period=phase.average_every)
+
+            def fit_batch_norm(done=done):
                 _fit_batch_norm(model, batches_from(done).take(one_pass))
                 model.step.assign(done)  # The next phase starts from here, whether it resumes or not.
 
+            if phase.average_every:
+                averaging.assign_averages(optimizer, model.student.trainable_variables, period=phase.average_every)
+                fit_batch_norm()
+        return spread.sample(samples, fit_batch_norm, seed=seed) if samples else []
 
-def fit(model: Transfer, phase: Phase, batches_from, *, workdir, interval, first_step=0, validation=None, train=None):
+
+def fit(
+    model: Transfer,
+    phase: Phase,
+    batches_from,
+    *,
+    workdir,
+    interval,
+    first_step=0,
+    validation=None,
+    train=None,
+    spread: Spread | None = None,
+):
     """Trains until the phase's last step, from its newest checkpoint if there is one. Returns the optimizer.
 
     Args:
@@ -45,6 +69,7 @@ def fit(model: Transfer, phase: Phase, batches_from, *, workdir, interval, first
       first_step: steps of earlier phases.
       validation: finite tf.data.Dataset of (images, labels), or None; of known cardinality for several replicas.
       train: the training images, for the method's `prepare`.
+      spread: watches the weights.
     """
     interval = phase.interval(interval)
     strategy, parts = model.distribute_strategy, ("checkpoints", phase.name)
@@ -54,6 +79,7 @@ def fit(model: Transfer, phase: Phase, batches_from, *, workdir, interval, first
     # XLA cannot compile a step that waits for other replicas in its middle.
     model.compile(optimizer=optimizer, jit_compile=alone and hardware.resolve_jit("auto"))
     state = {"state": model.state} if model.state else {}
+    state |= {"spread": spread.state} if spread else {}
     checkpoint = tf.train.Checkpoint(student=model.student, optimizer=optimizer, step=model.step, **state)
     if latest := tf.train.latest_checkpoint(str(workdir.joinpath(*parts))):
         checkpoint.restore(latest).assert_consumed()
@@ -74,7 +100,7 @@ def fit(model: Transfer, phase: Phase, batches_from, *, workdir, interval, first
             initial_epoch=done // interval,
             epochs=phase.steps // interval,
             steps_per_epoch=interval,
-            callbacks=[bar, Record(model, phase.name, folder, manager)],
+            callbacks=[bar, *([spread] if spread else []), Record(model, phase.name, folder, manager)],
             verbose=0,
             **options,
         )

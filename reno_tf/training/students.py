@@ -25,6 +25,20 @@ def new_transfer(settings: Settings, dataset, teacher) -> Transfer:
 
 def fit_student(settings: Settings, model: Transfer, dataset, workdir: Path):
     """Trains through all phases of the method, from the newest checkpoint in `workdir`. Returns the student."""
-    options = {"batch_size": settings.training.batch_size, "interval": settings.training.interval}
-    phases.train(model, dataset, settings.method.phases(settings.schedule), workdir, seed=settings.seed, **options)
+    _fit(settings, model, dataset, workdir, samples=0)
     return model.student
+
+
+def fit_students(settings: Settings, model: Transfer, dataset, workdir: Path, *, samples: int) -> list:
+    """`fit_student`, and as many samples around its average; the average alone if the last phase does not average."""
+    students = [model.student]
+    for weights in _fit(settings, model, dataset, workdir, samples=samples if settings.schedule.swa else 0):
+        students.append(build_student(settings, num_classes=len(dataset.class_names)))
+        students[-1].set_weights(weights)
+    return students
+
+
+def _fit(settings, model, dataset, workdir, *, samples):
+    options = {"batch_size": settings.training.batch_size, "interval": settings.training.interval}
+    steps = settings.method.phases(settings.schedule)
+    return phases.train(model, dataset, steps, workdir, seed=settings.seed, samples=samples, **options)

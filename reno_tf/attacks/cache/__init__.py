@@ -14,10 +14,10 @@ from reno_tf.attacks import crafting
 from reno_tf.attacks.cache import store
 from reno_tf.errors import UserError
 
-_FORMAT = 1  # Part of every key: another number, and nothing cached before is found.
+_FORMAT = 2  # Part of every key: another number, and nothing cached before is found.
 
 
-def craft_once(attack, images, *, teacher, folder, content=None, limit=None, **options) -> np.ndarray:
+def craft_once(attack, images, *, teacher, folder, content=None, limit=None, eight_bit=False, **options) -> np.ndarray:
     """`crafting.craft`, but an adversarial set that lies in `folder` already is read, not made again.
 
     What is crafted depends on the teacher, the images and the attack's parameters (its seed among
@@ -32,26 +32,29 @@ def craft_once(attack, images, *, teacher, folder, content=None, limit=None, **o
       limit: bytes that the folder may hold; above, the sets that were used longest ago are deleted,
         but none that is open anywhere and not this one. None: no limit.
 
-    Returns float32 [N, H, W, 3], memory-mapped and read-only if it lies in the folder.
+      eight_bit: see `crafting.batches`; such a set takes a quarter of the room.
+
+    Returns float32 or uint8 [N, H, W, 3], memory-mapped and read-only if it lies in the folder.
     """
+    options |= {"eight_bit": eight_bit}
     if not folder or not len(images):
         return crafting.craft(attack, images, **options)
-    shape = tuple(images.shape)
-    path = Path(folder) / f"{_key(attack, shape, teacher, content or content_hash(images))}.npy"
-    if (crafted := store.open_set(path, shape)) is not None:
+    shape, kind = tuple(images.shape), crafting.dtype(eight_bit)
+    path = Path(folder) / f"{_key(attack, shape, teacher, content or content_hash(images), kind.name)}.npy"
+    if (crafted := store.open_set(path, shape, kind)) is not None:
         return crafted
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with store.lock(path):
-            if (crafted := store.open_set(path, shape)) is not None:
+            if (crafted := store.open_set(path, shape, kind)) is not None:
                 return crafted  # Another process was first.
             if path.exists():
                 logging.warning("%s is damaged; crafting it again", path)
-            with store.part(path, shape, limit) as file:
+            with store.part(path, shape, kind, limit) as file:
                 for batch in crafting.batches(attack, images, **options):
                     file.write(batch.tobytes())
                 store.finish(file, path)
-            if (crafted := store.open_set(path, shape)) is not None:
+            if (crafted := store.open_set(path, shape, kind)) is not None:
                 return crafted
     except OSError as error:  # Also in the middle: where a file system compresses, reserved room may not be there.
         _warn_once(str(folder), error.strerror)
@@ -71,8 +74,8 @@ def trace_once(attack, images, *, teacher: str, folder: str | None) -> list[floa
     return values
 
 
-def _key(attack, shape, teacher, content) -> str:
-    parameters = json.dumps([_FORMAT, attack.parameters, shape], sort_keys=True)
+def _key(attack, shape, teacher, content, kind="float32") -> str:
+    parameters = json.dumps([_FORMAT, attack.parameters, shape, kind], sort_keys=True)
     return files.digest(teacher.encode(), parameters.encode(), content.encode())
 
 

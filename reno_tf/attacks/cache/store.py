@@ -25,16 +25,18 @@ def lock(path) -> filelock.FileLock:
 
 
 @contextlib.contextmanager
-def part(path, shape, limit):
+def part(path, shape, kind, limit):
     """An open file beside `path`: the header of an .npy is in it, the room for the rest is reserved."""
-    size = 4 * math.prod(shape)
+    size = kind.itemsize * math.prod(shape)
     if limit is not None:
         _evict(path.parent, limit - size)
     temporary = path.with_suffix(".part")
     try:
         with open(temporary, "w+b") as file:
             reserve(file, size + _FRAME)
-            np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": kind.newbyteorder("<").str, "fortran_order": False, "shape": shape}
+            )
             yield file
     finally:
         temporary.unlink(missing_ok=True)
@@ -59,7 +61,7 @@ def _digest(file, size) -> bytes:
     return hasher.digest()
 
 
-def open_set(path, shape) -> np.memmap | None:
+def open_set(path, shape, kind) -> np.memmap | None:
     """The set if it lies there undamaged, marked as used now and, as long as the array lives, as open."""
     try:
         with open(path, "rb") as file:
@@ -71,10 +73,11 @@ def open_set(path, shape) -> np.memmap | None:
                 return None
             file.seek(0)
             np.lib.format.read_magic(file)
-            found, _, _ = np.lib.format.read_array_header_1_0(file)
+            found = np.lib.format.read_array_header_1_0(file)
             with contextlib.suppress(OSError):
                 os.utime(path)
-            return np.memmap(file, "<f4", "r", offset=file.tell(), shape=shape) if found == shape else None
+            matches = (found[0], found[2]) == (shape, kind.newbyteorder("<"))
+            return np.memmap(file, found[2], "r", offset=file.tell(), shape=shape) if matches else None
     except OSError:
         return None
 
