@@ -25,7 +25,7 @@ class DeltaAdversarial(Delta):
     attack_steps: int = 3  # for each training step (paper, Table 6)
 
     def perturb(self, step: Step):
-        def loss(images):
+        def loss(images, number):
             return negative_cross_entropy(step.student(images, training=False)["logits"], step.labels)
 
         limits = {"epsilon": self.epsilon, "step_size": self.step_size, "low": 0.0, "high": 1.0}

@@ -52,7 +52,7 @@ def scatter_chart(series: list[list[Run]]) -> dict | None:
     marks, means = [], []
     for runs in series:
         runs = [run for run in runs if run.measured[ASR] is not None]
-        marks += [{"run": run, "of": run, "rates": {key: run.measured[key] for key in RATES}} for run in runs]
+        marks += [{"run": run, "of": run, "rates": _known(run)} for run in runs]
         if len(runs) > 1:
             rates = {key: seeds.summarise(run.measured[key] for run in runs).mean for key in (CLEAN, ASR)}
             means.append({"run": None, "of": runs[0], "rates": rates, "seeds": len(runs)})
@@ -69,6 +69,10 @@ def scatter_chart(series: list[list[Run]]) -> dict | None:
         for (left, _, run), height in zip(inside, heights, strict=True):
             labels.append({"of": run, "anchor": anchor, "x": left + shift, "y": height + 4})
     return {"x": x, "y": y, "marks": marks + means, "labels": labels}
+
+
+def _known(run) -> dict:
+    return {key: run.measured[key] for key in RATES if run.measured[key] is not None}
 
 
 def curve_chart(series: list[list[Run]]) -> dict | None:

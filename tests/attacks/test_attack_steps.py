@@ -8,7 +8,7 @@ from scipy import ndimage
 from toys import Loss, itself
 
 from reno_tf import attacks
-from reno_tf.attacks import PGD, Budget, Rule, Universal, rules, units
+from reno_tf.attacks import PGD, Budget, Rule, Universal, units, views
 from reno_tf.attacks.balls import BALLS
 from reno_tf.errors import UserError
 
@@ -16,7 +16,7 @@ from reno_tf.errors import UserError
 def test_a_view_shrinks_by_means_and_places_on_black():
     # Half the size: each bilinear sample is the mean of a 2x2 block.
     image = np.random.default_rng(0).uniform(size=(1, 8, 8, 2)).astype(np.float32)
-    weights = [rules._resampling(8, tf.constant([0.5]), tf.constant([place])) for place in (1.0, 0.0)]
+    weights = [views.resampling(8, tf.constant([0.5]), tf.constant([place])) for place in (1.0, 0.0)]
     seen = tf.einsum("bih,bjw,bhwc->bijc", *weights, image).numpy()
     expected = np.zeros_like(image)
     expected[:, 4:, :4] = image.reshape(1, 4, 2, 4, 2, 2).mean((2, 4))
@@ -179,3 +179,54 @@ def test_tf_data_with_and_without_labels(images, labels):
 def test_images_may_be_a_tensor_or_an_array(images):
     attack = attacks.penultimate_pgd(tiny(), steps=2)
     np.testing.assert_array_equal(attack(images), attack(tf.constant(images)))
+
+
+def test_strips_are_shuffled_and_turned():
+    x = tf.constant(np.random.default_rng(0).uniform(size=(1, 12, 10, 2)).astype(np.float32))
+    # By rows; equal lengths; order 2, 0, 1; no angle.
+    still = tf.constant([[0.0, *(0.5, 0.5, 0.5), *(0.4, 0.9, 0.1), *(0.5, 0.5, 0.5)]])
+    expected = tf.concat([x[:, 8:], x[:, :4], x[:, 4:8]], axis=1)
+    np.testing.assert_allclose(views.shuffle(x, still, 3), expected, atol=1e-6)
+    # By columns, one strip: the whole image turned by 24 degrees, as SciPy turns it.
+    turned = views.shuffle(x, tf.constant([[0.9, 0.5, 0.5, 1.0]]), 1)
+    by_scipy = ndimage.rotate(x[0], 24, axes=(0, 1), reshape=False, order=1)
+    inside = (slice(3, 9), slice(3, 7))  # At the border SciPy blends with black.
+    np.testing.assert_allclose(turned[0][inside], by_scipy[inside], atol=1e-5)
+    assert (turned[0, 0, 0] == 0).numpy().all()
+
+
+def test_strips_are_seeded_and_differ():
+    images = tf.random.stateless_uniform([40, 16, 16, 3], [0, 1])
+    keys = tf.random.stateless_uniform([40, 2], [0, 1], 0, 10**6, tf.int32)
+    rule = Rule(strips=3)
+    seen = rule.view(keys, tf.constant(1))(images).numpy()
+    np.testing.assert_array_equal(seen, rule.view(keys, tf.constant(1))(images))
+    np.testing.assert_allclose(rule.view(keys[7:8], tf.constant(1))(images[7:8])[0], seen[7], atol=1e-6)
+    assert (np.abs(seen - rule.view(keys, tf.constant(2))(images)).max((1, 2, 3)) > 0.1).all()
+    # Most of the image stays: what is lost is what turned out of the strips.
+    assert 0.6 < (seen > 0).mean() < 1
+
+
+def test_a_step_follows_the_mean_of_its_copies():
+    # Each copy sees another view of a linear loss: the mean's sign is the step's.
+    images = tf.constant(np.random.default_rng(1).uniform(0.3, 0.7, (2, 8, 8, 3)).astype(np.float32))
+    weights = tf.constant(np.random.default_rng(2).normal(size=(8, 8, 3)).astype(np.float32))
+    loss = Loss(function=lambda x: tf.reduce_sum(x * weights, [1, 2, 3]))
+    rule = Rule(strips=2, copies=3)
+    attack = PGD(objective=loss, rule=rule, start="zero").on(itself, Budget(epsilon=0.5, step_size=0.01, steps=3))
+    keys, mean = attack._keys(tf.range(2), 2), 0
+    for copy in range(3):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            total = tf.reduce_sum(loss.function(rule.view(keys, tf.constant(copy))(images)))
+        mean += tape.gradient(total, images) / 3
+    np.testing.assert_allclose(attack(images) - images, -0.03 * np.sign(mean), atol=1e-6)
+
+
+def test_disruption_through_a_view_compares_two_views():
+    # The objective is lowest where the two differ most; on the clean image's view it is exactly 1, the cosine.
+    images = tf.constant(np.random.default_rng(1).uniform(0.3, 0.7, (2, 8, 8, 3)).astype(np.float32))
+    attack = PGD(objective=attacks.Disruption(outputs=("image",)), rule=Rule(strips=2)).on(itself, Budget())
+    seen = attack._seen(images, attack._keys(tf.range(2), 2), ())
+    np.testing.assert_allclose(seen(images, tf.constant(0)), [1, 1], rtol=1e-6)
+    assert (seen(1 - images, tf.constant(0)) < 0.999).numpy().all()

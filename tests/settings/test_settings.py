@@ -90,8 +90,11 @@ def test_a_recipes_coefficient_is_taken_by_the_methods_that_have_it():
 def test_presets_bring_their_own_budget():
     assert _read(attack__preset="paper").attack.epsilon == 0.4
     assert _read(attack__preset="suite").attack.epsilon == 0.1
-    assert _read(attack__preset="suite", attack__suite=("guide", "l2")).attack.names == ("guide", "l2")
-    assert _read(attack__preset="paper").attack.names == ("paper",)
+    assert _read(attack__preset="suite", attack__suite=("paper", "pixel")).attack.epsilon == 0.4
+    assert _read(attack__preset="suite", attack__suite=("guide", "l2")).attack.members == ("guide", "l2")
+    assert _read(attack__preset="paper").attack.members == ("paper", "disruption")
+    assert _read(attack__preset="disruption").attack.members == ("disruption",)
+    assert _read(attack__core=("bsr stage2",)).attack.members == ("pixel", "bsr stage2")
     assert _read(preset="suite").attack.preset == "suite"
     assert _read(preset="suite", attack__preset="paper").attack.preset == "paper"
 
@@ -137,7 +140,7 @@ def test_the_config_is_only_read():
 
 def test_json_has_all_that_makes_the_run():
     content = json.loads(json.dumps(_read("delta", attack__preset="surrogate").as_json(), allow_nan=False))
-    assert content["format"] == settings.FORMAT == 2
+    assert content["format"] == settings.FORMAT == 3
     assert content["method"] == {"name": "delta", "weight_decay": 1e-4, "head_decay": 0.01, "feature_weight": 0.5}
     assert content["networks"]["student"] == "resnet18_cifar" and content["schedule"]["steps"] == 600
     assert "surrogate" not in content  # It follows from the rest.
@@ -175,9 +178,10 @@ def test_json_differs_where_the_runs_differ(changes):
         ({"distribution": "all"}, "unknown config.distribution 'all'; choose one of: mirrored, multi_worker, none"),
         ({"split": "train"}, "unknown config.split 'train'; choose one of: test, validation"),
         ({"split": "validation", "data__validation_per_class": 0}, "needs config.data.validation_per_class"),
-        ({"attack__suite": ("pixels",)}, "unknown attack in config.attack.suite 'pixels'"),
-        ({"attack__suite": ()}, "config.attack.suite needs an attack that counts: any but reference, l2, white_box"),
-        ({"attack__suite": ("l2", "white_box")}, "config.attack.suite needs an attack that counts"),
+        ({"attack__suite": ("pixels",)}, "unknown attack 'pixels'; choose one of: bsr, cleverhans"),
+        ({"attack__core": ("disruptions stage1",)}, "unknown attack 'disruptions'; choose one of: bsr, cleverhans"),
+        ({"attack__suite": (), "attack__preset": "suite"}, "config.attack.suite needs an attack"),
+        ({"attack__images": -1}, "config.attack.images must be at least 0, not -1"),
         ({"attack__surrogate": "distil"}, "unknown config.attack.surrogate 'distil'; choose one of: delta, "),
         ({"attack__restarts": 0}, "config.attack.restarts must be at least 1, not 0"),
         ({"attack__cache_limit": -1.0}, "config.attack.cache_limit must be at least 0, not -1.0"),
