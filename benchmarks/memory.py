@@ -49,9 +49,9 @@ def run(options) -> dict:
     shape = (options.images, options.size, options.size, 3)
     images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     split = data.Split(images, np.arange(options.images) % 10)
-    networks = {"teacher": (teacher, "t"), "student": (student, "s"), "surrogate": (student, "s")}
+    networks = {"teacher": (teacher, "t"), **dict.fromkeys(("student", "surrogate", "ensemble"), (student, "s"))}
     target = suite.Target(networks, split, split.floats())
-    outcomes = suite.run(settings.read(config, preset="suite").attack, target)
+    outcomes, _ = suite.run(settings.read(config, preset="suite").attack, target)
     return {"attacks": len(outcomes), "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 

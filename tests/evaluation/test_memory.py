@@ -17,10 +17,10 @@ from reno_tf.evaluation import suite
 teacher, student = models.build("resnet18"), models.build("resnet18_cifar", width=2, num_classes=2)
 split = data.Split(np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.uint8), np.arange(8) % 2)
 target = suite.Target({"teacher": (teacher, "t"), "student": (student, "s")}, split, split.floats())
-for names in (("disruption",), ("disruption", "pixel", "momentum", "neurons", "joint")):
+for names in (("disruption penultimate",), ("disruption penultimate", "pixel", "momentum", "neurons", "joint")):
     config = get_config()
     config.attack.update(suite=names, steps=1, cache="", batch_size=8, precision="float32")
-    outcomes = suite.run(settings.read(config, preset="suite").attack, target)
+    outcomes, _ = suite.run(settings.read(config, preset="suite").attack, target)
     print(len(outcomes), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
