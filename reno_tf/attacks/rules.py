@@ -6,6 +6,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from reno_tf import draws
 from reno_tf.errors import UserError
 
 _LEAST_SCALE = 0.9  # of a diverse view; Xie et al. go from 331 to 299 pixels
@@ -40,10 +41,10 @@ class Rule:
 
         def draw(key):
             own = tf.random.experimental.stateless_fold_in(key, number, alg="philox")
-            return tf.random.stateless_uniform([4], own, alg="philox")
+            return draws.uniform([4], own)
 
-        draws = tf.map_fn(draw, keys, fn_output_signature=tf.float32)
-        return lambda x: _place(x, draws, self.diversity)
+        drawn = tf.map_fn(draw, keys, fn_output_signature=tf.float32)
+        return lambda x: _place(x, drawn, self.diversity)
 
     def velocity(self, gradient, velocity):
         """This step's velocity, from the gradient and the velocity of the step before."""
