@@ -12,6 +12,7 @@ from reno_tf.attacks.balls import BALLS
 from reno_tf.attacks.crafter import Crafter
 from reno_tf.attacks.objectives import TargetDistance
 from reno_tf.attacks.rules import Rule
+from reno_tf.attacks.units import widened
 from reno_tf.errors import UserError
 
 _START_STREAM, _VIEW_STREAM = 0, 2  # crafter.py's noise has 1
@@ -61,7 +62,8 @@ class PGDCrafter(Crafter):
         adversarial = self._attack_all(limits, images, start, keys, *context)
         if tf.executing_eagerly() and not self._checked and self.budget.moves:
             # A zero gradient moves nothing: only where nothing moved is the gradient worth a look.
-            project = BALLS[self.attack.ball].projection(images, limits["epsilon"], limits["low"], limits["high"])
+            wide = widened(limits, images)
+            project = BALLS[self.attack.ball].projection(images, wide["epsilon"], wide["low"], wide["high"])
             if tf.reduce_all(project(start) == adversarial):
                 checking.refuse_zero_gradient(lambda x: self.loss(x, *context), project(start))
             self._checked = True
@@ -76,10 +78,12 @@ class PGDCrafter(Crafter):
         return images + limits["epsilon"] * own, keys
 
     def _descend(self, limits, images, start, keys, *context):
-        return descent.descend(lambda x: self.loss(x, *context), images, start, keys=keys, **self._declared, **limits)
+        options = {"keys": keys, **self._declared, **widened(limits, images)}
+        return descent.descend(lambda x: self.loss(x, *context), images, start, **options)
 
     def _trace(self, steps, limits, images, start, keys, *context):
-        options = {"keys": keys, **self._declared, **limits, "steps": steps}  # No tensor: a trace has a length.
+        limits = widened(limits, images) | {"steps": steps}  # No tensor: a trace has a length.
+        options = {"keys": keys, **self._declared, **limits}
         return descent.trace(lambda x: self.loss(x, *context), images, start, **options)
 
     def _spread(self, limits, images, *others):
