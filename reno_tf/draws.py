@@ -21,7 +21,7 @@ def uniform(shape, key, low: float = 0.0, high: float = 1.0) -> tf.Tensor:
 
 def normal(shape, key) -> tf.Tensor:
     """float32 of that shape, mean 0 and variance 1, a pure function of `key`, int32 [2] (Box and Muller, 1958)."""
-    size = tf.reduce_prod(shape)
+    size = tf.reduce_prod(tf.convert_to_tensor(shape, tf.int32))
     draw = uniform([(size + 1) // 2, 2], key)
     radius, angle = tf.sqrt(-2 * tf.math.log(tf.maximum(draw[:, 0], _TINY))), 2 * math.pi * draw[:, 1]
     pairs = tf.stack([radius * tf.sin(angle), radius * tf.cos(angle)], axis=1)
