@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from reno_tf import draws
 from reno_tf.methods import METHODS, Batch, Method, Phase, Preparation, Schedule, Step, losses
 
 # isort: split
@@ -50,7 +51,7 @@ class Toy(Method):
 
     def perturb(self, step: Step):
         size = 0.0 if step.phase.name == "head" else 0.05
-        noise = tf.random.stateless_uniform(tf.shape(step.images), seed=step.key, minval=-size, maxval=size)
+        noise = draws.uniform(tf.shape(step.images), step.key, -size, size)
         return tf.clip_by_value(step.images + noise, 0.0, 1.0)
 
     def terms(self, batch: Batch):

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from reno_tf import draws
+
 _TINY = 1e-12
 _SLACK = 1e-3  # of a level: what float32 loses
 
@@ -23,7 +25,7 @@ def _box(images, epsilon, low, high):
 
 
 def _uniform(shape, key):
-    return tf.random.stateless_uniform(shape, key, -1.0, 1.0, alg="philox")
+    return draws.uniform(shape, key, -1.0, 1.0)
 
 
 def _levels_in_box(x, images, epsilon):
@@ -49,8 +51,8 @@ def _euclidean_ball(images, epsilon, low, high):
 
 def _in_unit_ball(shape, key):
     size = tf.cast(tf.reduce_prod(shape), tf.float32)
-    normal = tf.random.stateless_normal(shape, key, alg="philox")
-    radius = tf.random.stateless_uniform([], tf.random.experimental.stateless_fold_in(key, 1, alg="philox"))
+    normal = draws.normal(shape, key)
+    radius = draws.uniform([], tf.random.experimental.stateless_fold_in(key, 1, alg="philox"))
     return normal / tf.norm(normal) * radius ** (1 / size)
 
 

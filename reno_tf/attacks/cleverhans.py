@@ -20,7 +20,7 @@ class CleverhansCrafter(Crafter):
         super().__init__(attack, network, budget, **options)
         (output,) = self.objective.outputs
         # Made once, because cleverhans traces anew for each function that it is given. It raises the loss.
-        self._model = lambda images: self._features(images)[output]
+        self._model = self._compiled_once(lambda images: self._features(images)[output])
         self._loss = lambda labels, logits: -self.objective.loss({output: logits})
         self._checked = False
 

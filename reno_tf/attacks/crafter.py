@@ -13,7 +13,7 @@ from reno_tf import hardware, models
 from reno_tf.attacks import cache, checking
 from reno_tf.attacks.attack import Attack, Budget
 from reno_tf.attacks.balls import BALLS
-from reno_tf.attacks.units import UNITS
+from reno_tf.attacks.units import UNITS, widened
 from reno_tf.errors import UserError
 
 _NOISE_STREAM = 1  # the control noise of an image is independent of its start
@@ -126,7 +126,7 @@ class Crafter(abc.ABC):
         `draw`: which one of many.
         """
         images, indices = self._enter(images, indices)
-        limits = self._limits(images)
+        limits = widened(self._limits(images), images)
         noise = limits["epsilon"] * self._random(images, self._keys(indices, _NOISE_STREAM, draw))
         return tf.clip_by_value(images + noise, limits["low"], limits["high"])
 

@@ -13,6 +13,7 @@ from reno_tf.attacks.balls import BALLS
 from reno_tf.attacks.crafter import Crafter
 from reno_tf.attacks.objectives import TargetDistance
 from reno_tf.attacks.rules import Rule
+from reno_tf.attacks.units import widened
 from reno_tf.errors import UserError
 
 _START_STREAM, _VIEW_STREAM = 0, 2  # crafter.py's noise has 1
@@ -72,7 +73,8 @@ class PGDCrafter(Crafter):
         adversarial = self._attack_all(limits, images, start, keys, *context)
         if tf.executing_eagerly() and not self._checked and self.budget.moves:
             # A zero gradient moves nothing: only where nothing moved is the gradient worth a look.
-            project = BALLS[self.attack.ball].projection(images, limits["epsilon"], limits["low"], limits["high"])
+            wide = widened(limits, images)
+            project = BALLS[self.attack.ball].projection(images, wide["epsilon"], wide["low"], wide["high"])
             if tf.reduce_all(project(start) == adversarial):
                 checking.refuse_zero_gradient(lambda x: self.loss(x, *context), project(start))
             self._checked = True
@@ -88,10 +90,10 @@ class PGDCrafter(Crafter):
 
     def _descend(self, limits, images, start, keys, *context):
         loss = self._seen(images, keys, context)
-        return descent.descend(loss, images, start, **self._declared, **limits)
+        return descent.descend(loss, images, start, **self._declared, **widened(limits, images))
 
     def _trace(self, steps, limits, images, start, keys, *context):
-        options = {**self._declared, **limits, "steps": steps}  # No tensor: a trace has a length.
+        options = self._declared | widened(limits, images) | {"steps": steps}  # No tensor: a trace has a length.
         loss = self._seen(images, keys, context)
         return descent.trace(loss, lambda x: self.loss(x, *context), images, start, **options)
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 from reno_tf.attacks.attack import Attack
 from reno_tf.attacks.checking import as_images, refuse_zero_gradient
 from reno_tf.attacks.crafter import Crafter
+from reno_tf.attacks.units import widened
 from reno_tf.errors import UserError
 
 _START_STREAM, _BATCH_SIZE = 3, 100
@@ -35,8 +36,7 @@ class UniversalCrafter(Crafter):
         return self._find()[1]
 
     def _attack(self, images, indices):
-        limits = self._limits(images)
-        return tf.clip_by_value(images + self._find()[0], limits["low"], limits["high"])
+        return self._changed(self._limits(images), images, self._find()[0])
 
     def _find(self):
         if self._found is None:
@@ -54,6 +54,7 @@ class UniversalCrafter(Crafter):
         return self._found
 
     def _changed(self, limits, images, change):
+        limits = widened(limits, images)
         return tf.clip_by_value(images + change, limits["low"], limits["high"])
 
     def _step(self, limits, images, change):

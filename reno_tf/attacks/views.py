@@ -4,6 +4,8 @@ import math
 
 import tensorflow as tf
 
+from reno_tf.draws import uniform
+
 _LEAST_SCALE = 0.9  # of a diverse view; Xie et al. go from 331 to 299 pixels
 _ANGLE = math.radians(24)  # at most, of a strip; as Wang et al. have it
 
@@ -13,7 +15,7 @@ def draw(keys, number, count: int):
 
     def row(key):
         own = tf.random.experimental.stateless_fold_in(key, number, alg="philox")
-        return tf.random.stateless_uniform([count], own, alg="philox")
+        return uniform([count], own)
 
     return tf.map_fn(row, keys, fn_output_signature=tf.float32)
 

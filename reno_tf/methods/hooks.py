@@ -32,7 +32,7 @@ class Step:
     state: dict[str, tf.Variable] = dataclasses.field(default_factory=dict)  # of `Method.state`
     number: tf.Tensor | None = None  # int64 scalar, the steps done before, over all phases
     phase: Phase | None = None  # the running one
-    key: tf.Tensor | None = None  # int32 [2], (seed, number): what is random in a step is drawn from it
+    key: tf.Tensor | None = None  # int32 [2], (seed, number): draw from it, by `reno_tf.draws`
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 import tf_keras
 
+from reno_tf import draws
 from reno_tf.models.replicas import own_rows
 
 
@@ -22,10 +23,11 @@ class SpatialDropout2D(tf_keras.layers.SpatialDropout2D):
     def call(self, inputs, training=None):
         if not training or self.key is None or self.rate == 0:
             return super().call(inputs, training=training)
-        seed = tf.random.experimental.stateless_fold_in(self.key(), binascii.crc32(self.name.encode()) >> 1)
+        own = binascii.crc32(self.name.encode()) >> 1
+        seed = tf.random.experimental.stateless_fold_in(self.key(), own, alg="philox")
         shape = tf.shape(inputs)
         # One draw per feature map: it is kept or dropped as a whole (Tompson et al., 2015).
-        draw = own_rows(lambda rows: tf.random.stateless_uniform([rows, 1, 1, shape[3]], seed, alg="philox"), shape[0])
+        draw = own_rows(lambda rows: draws.uniform([rows, 1, 1, shape[3]], seed), shape[0])
         return inputs * tf.cast(draw >= self.rate, inputs.dtype) / (1 - self.rate)
 
 

@@ -3,6 +3,8 @@
 import tf_keras
 from tf_keras import layers
 
+from reno_tf.errors import UserError
+
 # What torchvision's and timm's ImageNet weights expect, per channel of RGB images in [0, 1].
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 SMALL = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}  # What the embedded teachers' weights expect.
@@ -15,8 +17,10 @@ def normalize(images, *, mean, std):
 
 
 def normalization(model: tf_keras.Model) -> tuple[list[float], list[float]]:
-    """The (mean, std) per channel that the model's own normalisation uses."""
-    layer = model.get_layer("normalize")
+    """The (mean, std) per channel that the model's own normalisation uses. Raises UserError if it has none."""
+    layer = next((layer for layer in getattr(model, "layers", ()) if layer.name == "normalize"), None)
+    if layer is None:
+        raise UserError('the network has no layer "normalize": its mean and std are not known')
     return [-o / s for o, s in zip(layer.offset, layer.scale, strict=True)], [1 / s for s in layer.scale]
 
 

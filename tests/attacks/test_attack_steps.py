@@ -8,7 +8,7 @@ from scipy import ndimage
 from toys import Loss, itself
 
 from reno_tf import attacks
-from reno_tf.attacks import PGD, Budget, Rule, Universal, units, views
+from reno_tf.attacks import PGD, Budget, Rule, Universal, crafter, units, views
 from reno_tf.attacks.balls import BALLS
 from reno_tf.errors import UserError
 
@@ -62,7 +62,7 @@ def test_the_euclidean_projection_scales_and_then_clips():
 
 def test_the_euclidean_start_fills_the_ball():
     keys = tf.random.stateless_uniform([500, 2], [0, 1], 0, 10**6, tf.int32)
-    points = tf.map_fn(lambda key: BALLS["l2"].draw([3], key), keys, fn_output_signature=tf.float32).numpy()
+    points = crafter._draw(keys, [3], "l2").numpy()
     radius = np.linalg.norm(points, axis=1)
     assert radius.max() <= 1 and abs((radius**3).mean() - 0.5) < 0.05  # Volume below r is r^3: uniform on [0, 1].
     assert np.abs(points.mean(0)).max() < 0.1

@@ -50,18 +50,25 @@ def test_ball_and_range_are_never_left(preset, images):
         attack = attack.within(Budget(epsilon=attack.budget.epsilon, step_size=0.05, steps=steps))
         adversarial = attack(images).numpy()
         epsilon, low, high = limits(attack, images)
-        centre = np.clip(images, low, high)
-        assert (np.abs(adversarial - centre) <= epsilon + 1e-6).all()
+        assert (np.abs(adversarial - images) <= epsilon + 1e-6).all()
         assert (adversarial >= low - 1e-6).all() and (adversarial <= high + 1e-6).all()
-        assert (np.abs(attack.noise(images) - centre) <= epsilon + 1e-6).all()
+        assert (np.abs(attack.noise(images) - images) <= epsilon + 1e-6).all()
 
 
-def test_the_valid_range_wins_over_the_ball(monkeypatch):
-    # As the reference's last step has it: white, (1 - 0.406) / 0.225 = 2.64 in blue, becomes 2.2.
+@pytest.mark.parametrize("ball", ["linf", "l2"])
+def test_a_clean_image_is_always_allowed(monkeypatch, ball):
+    # The published code's last step makes 2.2 of white, (1 - 0.406) / 0.225 = 2.64 in blue, at an epsilon of 0.1 and
+    # even of 0. Here a value that begins outside of the range stays in the ball: it may come nearer, and not leave.
     monkeypatch.setitem(units.UNITS, "grey", lambda network: lambda shape: (1.0, 0.0, 0.9))
-    images = np.ones((1, 4, 4, 3), np.float32)
-    attack = descent(lambda x: tf.reduce_sum(x, [1, 2, 3]), epsilon=0.02, step_size=0.01, steps=3, unit="grey")
-    np.testing.assert_allclose(attack(images), 0.9 * images)
+    images = np.ones((1, 1, 1, 3), np.float32)
+    images[..., 0] = 0.895
+    expected = {"linf": {1: [0.875, 0.98, 0.98], -1: [0.9, 1, 1]}, "l2": {1: images - 0.02 / 3**0.5, -1: [0.9, 1, 1]}}
+    for sign in (1, -1):
+        options = {"step_size": 0.01, "steps": 5, "unit": "grey", "ball": ball, "start": "zero"}
+        attack = descent(lambda x, sign=sign: sign * tf.reduce_sum(x, [1, 2, 3]), epsilon=0.02, **options)
+        np.testing.assert_allclose(attack(images), np.broadcast_to(expected[ball][sign], images.shape), atol=1e-6)
+        np.testing.assert_array_equal(attack.within(Budget(epsilon=0.0))(images), images)
+        np.testing.assert_array_equal(attack.within(Budget(epsilon=0.0)).noise(images), images)
 
 
 def test_the_reference_counts_in_normalised_space(images):
@@ -129,18 +136,16 @@ def test_the_start_depends_on_seed_and_image_number_alone(images):
 @pytest.mark.parametrize("preset", ["pixel", "reference"])
 def test_equals_cleverhans(monkeypatch, images, start, preset):
     cleverhans = pytest.importorskip("cleverhans.tf2.attacks.projected_gradient_descent")
-    teacher = tiny(seed=7)
-    # cleverhans knows one number for ball, step and range, so the reference gets a plain normalisation.
-    monkeypatch.setattr(units, "normalization", lambda network: ([0.5] * 3, [1.0] * 3))
+    teacher = tiny(seed=7)  # Its mean and std are the same in every channel: cleverhans knows one number for all.
     attack = ATTACKS[preset].attack.changed(start=start).on(teacher, Budget(steps=10))
     begin = attack.within(Budget(steps=0))(images) - images
     monkeypatch.setattr(cleverhans, "random_lp_vector", lambda *args, **kwargs: begin)
-    _, low, high = limits(attack, images)
+    epsilon, low, high = limits(attack, images)
     expected = cleverhans.projected_gradient_descent(
         lambda x: x,
         tf.constant(images),
-        eps=0.1,
-        eps_iter=0.01,
+        eps=float(np.max(epsilon)),
+        eps_iter=float(np.max(epsilon)) / 10,
         nb_iter=10,
         norm=np.inf,
         # Untargeted cleverhans raises the loss; this project's objective is lowered.
