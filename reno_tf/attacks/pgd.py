@@ -101,7 +101,7 @@ class PGDCrafter(Crafter):
         """(x, number of the gradient) -> [B]: the objective through that gradient's view and network."""
 
         def loss(x, number):
-            view = self.attack.rule.view(keys, number)
+            view = self.attack.rule.view(images.shape, keys, number)
 
             def through(features):
                 known = context

@@ -1,6 +1,7 @@
 """What becomes of the image before the loss sees it, and of the gradient before each step."""
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -51,17 +52,15 @@ class Rule:
         """Whether a gradient sees something else than the image."""
         return bool(self.diversity or self.strips)
 
-    def view(self, keys, number):
-        """images [B, H, W, 3] -> what gradient `number` sees; random draws are functions of keys int32 [B, 2]."""
-        placing = views.draw(keys, number, 4) if self.diversity else None
-        cutting = views.draw(keys, -1 - number, 1 + 3 * self.strips) if self.strips else None
-
-        def see(images):
-            if self.diversity:
-                images = views.place(images, placing, self.diversity)
-            return views.shuffle(images, cutting, self.strips) if self.strips else images
-
-        return see
+    def view(self, shape, keys, number):
+        """images [B, H, W, 3] of that shape -> what gradient `number` sees, drawn from keys int32 [B, 2]."""
+        parts, (height, width) = [], shape[1:3]
+        if self.diversity:
+            parts.append(views.placing(height, width, views.draw(keys, number, 4), self.diversity))
+        if self.strips:
+            drawn = views.draw(keys, -1 - number, 1 + 3 * self.strips)
+            parts.append(views.shuffling(height, width, drawn, self.strips))
+        return lambda images: functools.reduce(lambda seen, part: part(seen), parts, images)
 
     def velocity(self, gradient, velocity):
         """This step's velocity, from the gradient and the velocity of the step before."""

@@ -20,12 +20,12 @@ def draw(keys, number, count: int):
     return tf.map_fn(row, keys, fn_output_signature=tf.float32)
 
 
-def place(x, draws, probability):
-    """Shrinks and places each image [H, W, C] by its draws [B, 4]: whether, scale, top, left."""
+def placing(height: int, width: int, draws, probability):
+    """images [B, H, W, C] -> each shrunk and placed on black by its draws [B, 4]: whether, scale, top, left."""
     scale = tf.where(draws[:, 0] < probability, _LEAST_SCALE + (1 - _LEAST_SCALE) * draws[:, 1], 1.0)
     # Products of matrices: XLA has them and their gradients, image resizing it has not.
-    rows, columns = (resampling(x.shape[axis], scale, draws[:, 1 + axis]) for axis in (1, 2))
-    return tf.einsum("bih,bjw,bhwc->bijc", rows, columns, x)
+    rows, columns = resampling(height, scale, draws[:, 2]), resampling(width, scale, draws[:, 3])
+    return lambda images: tf.einsum("bih,bjw,bhwc->bijc", rows, columns, images)
 
 
 def resampling(size, scale, place):
@@ -40,18 +40,18 @@ def resampling(size, scale, place):
     return tf.where(inside[:, :, None], weights, 0.0)
 
 
-def shuffle(x, draws, strips: int):
-    """Cuts each image [H, W, C] into strips along a random axis, rotates each, and puts them in another order.
+def shuffling(height: int, width: int, draws, strips: int):
+    """images [B, H, W, C] -> each cut into strips along a random axis, which are rotated and put in another order.
 
     draws: [B, 1 + 3 strips] in [0, 1): the axis, then each strip's length, place in the order, and angle. What is
     turned in from outside of a strip is black.
     """
-    height, width = x.shape[1:3]
-    y, across, inside = _sources(height, width, draws, strips)
+    down, right, inside = _sources(height, width, draws, strips)
     turned = [tf.transpose(values, [0, 2, 1]) for values in _sources(width, height, draws, strips)]
     by_rows = (draws[:, 0] < 0.5)[:, None, None]
-    rows, columns = tf.where(by_rows, y, turned[1]), tf.where(by_rows, across, turned[0])
-    return tf.where(tf.where(by_rows, inside, turned[2])[..., None], _bilinear(x, rows, columns), 0.0)
+    rows, columns = tf.where(by_rows, down, turned[1]), tf.where(by_rows, right, turned[0])
+    inside = tf.where(by_rows, inside, turned[2])
+    return _sampling(height, width, rows, columns, tf.cast(inside, tf.float32))
 
 
 def _sources(along, across, draws, strips):
@@ -80,16 +80,26 @@ def _sources(along, across, draws, strips):
     return first + tf.clip_by_value(u, 0.0, size - 1), tf.clip_by_value(v, 0.0, across - 1.0), inside
 
 
-def _bilinear(x, rows, columns):
-    """The image's values [B, H, W, C] at the coordinates [B, H, W], which lie inside of it."""
-    height, width, channels = x.shape[1:]
-    pixels = tf.reshape(x, [-1, height * width, channels])
+def _sampling(height, width, rows, columns, weight):
+    """images -> their bilinear values at the coordinates, inside of them, times the weight; these all [B, H, W]."""
+    top, left = tf.floor(rows), tf.floor(columns)
+    down, right = rows - top, columns - left
+    shares = {
+        (0, 0): (1 - down) * (1 - right),
+        (0, 1): (1 - down) * right,
+        (1, 0): down * (1 - right),
+        (1, 1): down * right,
+    }
 
-    def at(row, column):
-        place = tf.minimum(row, height - 1) * width + tf.minimum(column, width - 1)
-        return tf.reshape(tf.gather(pixels, tf.reshape(place, [-1, height * width]), batch_dims=1), tf.shape(x))
+    def place(below, beside):
+        row, column = tf.minimum(top + below, height - 1.0), tf.minimum(left + beside, width - 1.0)
+        return tf.reshape(tf.cast(row * width + column, tf.int32), [-1, height * width])
 
-    top, left = tf.cast(tf.floor(rows), tf.int32), tf.cast(tf.floor(columns), tf.int32)
-    down, right = (rows - tf.floor(rows))[..., None], (columns - tf.floor(columns))[..., None]
-    upper = (1 - right) * at(top, left) + right * at(top, left + 1)
-    return (1 - down) * upper + down * ((1 - right) * at(top + 1, left) + right * at(top + 1, left + 1))
+    corners = [(place(*corner), (weight * share)[..., None]) for corner, share in shares.items()]
+
+    def sample(images):
+        pixels = tf.reshape(images, [-1, height * width, images.shape[3]])
+        values = (tf.reshape(tf.gather(pixels, index, batch_dims=1), tf.shape(images)) for index, _ in corners)
+        return tf.add_n([share * value for (_, share), value in zip(corners, values, strict=True)])
+
+    return sample

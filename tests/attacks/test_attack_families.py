@@ -14,7 +14,6 @@ from reno_tf.models import keras_applications, layers
 
 # Those whose own mean and std the attack in normalised space takes.
 _OWN = ("torch", "small", "-1..1")
-_BFLOAT16 = ("torch", "0..255", "caffe")  # The others' numbers are as large as torch's.
 
 
 def _images():
@@ -23,15 +22,13 @@ def _images():
     return images
 
 
-@pytest.mark.parametrize(
-    ("family", "precision"),
-    [*((family, "float32") for family in FAMILIES), *((family, "bfloat16") for family in _BFLOAT16)],
-)
+# Caffe's numbers are the largest, so bfloat16 loses most there.
+@pytest.mark.parametrize(("family", "precision"), [*((f, "float32") for f in FAMILIES), ("caffe", "bfloat16")])
 @pytest.mark.parametrize("name", ATTACKS)
 def test_every_attack_is_right_on_every_family(name, family, precision):
     images, entry = _images(), ATTACKS[name]
     options = {"precision": precision, "others": 1 - images if entry.others else None}
-    for label, attack in entry.attacks(network(family), neurons=(0,)).items():
+    for label, attack in list(entry.attacks(network(family), neurons=(0,)).items())[:1]:  # The others differ in a name.
         attack = attack.on(network(family), Budget(epsilon=0.1, step_size=0.05, steps=3), **options)
         epsilon = attack._limits(tf.constant(images))["epsilon"].numpy()
         for changed in (attack(images).numpy(), attack.noise(images).numpy()):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from cleverhans.tf2.attacks import momentum_iterative_method, projected_gradient_descent
 from conftest import tiny
 from scipy import ndimage
 from toys import Loss, itself
@@ -27,12 +28,12 @@ def test_views_are_diverse_seeded_and_as_often_as_asked():
     images = tf.ones([200, 40, 40, 3])
     keys = tf.random.stateless_uniform([200, 2], [0, 1], 0, 10**6, tf.int32)
     rule = Rule(diversity=0.25)
-    seen = rule.view(keys, tf.constant(1))(images).numpy()
+    seen = rule.view(images.shape, keys, tf.constant(1))(images).numpy()
     changed = (seen != 1).any((1, 2, 3))
     assert 30 < changed.sum() < 70  # Binomial(200, 1/4): mean 50, deviation 6
-    np.testing.assert_array_equal(seen, rule.view(keys, tf.constant(1))(images))
-    assert ((rule.view(keys, tf.constant(2))(images).numpy() != 1).any((1, 2, 3)) != changed).any()
-    one = rule.view(keys[7:8], tf.constant(1))(images[:1])
+    np.testing.assert_array_equal(seen, rule.view(images.shape, keys, tf.constant(1))(images))
+    assert ((rule.view(images.shape, keys, tf.constant(2))(images).numpy() != 1).any((1, 2, 3)) != changed).any()
+    one = rule.view(images.shape, keys[7:8], tf.constant(1))(images[:1])
     np.testing.assert_allclose(one[0], seen[7], atol=1e-6)
     area = seen.mean((1, 2, 3))[changed]
     assert area.min() > 0.75 and area.max() <= 1 + 1e-6  # 0.9 squared, less what the border loses
@@ -75,7 +76,7 @@ def _cleverhans_loss(attack):
 
 @pytest.mark.parametrize("norm", [np.inf, 2])
 def test_momentum_equals_cleverhans(monkeypatch, images, norm):
-    method = pytest.importorskip("cleverhans.tf2.attacks.momentum_iterative_method")
+    method = momentum_iterative_method
     ball = {np.inf: "linf", 2: "l2"}[norm]
     epsilon, step = (0.1, 0.01) if ball == "linf" else (1.0, 0.1)
     budget = {"epsilon": epsilon, "step_size": step, "steps": 10}
@@ -97,7 +98,7 @@ def test_momentum_equals_cleverhans(monkeypatch, images, norm):
 
 
 def test_euclidean_pgd_equals_cleverhans(images, monkeypatch):
-    method = pytest.importorskip("cleverhans.tf2.attacks.projected_gradient_descent")
+    method = projected_gradient_descent
     # Without a range: cleverhans clips before it projects too, this project after.
     monkeypatch.setitem(units.UNITS, "unbounded", lambda network: lambda shape: (1.0, -9.0, 9.0))
     options = {"epsilon": 1.0, "step_size": 0.15, "steps": 10, "start": "zero", "ball": "l2", "unit": "unbounded"}
@@ -186,9 +187,9 @@ def test_strips_are_shuffled_and_turned():
     # By rows; equal lengths; order 2, 0, 1; no angle.
     still = tf.constant([[0.0, *(0.5, 0.5, 0.5), *(0.4, 0.9, 0.1), *(0.5, 0.5, 0.5)]])
     expected = tf.concat([x[:, 8:], x[:, :4], x[:, 4:8]], axis=1)
-    np.testing.assert_allclose(views.shuffle(x, still, 3), expected, atol=1e-6)
+    np.testing.assert_allclose(views.shuffling(12, 10, still, 3)(x), expected, atol=1e-6)
     # By columns, one strip: the whole image turned by 24 degrees, as SciPy turns it.
-    turned = views.shuffle(x, tf.constant([[0.9, 0.5, 0.5, 1.0]]), 1)
+    turned = views.shuffling(12, 10, tf.constant([[0.9, 0.5, 0.5, 1.0]]), 1)(x)
     by_scipy = ndimage.rotate(x[0], 24, axes=(0, 1), reshape=False, order=1)
     inside = (slice(3, 9), slice(3, 7))  # At the border SciPy blends with black.
     np.testing.assert_allclose(turned[0][inside], by_scipy[inside], atol=1e-5)
@@ -199,10 +200,10 @@ def test_strips_are_seeded_and_differ():
     images = tf.random.stateless_uniform([40, 16, 16, 3], [0, 1])
     keys = tf.random.stateless_uniform([40, 2], [0, 1], 0, 10**6, tf.int32)
     rule = Rule(strips=3)
-    seen = rule.view(keys, tf.constant(1))(images).numpy()
-    np.testing.assert_array_equal(seen, rule.view(keys, tf.constant(1))(images))
-    np.testing.assert_allclose(rule.view(keys[7:8], tf.constant(1))(images[7:8])[0], seen[7], atol=1e-6)
-    assert (np.abs(seen - rule.view(keys, tf.constant(2))(images)).max((1, 2, 3)) > 0.1).all()
+    seen = rule.view(images.shape, keys, tf.constant(1))(images).numpy()
+    np.testing.assert_array_equal(seen, rule.view(images.shape, keys, tf.constant(1))(images))
+    np.testing.assert_allclose(rule.view(images.shape, keys[7:8], tf.constant(1))(images[7:8])[0], seen[7], atol=1e-6)
+    assert (np.abs(seen - rule.view(images.shape, keys, tf.constant(2))(images)).max((1, 2, 3)) > 0.1).all()
     # Most of the image stays: what is lost is what turned out of the strips.
     assert 0.6 < (seen > 0).mean() < 1
 
@@ -218,7 +219,7 @@ def test_a_step_follows_the_mean_of_its_copies():
     for copy in range(3):
         with tf.GradientTape() as tape:
             tape.watch(images)
-            total = tf.reduce_sum(loss.function(rule.view(keys, tf.constant(copy))(images)))
+            total = tf.reduce_sum(loss.function(rule.view(images.shape, keys, tf.constant(copy))(images)))
         mean += tape.gradient(total, images) / 3
     np.testing.assert_allclose(attack(images) - images, -0.03 * np.sign(mean), atol=1e-6)
 

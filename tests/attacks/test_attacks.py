@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from cleverhans.tf2.attacks import projected_gradient_descent
 from conftest import tiny
 from toys import Loss, itself
 
@@ -135,13 +136,12 @@ def test_the_start_depends_on_seed_and_image_number_alone(images):
 @pytest.mark.parametrize("start", ["zero", "uniform"])
 @pytest.mark.parametrize("preset", ["pixel", "reference"])
 def test_equals_cleverhans(monkeypatch, images, start, preset):
-    cleverhans = pytest.importorskip("cleverhans.tf2.attacks.projected_gradient_descent")
     teacher = tiny(seed=7)  # Its mean and std are the same in every channel: cleverhans knows one number for all.
     attack = ATTACKS[preset].attack.changed(start=start).on(teacher, Budget(steps=10))
     begin = attack.within(Budget(steps=0))(images) - images
-    monkeypatch.setattr(cleverhans, "random_lp_vector", lambda *args, **kwargs: begin)
+    monkeypatch.setattr(projected_gradient_descent, "random_lp_vector", lambda *args, **kwargs: begin)
     epsilon, low, high = limits(attack, images)
-    expected = cleverhans.projected_gradient_descent(
+    expected = projected_gradient_descent.projected_gradient_descent(
         lambda x: x,
         tf.constant(images),
         eps=float(np.max(epsilon)),
