@@ -82,7 +82,7 @@ def get_config() -> ConfigDict:
     config.attack.restarts = placeholder(int)  # random starts; each image keeps the one that its objective likes best
     config.attack.neurons = (0, 1, 2, 3)  # for "neurons": the worst case for each image over these; (): all
     config.attack.own_images = 200  # that the attacker has, for "universal"; of the validation split if there is one
-    config.attack.surrogate = "renofeation"  # method of the attacker's own students; "ensemble" needs one that averages
+    config.attack.surrogate = "renofeation"  # method of the attacker's own student; for "ensemble" it also averages
     config.attack.seed = 0  # of the random start: not the run's, so one crafted set serves every run
     config.attack.precision = "auto"  # "float32", "bfloat16", or bfloat16 where the hardware has it
     config.attack.batch_size = 100  # images

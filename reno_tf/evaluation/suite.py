@@ -115,11 +115,6 @@ def check(settings: Settings, teacher, dataset) -> None:
             "the attacker's own student learns from the validation split: it needs config.split=test "
             "and config.data.validation_per_class of at least 1"
         )
-    if "ensemble" in settings.attack.networks and not settings.surrogate.schedule.swa:
-        raise UserError(
-            "ensemble needs an attacker's student whose weights are averaged: "
-            f"config.attack.surrogate={settings.surrogate.method.name} does not average"
-        )
 
 
 def run(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from reno_tf import files, settings
 from reno_tf.errors import UserError
-from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, NOISE, VALIDATION, WEIGHTS
+from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, NOISE, VALIDATION, WEIGHTS, WORST
 from reno_tf.reproduction.planning import Plan
 
-_MEASURED = (CLEAN, ASR, NOISE, VALIDATION, FEATURES, WEIGHTS)
+_MEASURED = (CLEAN, ASR, NOISE, WORST, VALIDATION, FEATURES, WEIGHTS)
 
 
 def read(workdir: Path) -> dict:

@@ -28,7 +28,10 @@ def read(config, method_name: str = "renofeation", *, preset: str = "pixel") -> 
     if not settings.attack.networks & {"surrogate", "ensemble"}:
         return settings
     # The attacker does not know the defender's coefficients.
-    return dataclasses.replace(settings, surrogate=_read(config, settings.attack.surrogate, preset, {}))
+    surrogate = _read(config, settings.attack.surrogate, preset, {})
+    if "ensemble" in settings.attack.networks:  # It is drawn around an average.
+        surrogate = dataclasses.replace(surrogate, schedule=dataclasses.replace(surrogate.schedule, swa=True))
+    return dataclasses.replace(settings, surrogate=surrogate)
 
 
 def read_data(config) -> Data:

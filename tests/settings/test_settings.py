@@ -107,6 +107,9 @@ def test_the_surrogate_is_trained_without_the_defenders_coefficients():
     other = _read(**changes, attack__surrogate="retraining")
     assert other.surrogate.method == methods.Retraining() and not other.surrogate.schedule.swa
     assert _read(preset="suite").surrogate and _read().surrogate is None
+    alone = _read(attack__preset="surrogate", attack__surrogate="finetune").surrogate
+    averaged = _read(attack__preset="ensemble", attack__surrogate="finetune").surrogate
+    assert not alone.schedule.swa and averaged.schedule == dataclasses.replace(alone.schedule, swa=True)
 
 
 def _leaves(value):
