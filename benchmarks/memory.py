@@ -37,7 +37,7 @@ def run(options) -> dict:
     import numpy as np
 
     from configs.default import get_config
-    from reno_tf import data, models, settings
+    from reno_tf import attacks, data, models, settings
     from reno_tf.evaluation import suite
 
     config = get_config()
@@ -49,7 +49,9 @@ def run(options) -> dict:
     shape = (options.images, options.size, options.size, 3)
     images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     split = data.Split(images, np.arange(options.images) % 10)
-    networks = {"teacher": (teacher, "t"), **dict.fromkeys(("student", "surrogate", "ensemble"), (student, "s"))}
+    others = [models.build(options.backbone, num_classes=10, seed=seed) for seed in range(2, 6)]
+    networks = {"teacher": (teacher, "t"), **dict.fromkeys(("student", "surrogate"), (student, "s"))}
+    networks["ensemble"] = attacks.Ensemble((student, *others)), "e"
     target = suite.Target(networks, split, split.floats())
     outcomes, _ = suite.run(settings.read(config, preset="suite").attack, target)
     return {"attacks": len(outcomes), "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}

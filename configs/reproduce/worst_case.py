@@ -8,7 +8,8 @@ results/reproduce-embedded/trials, so nothing is tried anew.
 
 from configs.reproduce import scales
 
-# (lambda, weight decay) of the starts from the teacher's weights; learning rate and momentum are the same everywhere.
+_SHARED = {"learning_rate": 0.01, "momentum": 0.9}
+# (lambda, weight decay) of the starts from the teacher's weights.
 _CHOSEN = {
     "digits": (0.05, 0.0),
     "greek": (0.05, 0.0),
@@ -22,7 +23,7 @@ def get_config(scale: str = "embedded"):
     config = scales.get_config(("methods",), scale)
     config.reproduce.update(seeds=1, tuned=(), choose_feature_weight=False)
     for data, (feature_weight, weight_decay) in _CHOSEN.items():
-        recipe = {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": weight_decay, "feature_weight": feature_weight}
+        recipe = _SHARED | {"weight_decay": weight_decay, "feature_weight": feature_weight}
         settings = config.reproduce.settings[data]
         settings.recipes = {"teacher": {**settings.get("recipes", {}).get("teacher", {}), **recipe}}
     return config

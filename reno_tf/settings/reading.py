@@ -27,11 +27,11 @@ def read(config, method_name: str = "renofeation", *, preset: str = "pixel") -> 
     settings = _read(config, method_name, preset, config.method.to_dict())
     if not settings.attack.networks & {"surrogate", "ensemble"}:
         return settings
-    # The attacker does not know the defender's coefficients.
-    surrogate = _read(config, settings.attack.surrogate, preset, {})
     if "ensemble" in settings.attack.networks:  # It is drawn around an average.
-        surrogate = dataclasses.replace(surrogate, schedule=dataclasses.replace(surrogate.schedule, swa=True))
-    return dataclasses.replace(settings, surrogate=surrogate)
+        config = config.copy_and_resolve_references()
+        config.swa = True
+    # The attacker does not know the defender's coefficients.
+    return dataclasses.replace(settings, surrogate=_read(config, settings.attack.surrogate, preset, {}))
 
 
 def read_data(config) -> Data:
