@@ -2,4 +2,4 @@
 
 from reno_tf.audit.convention import RANGES, Convention, detect
 from reno_tf.audit.opening import Foreign, open_model
-from reno_tf.audit.student import Student, has_gradient
+from reno_tf.audit.student import Student

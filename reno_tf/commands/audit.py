@@ -1,11 +1,9 @@
 """--mode=audit: how exposed a model is, that was made elsewhere, to someone who has the public backbone."""
 
-import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
-from absl import logging
 
 from reno_tf import audit as foreign
 from reno_tf import files, settings
@@ -37,10 +35,6 @@ def audit(config, *, command: str, student=None, workdir=None, overwrite: bool =
     dataset = _load(chosen, opened)
     convention = _convention(chosen, config.audit, opened, dataset)
     model = foreign.Student(opened, convention)
-    if not foreign.has_gradient(model, dataset.train.floats()[:1]):
-        logging.warning("%s has no gradient, so it cannot be attacked itself: white_box is left out", student)
-        names = tuple(name for name in chosen.attack.suite if name != "white_box")
-        chosen = dataclasses.replace(chosen, attack=dataclasses.replace(chosen.attack, suite=names))
     teacher = common.build_teacher(chosen.networks)
     suite.check(chosen, teacher.model, dataset)
     audited = {"path": student, "sha256": files.digest_path(Path(student))}

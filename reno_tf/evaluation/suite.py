@@ -151,26 +151,28 @@ def _run(settings, target, member, folder, while_built, first) -> Outcome:
     options = {"seed": settings.seed, "precision": settings.precision}
     crafter = member.attack.on(network, settings.budget, others=others, **options)
     kept = folder and folder / f"{_key(settings, target, crafter, digest, first)}.npz"
-    facts = {"member": member, "parameters": crafter.parameters, "gradients": crafter.gradients}
-    if kept and (found := _read(kept)):
-        return Outcome(**facts, **found)
-    craft, started = functools.partial(_craft, settings, digest, member.name), time.monotonic()
+    found = kept and _read(kept)
+    if not found:
+        found = _answers(settings, target, member.name, crafter, digest, while_built, first)
+        if kept:
+            _write(kept, found)
+    return Outcome(member=member, parameters=crafter.parameters, gradients=crafter.gradients, **found)
+
+
+def _answers(settings, target, name, crafter, digest, while_built, first) -> dict:
+    """What an outcome has of the images that the attack crafts."""
+    craft, started = functools.partial(_craft, settings, digest, name), time.monotonic()
     eight_bit = settings.eight_bit and not first
     adversarial = craft(crafter, target, eight_bit=eight_bit)
     seconds = time.monotonic() - started
-    predicted = predict(target.student, attacks.Unrounded(adversarial) if eight_bit else adversarial, member.name)
-    rounded = None
-    if settings.eight_bit:
-        rounded = (
-            predict(target.student, _Rounded(crafter, adversarial, target.images), member.name) if first else predicted
-        )
+    predicted = predict(target.student, attacks.Unrounded(adversarial) if eight_bit else adversarial, name)
+    rounded = predicted if eight_bit else None
+    if settings.eight_bit and first:
+        rounded = predict(target.student, _Rounded(crafter, adversarial, target.images), f"{name}, rounded")
     shown = np.array(adversarial[: _SHOWN if first else 0], np.float32)
     del adversarial  # The cache may need its room.
     extra = while_built(first, crafter, craft) if while_built else {}
-    found = {"predicted": predicted, "rounded": rounded, "seconds": seconds, "shown": shown, "extra": extra}
-    if kept:
-        _write(kept, found)
-    return Outcome(**facts, **found)
+    return {"predicted": predicted, "rounded": rounded, "seconds": seconds, "shown": shown, "extra": extra}
 
 
 class _Rounded:

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from reno_tf import attacks
 from reno_tf import audit as foreign
 from reno_tf.audit.convention import _MEAN, _STD
 from reno_tf.errors import UserError
@@ -154,9 +155,13 @@ def test_a_model_of_whole_numbers_has_no_gradient(tmp_path):
     np.testing.assert_allclose(
         opened.call(tf.constant(255 * images)), np.round(255 * images).mean((1, 2)) @ _EYE, rtol=1e-5
     )
-    assert not foreign.has_gradient(foreign.Student(opened, found), images[:1])
+    (attack,) = attacks.build("white_box", foreign.Student(opened, found), attacks.Budget(steps=1)).values()
+    with pytest.raises(attacks.ZeroGradient, match="gradient is zero everywhere"):  # A suite goes on without it.
+        attack(images[:1])
     other = foreign.open_model(_served(tmp_path / "float", "serving_default", [None, 8, 8, 3]))
-    assert foreign.has_gradient(foreign.Student(other, found), images[:1])
+    found = foreign.detect(other, images, labels, input_range="0..1")
+    (attack,) = attacks.build("white_box", foreign.Student(other, found), attacks.Budget(steps=1)).values()
+    assert (attack(images[:1]) != images[:1]).numpy().any()
 
 
 def test_a_batch_of_one_size_alone_is_refused(tmp_path):
