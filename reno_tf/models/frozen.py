@@ -55,21 +55,35 @@ class _Frozen:
         self._input, self._tensors = model.input, dict(model.output)
         self._dtype = self._compute_dtype = model.input.dtype
         self._calls = _needed(graph.nodes(model), self._tensors.values())
-        norms = _foldable(self._calls, self._tensors.values())
+        pairs = _pairs(self._calls, self._tensors.values())
+        norms = {id(call): norm for call, norm in pairs if frozen_layers.folds(call.layer, norm.layer)}
+        pads = {id(call): pad for pad, call in pairs if frozen_layers.pads(pad.layer, call.layer)}
         self._operations = {
-            id(call): frozen_layers.operation(call.layer, norms[id(call)].layer if id(call) in norms else None)
+            id(call): frozen_layers.operation(call.layer, **_layers(id(call), norm=norms, padding=pads))
             for call in self._calls
         }
-        self._operations |= {id(norm): lambda dtype, x: x for norm in norms.values()}
+        self._operations |= {id(call): lambda dtype, x: x for call in (*norms.values(), *pads.values())}
 
     def __call__(self, images, outputs) -> dict:
-        def run(call, *arguments, **keywords):
-            return self._operations[id(call)](self._compute_dtype, *arguments, **keywords)
+        tensors = {name: self._tensors[name] for name in outputs}
+        images = tf.cast(images, self._dtype)
+        wanted, features = {id(tensor) for tensor in tensors.values()}, {id(self._input): images}
 
-        wanted = {name: self._tensors[name] for name in outputs}
-        calls = _needed(self._calls, wanted.values())
-        features = graph.replay(calls, self._input, tf.cast(images, self._dtype), run)
-        return {name: tf.cast(features[id(tensor)], self._dtype) for name, tensor in wanted.items()}
+        def run(call, *arguments, **keywords):
+            x = self._operations[id(call)](self._compute_dtype, *arguments, **keywords)
+            if id(call.outputs) not in wanted:
+                return x
+            # What follows reads the very tensor that is put out, so that outputs have gradients for one another.
+            output = features[id(call.outputs)] = tf.cast(x, self._dtype)
+            return tf.cast(output, x.dtype)
+
+        graph.replay(_needed(self._calls, tensors.values()), self._input, images, run)
+        return {name: features[id(tensor)] for name, tensor in tensors.items()}
+
+
+def _layers(call, **folded):
+    """{argument: layer} of the calls that are folded into this one."""
+    return {argument: calls[call].layer for argument, calls in folded.items() if call in calls}
 
 
 def _needed(calls, outputs):
@@ -82,14 +96,14 @@ def _needed(calls, outputs):
     return needed[::-1]
 
 
-def _foldable(calls, outputs):
-    """{id of a convolution's call: the BatchNorm's call that alone reads its output}."""
+def _pairs(calls, outputs):
+    """(call, the call that alone reads its output), of all that one other call alone reads."""
     readers = collections.defaultdict(list, {id(tensor): [None] for tensor in outputs})
     for call in calls:
         for tensor in call.keras_inputs:
             readers[id(tensor)].append(call)
-    alone = {id(call): (call, *readers[id(call.outputs)]) for call in calls if len(readers[id(call.outputs)]) == 1}
-    return {key: norm for key, (call, norm) in alone.items() if norm and frozen_layers.folds(call.layer, norm.layer)}
+    alone = [(call, *readers[id(call.outputs)]) for call in calls if len(readers[id(call.outputs)]) == 1]
+    return [(call, reader) for call, reader in alone if reader]
 
 
 def _checked(model):

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 from tf_keras import layers
 
-from reno_tf.models import block_convolution
+from reno_tf.models import block_convolution, depthwise_convolution
 
 _FEW_CHANNELS = 4  # An image's: a convolution's gradient for them leaves most of each vector register empty.
 
@@ -26,24 +26,58 @@ def folds(layer, norm) -> bool:
     )
 
 
-def operation(layer, norm=None):
-    """The layer in inference mode; with the BatchNorm `norm` after it, if given."""
+def pads(layer, convolution) -> bool:
+    """Whether `layer` only adds zeros, which the strided depthwise `convolution` can add itself."""
+    return (
+        type(layer) is layers.ZeroPadding2D
+        and type(convolution) is layers.DepthwiseConv2D
+        and convolution.padding == "valid"
+        and _has_own_gradient(convolution)
+    )
+
+
+def operation(layer, norm=None, padding=None):
+    """The layer in inference mode; with the ZeroPadding2D `padding` before it and the BatchNorm `norm` after it."""
     if type(layer) is layers.GlobalAveragePooling2D:  # It sums many small numbers: never in bfloat16.
         return lambda dtype, x: layer.call(tf.cast(x, tf.float32) if x.dtype == tf.bfloat16 else x)
+    if type(layer) is layers.Rescaling:
+        return lambda dtype, x: _rescaled(x, layer.scale, layer.offset)
     if isinstance(layer, layers.BatchNormalization):
         scale, offset = _affine(layer)
         return lambda dtype, x: x * tf.constant(scale, x.dtype) + tf.constant(offset, x.dtype)
+    if type(layer) is layers.Activation:
+        activation = _activation(layer)
+        return lambda dtype, x: activation(x)
     if type(layer) not in _PRODUCTS:
         return functools.partial(_as_it_is if layer.weights else _weightless, layer)
     scale, offset = _affine(norm) if norm else (1.0, 0.0)
-    product = _PRODUCTS[type(layer)](layer, scale)
+    product = _depthwise(layer, scale, padding.padding) if padding else _PRODUCTS[type(layer)](layer, scale)
+    activation = _activation(layer)
     bias = (layer.bias.numpy() if layer.use_bias else 0.0) * scale + offset
 
     def run(dtype, x):
         y = product(dtype, tf.cast(x, dtype))
-        return layer.activation(tf.nn.bias_add(y, _constant(bias, dtype)) if np.ndim(bias) else y)
+        return activation(tf.nn.bias_add(y, _constant(bias, dtype)) if np.ndim(bias) else y)
 
     return run
+
+
+def _activation(layer):
+    """Sigmoid, swish and their like are slow in bfloat16 on CPUs: slower than in float32 between two casts."""
+    function = layer.activation
+    if function in (tf_keras.activations.linear, tf_keras.activations.relu, tf.nn.relu6):
+        return function
+    return lambda x: tf.cast(function(tf.cast(x, tf.float32)), x.dtype) if x.dtype == tf.bfloat16 else function(x)
+
+
+def _rescaled(images, scale, offset):
+    """Row by row: over an innermost axis of 3 TensorFlow's broadcasts are six times as slow."""
+    width, channels = images.shape[2:]
+    scale, offset = (np.tile(np.broadcast_to(value, channels), width) for value in (scale, offset))
+    rows = tf.reshape(images, [-1, images.shape[1], width * channels])
+    return tf.reshape(
+        rows * tf.constant(scale, images.dtype) + tf.constant(offset, images.dtype), [-1, *images.shape[1:]]
+    )
 
 
 def _affine(norm):
@@ -70,11 +104,27 @@ def _convolution(layer, scale):
     return product
 
 
-def _depthwise(layer, scale):
-    kernel, strides, padding = layer.depthwise_kernel.numpy(), (1, *layer.strides, 1), layer.padding.upper()
+def _depthwise(layer, scale, around=((0, 0), (0, 0))):
+    """`around`: zeros that are added first, [[top, bottom], [left, right]], if the layer's padding is "valid"."""
+    kernel, stride, padding = layer.depthwise_kernel.numpy(), layer.strides[0], layer.padding.upper()
     kernel = kernel * np.reshape(np.broadcast_to(scale, kernel[0, 0].size), kernel.shape[2:])
-    options = {"strides": strides, "padding": padding, "dilations": layer.dilation_rate}
-    return lambda dtype, x: tf.nn.depthwise_conv2d(x, _constant(kernel, dtype), **options)
+    options = {"strides": (1, stride, stride, 1), "padding": padding, "dilations": layer.dilation_rate}
+
+    def product(dtype, x):
+        if dtype == tf.bfloat16 and _has_own_gradient(layer) and None not in x.shape[1:]:
+            sizes = zip(x.shape[1:3], kernel.shape, strict=False)
+            same = [depthwise_convolution.same_padding(*size, stride) for size in sizes]
+            zeros = same if padding == "SAME" else [list(pair) for pair in around]
+            return depthwise_convolution.convolve(x, kernel.astype(dtype.as_numpy_dtype), stride=stride, around=zeros)
+        x = tf.pad(x, [[0, 0], *around, [0, 0]]) if np.any(around) else x
+        return tf.nn.depthwise_conv2d(x, _constant(kernel, dtype), **options)
+
+    return product
+
+
+def _has_own_gradient(layer):
+    """TensorFlow's own is slow for them in bfloat16, and `depthwise_convolution` knows another."""
+    return layer.strides[0] > 1 and layer.depth_multiplier == 1
 
 
 def _separable(layer, scale):

@@ -12,7 +12,7 @@ from tf_keras import layers
 
 from reno_tf import models
 from reno_tf.errors import UserError
-from reno_tf.models import block_convolution, frozen
+from reno_tf.models import block_convolution, depthwise_convolution, frozen
 
 
 def _randomize(model, seed=0):
@@ -89,6 +89,83 @@ def test_blocks_give_the_strided_convolution(padding, size, extent):
         tf.constant(images), block_convolution.blocked(kernel), size=size, padding=padding
     )
     np.testing.assert_allclose(blocks, tf.nn.conv2d(images, kernel, 2, padding), atol=1e-4)
+
+
+@pytest.mark.parametrize("around", ["SAME", [[0, 1], [0, 1]], [[1, 1], [2, 2]], [[0, 0], [0, 0]]])
+@pytest.mark.parametrize("window", [1, 2, 3, 5])
+@pytest.mark.parametrize("extent", [(16, 15), (9, 12)])
+def test_a_strided_depthwise_convolution_and_its_gradient_are_tensorflows(around, window, extent):
+    rng = np.random.default_rng(0)
+    x, kernel = (rng.normal(size=shape).astype(np.float32) for shape in ((2, *extent, 3), (window, window, 3, 1)))
+    zeros = [depthwise_convolution.same_padding(side, window, 2) for side in extent] if around == "SAME" else around
+    padding = around if around == "SAME" else [[0, 0], *zeros, [0, 0]]
+    x = tf.constant(x)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        ours = depthwise_convolution.convolve(x, kernel, stride=2, around=zeros)
+        theirs = tf.nn.depthwise_conv2d(x, kernel, [1, 2, 2, 1], padding)
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    upstream = tf.constant(rng.normal(size=ours.shape).astype(np.float32))
+    gradients = [tape.gradient(y, x, upstream) for y in (ours, theirs)]
+    np.testing.assert_allclose(*gradients, atol=1e-4)
+
+
+def _alike(a, b):
+    """But for bfloat16's rounding, which also switches a ReLU or two."""
+    assert np.linalg.norm(a - b) <= 0.3 * np.linalg.norm(b)
+
+
+_STRIDED = (  # Zeros by hand or by the layer itself, even and odd.
+    [layers.ZeroPadding2D(1), layers.DepthwiseConv2D(3, strides=2)],
+    [layers.ZeroPadding2D(((0, 1), (1, 2))), layers.DepthwiseConv2D(5, strides=2, use_bias=False)],
+    [layers.DepthwiseConv2D(3, strides=2, padding="same")],
+    [layers.SeparableConv2D(4, 3, strides=2, padding="same")],
+)
+
+
+@pytest.mark.parametrize("stack", _STRIDED)
+def test_no_strided_depthwise_convolution_has_tensorflows_slow_gradient_in_bfloat16(stack):
+    x = images = tf_keras.Input([16, 15, 3])
+    for layer in (layers.Conv2D(4, 3), *stack, layers.BatchNormalization(), layers.ReLU(6.0)):
+        x = layer(x)
+    model = _randomize(tf_keras.Model(images, {"x": x}))
+    x = tf.constant(np.random.default_rng(0).uniform(size=(2, 16, 15, 3)).astype(np.float32))
+    gradients = []
+    for precision in ("float32", "bfloat16"):
+        network = models.freeze(model, precision=precision)
+
+        @tf.function(autograph=False)
+        def gradient(x, network=network):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = network(x, ["x"])["x"]
+            return y, tape.gradient(y, x)
+
+        features, of_features = gradient(x)
+        _alike(features, model(x)["x"])
+        gradients.append(of_features)
+        kinds = [operation.type for operation in gradient.get_concrete_function(x).graph.get_operations()]
+        assert ("DepthwiseConv2dNativeBackpropInput" in kinds) == (precision == "float32")
+    _alike(*gradients)
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet18_cifar", "mobilenet_v2_cifar", "keras_mobilenetv2", "keras_mobilenetv3small"]
+)
+def test_every_stage_has_a_gradient_in_bfloat16(name):
+    """For the images, and the penultimate features have one for the stage."""
+    model = models.build(name)
+    outputs, network = list(model.output), models.freeze(model, precision="bfloat16")
+
+    def gradients(images):
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(images)
+            features = network(images, outputs)
+        for output in outputs:
+            assert tape.gradient(features[output], images).dtype == tf.float32
+            assert tape.gradient(features["penultimate"], features[output]).shape == features[output].shape
+
+    tf.function(gradients, autograph=False).get_concrete_function(tf.TensorSpec([2, 64, 64, 3]))
 
 
 def test_what_is_no_functional_model_is_called_as_it_is():
