@@ -73,6 +73,8 @@ def _activation(layer):
 def _rescaled(images, scale, offset):
     """Row by row: over an innermost axis of 3 TensorFlow's broadcasts are six times as slow."""
     width, channels = images.shape[2:]
+    if None in images.shape[1:]:
+        return images * tf.constant(scale, images.dtype) + tf.constant(offset, images.dtype)
     scale, offset = (np.tile(np.broadcast_to(value, channels), width) for value in (scale, offset))
     rows = tf.reshape(images, [-1, images.shape[1], width * channels])
     return tf.reshape(
