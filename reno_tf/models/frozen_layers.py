@@ -45,29 +45,17 @@ def operation(layer, norm=None, padding=None):
     if isinstance(layer, layers.BatchNormalization):
         scale, offset = _affine(layer)
         return lambda dtype, x: x * tf.constant(scale, x.dtype) + tf.constant(offset, x.dtype)
-    if type(layer) is layers.Activation:
-        activation = _activation(layer)
-        return lambda dtype, x: activation(x)
     if type(layer) not in _PRODUCTS:
         return functools.partial(_as_it_is if layer.weights else _weightless, layer)
     scale, offset = _affine(norm) if norm else (1.0, 0.0)
     product = _depthwise(layer, scale, padding.padding) if padding else _PRODUCTS[type(layer)](layer, scale)
-    activation = _activation(layer)
     bias = (layer.bias.numpy() if layer.use_bias else 0.0) * scale + offset
 
     def run(dtype, x):
         y = product(dtype, tf.cast(x, dtype))
-        return activation(tf.nn.bias_add(y, _constant(bias, dtype)) if np.ndim(bias) else y)
+        return layer.activation(tf.nn.bias_add(y, _constant(bias, dtype)) if np.ndim(bias) else y)
 
     return run
-
-
-def _activation(layer):
-    """Sigmoid, swish and their like are slow in bfloat16 on CPUs: slower than in float32 between two casts."""
-    function = layer.activation
-    if function in (tf_keras.activations.linear, tf_keras.activations.relu, tf.nn.relu6):
-        return function
-    return lambda x: tf.cast(function(tf.cast(x, tf.float32)), x.dtype) if x.dtype == tf.bfloat16 else function(x)
 
 
 def _rescaled(images, scale, offset):
