@@ -7,7 +7,6 @@ import functools
 
 import numpy as np
 import tensorflow as tf
-import tf_keras
 
 from reno_tf import hardware, models
 from reno_tf.attacks import cache, checking
@@ -32,15 +31,15 @@ class Crafter(abc.ABC):
       network: a model of this package, frozen with the weights it has now, any callable images [B, H, W, 3]
         in [0, 1] -> {output: features}, which `precision` does not change, or an `Ensemble` of either.
       seed: of everything random. Image number i is treated as a pure function of (seed, i, restart).
-      precision, jit_compile: see `hardware.resolve_precision` and `hardware.resolve_jit`.
+      precision, jit_compile: see `models.resolve_precision` and `hardware.resolve_jit`.
       others: images that the attack needs beside those it changes, float [N, H, W, 3] in [0, 1].
 
     Raises UserError if the network lacks what the objective reads, or the budget does not fit the ball.
     """
 
     def __init__(self, attack: Attack, network, budget, *, seed=0, precision="auto", jit_compile="auto", others=None):
-        precision, networks = hardware.resolve_precision(precision), getattr(network, "members", (network,))
-        self.precision = precision if isinstance(networks[0], tf_keras.Model) else "float32"
+        networks = getattr(network, "members", (network,))
+        self.precision = models.resolve_precision(networks[0], precision)
         self.objective = attack.objective.on(network)
         self.attack, self.budget = dataclasses.replace(attack, objective=self.objective), budget
         self.seed, self.others, self.jit_compile = seed, others, hardware.resolve_jit(jit_compile)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from reno_tf import hardware
 from reno_tf.errors import UserError
 from reno_tf.models import frozen_layers, graph
 
@@ -46,6 +47,24 @@ def freeze(network, *, precision: str = "float32"):
         frozen = copy.copy(frozen)
         frozen._compute_dtype = tf.bfloat16
     return frozen
+
+
+def resolve_precision(network, precision: str) -> str:
+    """In which precision the frozen network computes: "float32", "bfloat16", or what "auto" stands for.
+
+    That is bfloat16 where the hardware has it and it is the faster: on CPUs not where swish follows depthwise
+    convolutions, as in EfficientNet. A callable that is no model of this package computes as it does. Raises UserError.
+    """
+    resolved = hardware.resolve_precision(precision)
+    if not isinstance(network, tf_keras.Model):
+        return "float32"
+    return "float32" if precision == "auto" and _is_slow_in_bfloat16(network) else resolved
+
+
+def _is_slow_in_bfloat16(model):
+    kinds = {type(layer) for layer in model.layers}
+    swish = any(getattr(layer, "activation", None) is tf_keras.activations.swish for layer in model.layers)
+    return swish and tf_keras.layers.DepthwiseConv2D in kinds and not tf.config.list_physical_devices("GPU")
 
 
 class _Frozen:

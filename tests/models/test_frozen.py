@@ -207,3 +207,16 @@ def test_a_frozen_form_does_not_keep_its_model_alive():
     del model
     gc.collect()
     assert known() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("keras_efficientnetb0", "float32"), ("mobilenet_v2", "bfloat16"), ("resnet18", "bfloat16")]
+)
+def test_auto_is_what_is_faster_for_the_network(name, expected, monkeypatch):
+    monkeypatch.setattr(models.frozen.hardware, "has_bfloat16", lambda: True)
+    model = models.build(name)
+    assert models.resolve_precision(model, "auto") == expected
+    assert models.resolve_precision(model, "bfloat16") == "bfloat16"
+    monkeypatch.setattr(models.frozen.hardware, "has_bfloat16", lambda: False)
+    assert models.resolve_precision(model, "auto") == "float32"
+    assert models.resolve_precision(lambda images: {}, "bfloat16") == "float32"
