@@ -31,3 +31,11 @@ def test_the_verdicts_follow_from_the_outcomes():
         for part, ours in zip(claim["parts"], judged["parts"], strict=True):
             assert (part["verdict"], part["n_seeds"]) == (ours["verdict"], ours["n_seeds"])
             assert part["mean"] == pytest.approx(ours["mean"]) and part["interval"] == pytest.approx(ours["interval"])
+
+
+def test_the_attacks_side_by_side_are_what_was_measured():
+    spec = importlib.util.spec_from_file_location("attack_table", _ROOT / "tools" / "attack_table.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    text = tool.table(json.loads((_ROOT / "results" / "attacks.json").read_text()))
+    assert len(text.splitlines()) > 40 and text in (_ROOT / "docs" / "attacks.md").read_text()
