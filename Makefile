@@ -11,7 +11,7 @@ run: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/python -m pytest
 
-# The tests that need no training run of main.py, and one short run.
+# Without the tests that start main.py more than once, or compile much that no version of Python changes.
 test-short: $(VENV)/installed
 	$(BIN)/python -m pytest -m "not long"
 

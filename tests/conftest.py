@@ -11,7 +11,9 @@ import reno_tf  # noqa: E402
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "long: starts main.py more than once")
+    config.addinivalue_line(
+        "markers", "long: starts main.py more than once, or compiles much that no version of Python changes"
+    )
 
 
 def tiny(**options):

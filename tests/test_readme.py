@@ -33,9 +33,10 @@ def test_the_verdicts_follow_from_the_outcomes():
             assert part["mean"] == pytest.approx(ours["mean"]) and part["interval"] == pytest.approx(ours["interval"])
 
 
-def test_the_attacks_side_by_side_are_what_was_measured():
+@pytest.mark.parametrize(("table", "page"), [("methods", "README.md"), ("attacks", "docs/attacks.md")])
+def test_what_the_attacks_did_is_up_to_date(table, page):
     spec = importlib.util.spec_from_file_location("attack_table", _ROOT / "tools" / "attack_table.py")
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    text = tool.table(json.loads((_ROOT / "results" / "attacks.json").read_text()))
-    assert len(text.splitlines()) > 40 and text in (_ROOT / "docs" / "attacks.md").read_text()
+    text = getattr(tool, table)(json.loads((_ROOT / "results" / "attacks.json").read_text()))
+    assert len(text.splitlines()) >= 10 and text in (_ROOT / page).read_text()

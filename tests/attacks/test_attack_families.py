@@ -12,6 +12,8 @@ from reno_tf.attacks import ATTACKS, Budget
 from reno_tf.errors import UserError
 from reno_tf.models import keras_applications, layers
 
+pytestmark = pytest.mark.long
+
 # Those whose own mean and std the attack in normalised space takes.
 _OWN = ("torch", "small", "-1..1")
 

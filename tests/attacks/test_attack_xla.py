@@ -6,6 +6,8 @@ from families import SIZE, network
 
 from reno_tf.attacks import ATTACKS, Budget
 
+pytestmark = pytest.mark.long
+
 _IMAGES = np.random.default_rng(5).uniform(size=(4, SIZE, SIZE, 3)).astype(np.float32)
 
 

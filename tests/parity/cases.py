@@ -75,7 +75,7 @@ def attack_steps():
     (attack,) = attacks.build("reference", teacher, precision="float32").values()
     images, x = attack_start()
     found, limits = {}, {**attack._limits(tf.constant(images)), "steps": 1}
-    step = tf.function(lambda x: descend(attack.loss, images, x, **limits))
+    step = tf.function(lambda x: descend(lambda x, number: attack.loss(x), images, x, **limits))
     for number in range(1, STEPS + 1):
         x = step(x)
         found[f"images {number}"], found[f"objective {number}"] = x.numpy(), attack.loss(x).numpy()

@@ -10,6 +10,8 @@ from reno_tf import models
 from reno_tf.methods import METHODS
 from reno_tf.training import optimizers
 
+pytestmark = pytest.mark.long
+
 
 def _after_two_steps(name, *, jit_compile):
     """{weight: its values} and {metric: its values}."""
