@@ -44,8 +44,8 @@ class Rule:
 
     def paced(self, budget):
         """The budget in steps of `copies` gradients: so many fewer, each as much longer."""
-        length = np.float32(self.copies) * np.float32(budget.step_size) if self.copies > 1 else budget.step_size
-        return dataclasses.replace(budget, step_size=length, steps=math.ceil(budget.steps / self.copies))
+        length, steps = np.multiply(self.copies, budget.step_size), math.ceil(budget.steps / self.copies)
+        return dataclasses.replace(budget, step_size=length, steps=steps)
 
     @property
     def has_views(self) -> bool:
