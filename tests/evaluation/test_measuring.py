@@ -1,6 +1,7 @@
 """One evaluation: several attacks, their worst case, the controls; on a linear network."""
 
 import dataclasses
+import errno
 import functools
 import weakref
 
@@ -210,6 +211,18 @@ def test_an_interrupted_suite_goes_on_where_it_was(dataset, student, tmp_path, m
     damaged.write_bytes(damaged.read_bytes()[:50])  # A file that is cut short is done again.
     mended = measure.measure(chosen, target(), dataset, undefended=True, folder=tmp_path / "run")
     assert mended.results | {"seconds": 0} == whole.results | {"seconds": 0}
+
+
+def test_answers_that_cannot_be_kept_are_done_without(dataset, student, tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    warnings = []
+    monkeypatch.setattr(suite.files, "write_bytes", full)
+    monkeypatch.setattr(suite.logging, "warning", lambda text, *values: warnings.append(text % values))
+    chosen = _settings(cache="", images=8)
+    outcomes, _ = suite.run(chosen.attack, _target(chosen, dataset, student), folder=tmp_path / "suite")
+    assert len(outcomes) == 4 and len(warnings) == 4 and "No space left on device; an interrupted" in warnings[0]
 
 
 def test_rounded_images_are_kept_as_bytes_and_counted_beside_the_float_ones(dataset, student, tmp_path):
