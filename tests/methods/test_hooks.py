@@ -132,6 +132,7 @@ _FEW = (
     "--config.interval=2",
     "--config.batch_size=8",
     "--config.attack.steps=1",
+    "--config.attack.core=('disruption stage1',)",  # The cheapest: the whole core is tested where it is counted.
     "--config.attack.cache=",
     "--config.curve.factors=()",
 )
