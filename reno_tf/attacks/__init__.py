@@ -8,7 +8,7 @@ from reno_tf.attacks.cache import craft_once, trace_once
 from reno_tf.attacks.checking import ZeroGradient
 from reno_tf.attacks.cleverhans import Cleverhans
 from reno_tf.attacks.crafter import Crafter
-from reno_tf.attacks.crafting import Noisy, Unrounded, craft
+from reno_tf.attacks.crafting import Noisy, craft
 from reno_tf.attacks.ensemble import Ensemble
 from reno_tf.attacks.objectives import (
     Disruption,

@@ -69,16 +69,3 @@ class Noisy:
 
     def __getitem__(self, chosen):
         return self._attack.noise(self._images[chosen], np.arange(len(self))[chosen], draw=self._draw).numpy()
-
-
-class Unrounded:
-    """uint8 images as float32 in [0, 1], computed when they are indexed."""
-
-    def __init__(self, levels):
-        self._levels, self.shape = levels, levels.shape
-
-    def __len__(self):
-        return len(self._levels)
-
-    def __getitem__(self, chosen):
-        return self._levels[chosen].astype(np.float32) / 255

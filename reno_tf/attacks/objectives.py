@@ -182,7 +182,7 @@ class Lift(Objective):
     def loss(self, features):
         # -||f||_2 / sqrt(number of features)
         # The root of 0 has no gradient, and a black image no features where a network neither shifts nor has a bias.
-        return -tf.sqrt(tf.reduce_mean(tf.square(_flat(features[self.outputs[0]])), axis=-1) + 1e-12)
+        return -tf.sqrt(tf.reduce_mean(tf.square(_flat(features[self.outputs[0]])), axis=-1) + _TINY)
 
 
 def squared_distance(features, others):

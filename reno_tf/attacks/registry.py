@@ -23,9 +23,7 @@ class AttackEntry:
 
     attack: Attack
     budget: Budget = Budget()  # unless another is given
-    network: str = (
-        "teacher"  # which one it goes through: also "surrogate" and "ensemble", the attacker's own; "student"
-    )
+    network: str = "teacher"  # it goes through that, the attacker's own "surrogate" or "ensemble", or the "student"
     others: str | None = None  # images it needs beside those it changes: the attacker's "own", all the "attacked"
     each: str | None = None
     outside: str | None = None  # why a suite shows it, but does not count it among what the attacker could do

@@ -95,10 +95,9 @@ def _controls(settings, target, beginning, crafter, over) -> dict:
     noise: answers to one draw for each attack of the worst case; the first draw on all images, the others on those of
     the worst case.
     """
-    draws = sum(member.counts for member in suite.plan(settings.attack, target.networks))
-    tried = target.first(settings.attack.images)
+    members, tried = suite.plan(settings.attack, target.networks), target.first(settings.attack.images)
     noise = [suite.predict(target.student, attacks.Noisy(crafter, target.images), "noise")]
-    for draw in range(1, draws):
+    for draw in range(1, sum(member.counts for member in members)):
         noise.append(suite.predict(target.student, attacks.Noisy(crafter, tried.images, draw=draw), f"noise {draw}"))
     # At epsilon 0 the random start is the image itself: a success there would be the measurement's own.
     labels, clean, curve = beginning.split.labels, rates.predict(target.student, beginning.images), []
@@ -106,8 +105,7 @@ def _controls(settings, target, beginning, crafter, over) -> dict:
         noisy = rates.predict(target.student, attacks.Noisy(smaller, beginning.images))
         counts = rates.success_rates(labels, clean, predicted, noisy)
         curve.append(_point(smaller.budget.epsilon, counts, len(labels)))
-    digest = target.networks[attacks.ATTACKS[attacks.split(settings.attack.members[0])[0]].network][1]
-    batch = target.images[: settings.attack.batch_size]
+    digest, batch = target.networks[members[0].entry.network][1], target.images[: settings.attack.batch_size]
     convergence = attacks.trace_once(crafter, batch, teacher=digest, folder=settings.attack.cache)
     return {"noise": [answers.tolist() for answers in noise], "curve": curve, "convergence": convergence}
 
@@ -124,7 +122,7 @@ def _exposed(outcomes, target, clean) -> list[dict]:
     rows = []
     for name, group in worst.groups(outcomes).items():
         found = {}
-        for number, (epsilon, answers) in enumerate(group[0].extra["exposure"]):
+        for number, (epsilon, _) in enumerate(group[0].extra["exposure"]):
             answers = [np.array(outcome.extra["exposure"][number][1]) for outcome in group]
             labels, unattacked = target.split.labels[: len(answers[0])], clean[: len(answers[0])]
             counts = rates.success_rates(labels, unattacked, rates.worst_case(labels, answers), unattacked)

@@ -14,6 +14,7 @@ import numpy as np
 from absl import logging
 
 from reno_tf import attacks, files, hardware, progress
+from reno_tf.data.photos import Floats
 from reno_tf.errors import UserError
 from reno_tf.evaluation import rates
 from reno_tf.settings import Attack, Settings
@@ -93,7 +94,8 @@ def plan(settings: Attack, networks: dict) -> list[Member]:
     """
     members = []
     for chosen in settings.members:
-        group, entry = attacks.split(chosen)[0], attacks.ATTACKS[attacks.split(chosen)[0]]
+        group, _ = attacks.split(chosen)
+        entry = attacks.ATTACKS[group]
         for label, attack in attacks.variants(chosen, networks[entry.network][0], **settings.changes).items():
             within = members and members[0].attack
             if within and not entry.outside:
@@ -165,7 +167,7 @@ def _answers(settings, target, name, crafter, digest, while_built, first) -> dic
     eight_bit = settings.eight_bit and not first
     adversarial = craft(crafter, target, eight_bit=eight_bit)
     seconds = time.monotonic() - started
-    predicted = predict(target.student, attacks.Unrounded(adversarial) if eight_bit else adversarial, name)
+    predicted = predict(target.student, Floats(adversarial) if eight_bit else adversarial, name)
     rounded = predicted if eight_bit else None
     if settings.eight_bit and first:
         rounded = predict(target.student, _Rounded(crafter, adversarial, target.images), f"{name}, rounded")

@@ -361,7 +361,7 @@ def test_a_report_says_which_model_was_attacked(tmp_path, dataset, student):
     markdown = (tmp_path / "report.md").read_text()
     assert "(outside the threat model: it has the student)" in markdown
     assert "An attacker who tries 3 attacks of that size" in markdown
-    assert "| *white_box* |" in markdown and "alone come" in markdown or "The best three" in markdown
+    assert "| *white_box* |" in markdown and ("alone come" in markdown or "The best three" in markdown)
 
 
 def _surrogate_settings(**changes):

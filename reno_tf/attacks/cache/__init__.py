@@ -31,7 +31,6 @@ def craft_once(attack, images, *, teacher, folder, content=None, limit=None, eig
       content: a hash of the images; None: computed here, which reads all of them.
       limit: bytes that the folder may hold; above, the sets that were used longest ago are deleted,
         but none that is open anywhere and not this one. None: no limit.
-
       eight_bit: see `crafting.batches`; such a set takes a quarter of the room.
 
     Returns float32 or uint8 [N, H, W, 3], memory-mapped and read-only if it lies in the folder.
