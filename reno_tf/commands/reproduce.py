@@ -28,20 +28,23 @@ def reproduce(
     """Does the runs that `config.reproduce` asks for below `workdir`, and writes what they show.
 
     Hyper-parameters are chosen first, on the validation split; then come all runs of seed 0, of seed 1, ... Finished
-    runs are kept. Writes each of `config.reproduce.artefacts` from the runs that there are, and claims.md if there are
-    all, to results in `workdir`. dry_run: prints the runs and an estimate of their time and disk, and does none.
+    runs are kept. Writes each of `config.reproduce.artefacts` from the runs that there are, claims.md if there are
+    all, and runs.jsonl to results in `workdir`. That has what is needed of each run: with it there, a run with the same
+    settings counts as finished without its folder. dry_run: prints the runs and an estimate of their time and disk,
+    and does none.
 
     Raises UserError for a mistake in the config, another sweep in `workdir`, or missing runs, after the rest.
     """
     if "reproduce" not in config:
         raise UserError("--mode=reproduce goes with a config of configs/reproduce, such as table2.py, not with another")
     plan, folder = Plan(config), Path(workdir or f"runs/reproduce-{config.reproduce.scale}")
+    kept = {} if overwrite else outcomes.read_all(folder / "results" / "runs.jsonl")
     if dry_run:
-        estimate.print_plan(folder, plan, run)
+        estimate.print_plan(folder, plan, run, kept)
         return
     with contextlib.suppress(RuntimeError):  # Initialised already: by someone's own program.
         tf.config.set_visible_devices([], "GPU")  # The runs are processes of their own, and want the GPUs whole.
-    sweeping, mistakes = _Sweep(plan, folder, command, overwrite, ray_address), []
+    sweeping, mistakes = _Sweep(plan, folder, command, overwrite, ray_address, kept), []
     with sweep.lock(folder):
         try:
             sweeping.do()
@@ -55,18 +58,27 @@ def reproduce(
 
 @dataclasses.dataclass
 class _Sweep:
-    """missing: run -> why it could not be done; done: those that were, now; chosen: data set -> {recipe key: value}."""
+    """kept: run -> what is known of it; missing: run -> why it could not be done; done: those that were, now;
+    chosen: data set -> {recipe key: value}."""
 
     plan: Plan
     folder: Path
     command: str
     overwrite: bool
     ray_address: str | None
+    kept: dict[str, dict]
     missing: dict[str, str] = dataclasses.field(default_factory=dict)
     done: set[str] = dataclasses.field(default_factory=set)
     chosen: dict[str, dict] = dataclasses.field(default_factory=dict)
 
     def do(self):
+        """Whatever happens meanwhile, runs.jsonl has what was done."""
+        try:
+            self._do()
+        finally:
+            outcomes.write_all(self._results / "runs.jsonl", self.kept)
+
+    def _do(self):
         plan = self.plan
         self.chosen = {data: {} for data in plan.recipe.data}
         self._choose("grid", plan.trials())
@@ -76,7 +88,8 @@ class _Sweep:
         self._choose("feature_weight", weights)
         for seed in range(max(len(plan.seeds(row)) for row in plan.rows)):
             due = [row for row in plan.rows if seed in plan.seeds(row)]
-            self._execute([plan.run(row, data, seed, self.chosen[data]) for data in self.chosen for row in due])
+            pairs = [(row, data) for data in self.chosen for row in due if data in plan.data(row)]
+            self._execute([plan.run(row, data, seed, self.chosen[data]) for row, data in pairs])
             self._write()  # After each seed: there is something to look at early.
 
     def _choose(self, name: str, tried: list[tuple[dict, Planned]]):
@@ -91,46 +104,57 @@ class _Sweep:
                 continue
             rows = []
             for values, planned in own:
-                results = outcomes.read(self.folder / planned.name)
+                results = self.kept[planned.name]
                 seen = (VALIDATION, *[ASR] * (planned.config.split == "validation"))  # Nothing of the test split.
                 rows.append({"values": values, "run": planned.name, **{key: results[key] for key in seen}})
             self.chosen[data] |= trials.choose(rows)["values"]
             trials.record(self.folder / "trials" / f"{data}-{name}", rows, trials.choose(rows))
 
-    def _execute(self, runs: list[Planned]):
+    def _execute(self, due: list[Planned]):
         """Adds to `missing` what could not be done."""
         tasks, recipe = [], self.plan.recipe
-        for planned in runs:
+        for planned in due:
             if self._is_finished(planned) or planned.name in self.missing:
                 continue
             options = {"workdir": str(self.folder / planned.name), "overwrite": self.overwrite, "command": self.command}
             call = functools.partial(run, planned.config, method=planned.method, **options)
             tasks.append(sweep.Task(planned.name, call))
         options = {"address": self.ray_address, "report": functools.partial(print, flush=True)}
-        self.missing |= sweep.execute(tasks, cpus=recipe.cpus, gpus=recipe.gpus, **options)
-        self.done |= {task.name for task in tasks} - self.missing.keys()
+        try:
+            failed = sweep.execute(tasks, cpus=recipe.cpus, gpus=recipe.gpus, **options)
+            self.missing |= failed
+            self.done |= {task.name for task in tasks} - failed.keys()
+        finally:
+            for planned in due:
+                self._is_finished(planned)
 
     def _is_finished(self, planned) -> bool:
-        """Whether it is there, made with the same settings; `missing` has it if it was made with others."""
-        workdir = self.folder / planned.name
+        """Whether it was made with the same settings, and then `kept` has it; `missing` has what was made with others."""
+        name, workdir = planned.name, self.folder / planned.name
         try:
-            config = settings.read(planned.config, planned.method).as_json()
-            if not (workdir / "results.json").is_file() or (self.overwrite and planned.name not in self.done):
-                return False
+            config, identity = settings.read(planned.config, planned.method).as_json(), outcomes.identity(planned)
+            if self.kept.get(name, {}).get("settings") != identity:
+                self.kept.pop(name, None)
+            if not (workdir / "results.json").is_file() or (self.overwrite and name not in self.done):
+                return name in self.kept
             files.claim(workdir, config, overwrite=False)
-            outcomes.read(workdir)
+            self.kept[name] = {"settings": identity, **outcomes.read(workdir)}
             return True
         except UserError as mistake:
-            self.missing[planned.name] = str(mistake)
+            self.missing[name] = str(mistake)
             return False
 
+    @property
+    def _results(self):
+        return self.folder / "results"
+
     def _write(self):
-        results, printed = self.folder / "results", paper.outcomes()
+        printed = paper.outcomes()
         facts = {"missing": self.missing, "chosen": self.chosen, "command": self.command}
-        made = {name: outcomes.outcome(name, self.plan, self.folder, **facts) for name in self.plan.artefacts}
+        made = {name: outcomes.outcome(name, self.plan, self.kept, **facts) for name in self.plan.artefacts}
         for name, outcome in made.items():
-            reporting.write_artefact(results, outcome, paper=printed.get(name))
-        if made.keys() == ARTEFACTS.keys():
+            reporting.write_artefact(self._results, outcome, paper=printed.get(name))
+        if made.keys() >= {name for name in ARTEFACTS if not name.endswith("_matched")}:
             judged = judging.judge(made)
-            reporting.write_claims(results, judged, next(iter(made.values())), rules=judging.RULES)
-        print(f"{', '.join(made)} in {results}", flush=True)
+            reporting.write_claims(self._results, judged, next(iter(made.values())), rules=judging.RULES)
+        print(f"{', '.join(made)} in {self._results}", flush=True)

@@ -7,6 +7,7 @@ from reno_tf.evaluation.rates import (
     feature_distance,
     predict,
     rate,
+    stage_distances,
     success_rates,
     weight_distance,
     worst_case,

@@ -43,9 +43,10 @@ def measure(settings: Settings, target: suite.Target, dataset, *, undefended, ex
         rounded = rates.success_rates(labels, clean, first.rounded, noise[0])
         counts["attack_success_rate_8bit"] = rounded["attack_success_rate"]
         counts["attack_success_rate_8bit_ci95"] = rounded["attack_success_rate_ci95"]
+    tried = target.first(settings.attack.images).split.labels
     results = {
         **counts,
-        **worst.measure(target.first(settings.attack.images).split.labels, clean, outcomes, noise),
+        **worst.measure(tried, clean, outcomes, noise, core=settings.attack.core),
         "validation_accuracy": rates.accuracy(student, dataset.validation),
         **_distances(student, target.networks["teacher"][0], dataset),
         "attack": {
@@ -133,6 +134,16 @@ def _exposed(outcomes, target, clean) -> list[dict]:
 
 def _distances(student, teacher, dataset) -> dict:
     if not isinstance(student, tf_keras.Model):  # An audited model is known by its answers alone.
-        return {"feature_distance": None, "weight_distance": None}
-    features = rates.feature_distance(student, teacher, dataset.train.floats())
-    return {"feature_distance": features, "weight_distance": rates.weight_distance(student, teacher)}
+        return dict.fromkeys(("feature_distance", "relative_feature_distance", "stage_distances", "weight_distance"))
+    stages = rates.stage_distances(student, teacher, dataset.train.floats())
+
+    def mean(kind):
+        values = [distances[kind] for distances in stages.values()] if stages else [None]
+        return None if None in values else float(np.mean(values))
+
+    return {
+        "feature_distance": mean("absolute"),
+        "relative_feature_distance": mean("relative"),
+        "stage_distances": stages,
+        "weight_distance": rates.weight_distance(student, teacher),
+    }

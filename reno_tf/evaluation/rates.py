@@ -89,7 +89,16 @@ def attack_success(student, attack, test: Split, *, batch_size: int = 100, craft
 
 
 def feature_distance(student, teacher, images: np.ndarray, *, batch_size: int = 100) -> float | None:
-    """Mean over stages and images of mean((f_l(x, theta) - f_l(x, theta_0))^2), both in inference mode.
+    """Mean over stages and images of mean((f_l(x, theta) - f_l(x, theta_0))^2); see `stage_distances`."""
+    stages = stage_distances(student, teacher, images, batch_size=batch_size)
+    return stages and float(np.mean([distances["absolute"] for distances in stages.values()]))
+
+
+def stage_distances(student, teacher, images: np.ndarray, *, batch_size: int = 100) -> dict[str, dict] | None:
+    """{stage: {"absolute": mean((f - g)^2), "relative": that / the variance of g}}, g the teacher's features.
+
+    Both networks are in inference mode; the variance is the mean of each channel's over images and places, so
+    that a student which gives each channel's mean has the relative distance 1.
 
     `images`: float32 [N, H, W, 3] in [0, 1], not augmented (paper, section 3). None if the stages' shapes differ.
     """
@@ -98,13 +107,22 @@ def feature_distance(student, teacher, images: np.ndarray, *, batch_size: int = 
         return None
 
     @tf.function(reduce_retracing=True)
-    def batch_sum(batch):
-        ours, theirs = student(batch, training=False), teacher(batch, training=False)
-        distances = [tf.reduce_mean(tf.math.squared_difference(ours[s], theirs[s]), axis=[1, 2, 3]) for s in stages]
-        return tf.reduce_sum(tf.reduce_mean(distances, axis=0))
+    def batch_sums(batch):
+        """{stage: each channel's sums over the batch, of means over the places, of (f - g)^2, g and g^2: [3, c]}."""
+        ours, theirs, sums = student(batch, training=False), teacher(batch, training=False), {}
+        for stage in stages:
+            f, g = (tf.cast(features[stage], tf.float64) for features in (ours, theirs))
+            means = [tf.reduce_mean(value, axis=[1, 2]) for value in (tf.math.squared_difference(f, g), g, tf.square(g))]
+            sums[stage] = tf.reduce_sum(tf.stack(means), axis=1)
+        return sums
 
-    starts = range(0, len(images), batch_size)
-    return sum(float(batch_sum(tf.constant(images[i : i + batch_size]))) for i in starts) / len(images)
+    found = [batch_sums(tf.constant(images[i : i + batch_size])) for i in range(0, len(images), batch_size)]
+    distances = {}
+    for stage in stages:
+        square, mean, second = np.sum([sums[stage].numpy() for sums in found], axis=0) / len(images)
+        absolute, variance = float(square.mean()), float((second - mean**2).mean())
+        distances[stage] = {"absolute": absolute, "relative": absolute / variance if variance > 0 else None}
+    return distances
 
 
 def weight_distance(student, teacher) -> float | None:

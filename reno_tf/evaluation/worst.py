@@ -11,15 +11,17 @@ _ENOUGH = 0.01  # below the worst case of all attacks
 _FEW = 3  # attacks, at most, of which the best are named
 
 
-def measure(labels, clean, outcomes: list[Outcome], noise: list) -> dict:
+def measure(labels, clean, outcomes: list[Outcome], noise: list, *, core: tuple[str, ...] = ()) -> dict:
     """The worst case over the attacks that count, for results.json.
 
     Args:
       labels: int [n] of the first images, on which all attacks were tried. clean, noise: the student's answers to
         at least those images, clean and under as many draws of noise as there are attacks.
+      core: the attacks, each "NAME" or "NAME VARIANT", that every run tries beside the first.
 
-    Returns worst_case_success_rate and worst_case_noise_success_rate, with their intervals; worst_case, which says of
-    which attacks and images they are, and which few attacks are enough; suite, a row for each attack.
+    Returns worst_case_success_rate and worst_case_noise_success_rate, with their intervals; where more than the core
+    was tried, core_worst_case_success_rate too; worst_case, which says of which attacks and images they are, and
+    which few attacks are enough; suite, a row for each attack.
     """
     count, counting = len(labels), [outcome for outcome in outcomes if outcome.member.counts]
     right = clean[:count] == labels
@@ -28,6 +30,7 @@ def measure(labels, clean, outcomes: list[Outcome], noise: list) -> dict:
     wrong = [right & (answers[:count] != labels) for answers in noise[: len(counting)]]
     return {
         **_rate("worst_case_success_rate", counted, right),
+        **_core_rate(counting, fooled, right, core),
         **_rate("worst_case_noise_success_rate", wrong, right),
         "worst_case": {
             "attacks": [outcome.member.name for outcome in counting],
@@ -58,6 +61,16 @@ def _rate(name, hits, right) -> dict:
     """Of the images that are right when clean, those that at least one attack fools."""
     total = int(right.sum()) if hits else 0  # Of no attack there is no rate.
     return rates.rate(name, int(np.any(hits, axis=0).sum()) if hits else 0, total)
+
+
+def _core_rate(counting, fooled, right, core) -> dict:
+    """That of the first attack and the core's; nothing if that is all that was tried, or if it was not."""
+    members = [outcome.member for outcome in counting]
+    inside = [member.name for member in members[1:] if {member.name, member.group} & set(core)]
+    found = {part for part in core for member in members if part in (member.name, member.group)}
+    if not core or found != set(core) or len(inside) + 1 == len(members):
+        return {}
+    return _rate("core_worst_case_success_rate", [fooled[name] for name in (members[0].name, *inside)], right)
 
 
 def _enough(fooled, right) -> dict | None:

@@ -6,12 +6,17 @@ from reno_tf.methods.delta_adversarial import DeltaAdversarial
 from reno_tf.methods.delta_r import DeltaR
 from reno_tf.methods.finetune import Finetune
 from reno_tf.methods.hooks import Batch, Preparation, Step
+from reno_tf.methods.inoculation import Inoculation
 from reno_tf.methods.l2sp import L2SP
 from reno_tf.methods.linear import Linear
+from reno_tf.methods.remos import Remos
 from reno_tf.methods.renofeation import Renofeation
 from reno_tf.methods.retraining import Retraining
 from reno_tf.methods.schedule import Phase, Schedule
+from reno_tf.methods.seam import Seam
+from reno_tf.methods.weight_variance import WeightVariance
 
-METHODS = {
-    method.name: method for method in (Retraining, Linear, Finetune, L2SP, Delta, DeltaR, Renofeation, DeltaAdversarial)
-}
+_PAPERS = (Retraining, Linear, Finetune, L2SP, Delta, DeltaR, Renofeation, DeltaAdversarial)
+_LATER = (Remos, Seam, WeightVariance, Inoculation)
+
+METHODS = {method.name: method for method in (*_PAPERS, *_LATER)}

@@ -24,6 +24,7 @@ class Method:
     schedule: ClassVar[Schedule]
     trains: ClassVar[str] = "all"  # "all", or "head": the backbone stays in inference mode
     needs_features: ClassVar[bool] = False  # whether a step runs the teacher
+    clean_targets: ClassVar[bool] = False  # whether it does so on the clean images, not on the perturbed ones
     dropout: ClassVar[float] = 0.0  # rate of SpatialDropout2D after each tapped stage
     step_factor: ClassVar[int] = 1  # training steps, as a multiple of the schedule's
     undefended: ClassVar[bool] = False  # whether nearly every attack should succeed with a large epsilon
@@ -33,8 +34,9 @@ class Method:
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            if getattr(self, field.name) < 0:
-                raise UserError(f"{self.name}: {field.name} must not be negative, not {getattr(self, field.name)}")
+            value = getattr(self, field.name)
+            if not isinstance(value, str) and value < 0:
+                raise UserError(f"{self.name}: {field.name} must not be negative, not {value}")
 
     @property
     def needs_teacher(self) -> bool:

@@ -23,10 +23,12 @@ class DeltaAdversarial(Delta):
     epsilon: float = 0.1  # of the L-infinity ball, in [0, 1] pixels
     step_size: float = 0.04
     attack_steps: int = 3  # for each training step (paper, Table 6)
+    epsilon_grows: bool = False  # both grow evenly from 0 over the training (arXiv 2509.23325), as far as described
 
     def perturb(self, step: Step):
         def loss(images, number):
             return negative_cross_entropy(step.student(images, training=False)["logits"], step.labels)
 
-        limits = {"epsilon": self.epsilon, "step_size": self.step_size, "low": 0.0, "high": 1.0}
+        part = step.progress if self.epsilon_grows else 1.0
+        limits = {"epsilon": part * self.epsilon, "step_size": part * self.step_size, "low": 0.0, "high": 1.0}
         return descend(loss, step.images, step.images, steps=self.attack_steps, **limits)

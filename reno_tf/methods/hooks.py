@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from reno_tf.errors import UserError
 from reno_tf.methods.schedule import Phase
 
 
@@ -14,9 +15,11 @@ class Preparation:
     """What `Method.prepare` may use and change."""
 
     phase: Phase | None  # that is about to begin
+    number: int  # training steps done before it
     student: Any  # the Keras model; its weights may be changed in place
     teacher: Any  # the Keras model, or None
     train: Any  # the training images, a `reno_tf.data.Split`, or None outside of a run
+    batches: Callable | None  # step -> endless batches of them (images, labels), augmented, from that step on
     state: dict[str, tf.Variable]  # of `Method.state`
 
 
@@ -31,8 +34,16 @@ class Step:
     teacher: Callable | None = None  # frozen, (images, names of outputs) -> {name: features}; see `needs_features`
     state: dict[str, tf.Variable] = dataclasses.field(default_factory=dict)  # of `Method.state`
     number: tf.Tensor | None = None  # int64 scalar, the steps done before, over all phases
+    total_steps: int | None = None  # of all phases
     phase: Phase | None = None  # the running one
     key: tf.Tensor | None = None  # int32 [2], (seed, number): draw from it, by `reno_tf.draws`
+
+    @property
+    def progress(self) -> tf.Tensor:
+        """float32 scalar, the part of all training steps that is done: 0 at the first one, below 1 at the last."""
+        if not self.total_steps:
+            raise UserError("a method that changes along the training needs to know its length: Transfer(total_steps=N)")
+        return tf.minimum(tf.cast(self.number, tf.float32) / self.total_steps, 1.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,7 +51,7 @@ class Batch(Step):
     """What the terms of one training step are computed from; `images` are the perturbed ones."""
 
     outputs: dict[str, tf.Tensor]  # the student's, in training mode
-    targets: dict[str, tf.Tensor] | None  # the teacher's, in inference mode, or None without `needs_features`
+    targets: dict[str, tf.Tensor] | None  # the teacher's, in inference mode, or None; see `needs_features`
     weights: list[Any]  # every trainable one
     head: list[Any]  # those of the linear head among them
     backbone: list[Any]  # those of the backbone

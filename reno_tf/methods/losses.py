@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from reno_tf.models import replicas
+
 
 def cross_entropy(labels, logits):
     """Mean softmax cross-entropy, no label smoothing. labels: int [B]; logits: [B, classes]."""
@@ -25,3 +27,16 @@ def feature_distance(features, targets):
     """Feature distillation (paper, Table 1). Both: lists of L stages, [B, H, W, C], in pairs."""
     # sum_l mean_{b,h,w,c} (f_l - g_l)^2      mean, not sum: the weight of a stage must not grow with its size
     return tf.add_n([tf.reduce_mean(tf.math.squared_difference(f, g)) for f, g in zip(features, targets, strict=True)])
+
+
+def relative_feature_distance(features, targets):
+    """`feature_distance`, but each stage's in units of the targets' variance: 1 if each channel is met in its mean alone."""
+    # sum_l mean_{b,h,w,c} (f_l - g_l)^2 / mean_{b,h,w,c} (g_l - mean_{b,h,w} g_l)^2
+    return tf.add_n([feature_distance([f], [g]) / variance(g) for f, g in zip(features, targets, strict=True)])
+
+
+def variance(features):
+    """Mean over the channels of each channel's variance in the whole batch, all replicas' rows together."""
+    # mean_{b,h,w,c} (g - mean_{b,h,w} g)^2
+    mean = replicas.mean(tf.reduce_mean(features, axis=[0, 1, 2]))
+    return replicas.mean(tf.reduce_mean(tf.math.squared_difference(features, mean)))

@@ -6,6 +6,7 @@ from reno_tf.errors import choose
 from reno_tf.models import weights as _weights
 from reno_tf.models.backbone import SpatialDropout2D, head_layer, stage_names, stage_shapes
 from reno_tf.models.frozen import freeze, resolve_precision
+from reno_tf.models.graph import convolution_activations
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 from reno_tf.models.layers import normalization
 from reno_tf.models.mixed_precision import as_float32, is_mixed, policy

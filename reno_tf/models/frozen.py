@@ -1,6 +1,5 @@
 """A trained backbone as plain operations: BatchNorm folded, no dropout, in float32 or bfloat16."""
 
-import collections
 import copy
 import hashlib
 import weakref
@@ -74,7 +73,7 @@ class _Frozen:
         self._input, self._tensors = model.input, dict(model.output)
         self._dtype = self._compute_dtype = model.input.dtype
         self._calls = _needed(graph.nodes(model), self._tensors.values())
-        pairs = _pairs(self._calls, self._tensors.values())
+        pairs = graph.sole_readers(self._calls, self._tensors.values())
         norms = {id(call): norm for call, norm in pairs if frozen_layers.folds(call.layer, norm.layer)}
         pads = {id(call): pad for pad, call in pairs if frozen_layers.pads(pad.layer, call.layer)}
         self._operations = {
@@ -113,16 +112,6 @@ def _needed(calls, outputs):
             needed.append(call)
             wanted |= {id(tensor) for tensor in call.keras_inputs}
     return needed[::-1]
-
-
-def _pairs(calls, outputs):
-    """(call, the call that alone reads its output), of all that one other call alone reads."""
-    readers = collections.defaultdict(list, {id(tensor): [None] for tensor in outputs})
-    for call in calls:
-        for tensor in call.keras_inputs:
-            readers[id(tensor)].append(call)
-    alone = [(call, *readers[id(call.outputs)]) for call in calls if len(readers[id(call.outputs)]) == 1]
-    return [(call, reader) for call, reader in alone if reader]
 
 
 def _checked(model):

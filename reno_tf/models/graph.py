@@ -1,10 +1,40 @@
 """The graph of a functional Keras model: its calls of layers, and their repetition on other tensors."""
 
+import collections
+
+from tf_keras import layers
+
+_CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
+_ELEMENTWISE = (layers.BatchNormalization, layers.ReLU, layers.Activation)
+
 
 def nodes(model) -> list:
     """The model's calls of layers, each after those whose outputs it reads; the input is none of them."""
     levels = sorted(model._nodes_by_depth.items(), reverse=True)
     return [node for _, level in levels for node in level if not node.is_input]
+
+
+def sole_readers(calls, outputs) -> list[tuple]:
+    """(call, the call that alone reads its output), of all that one other call alone reads; `outputs` are the model's."""
+    readers = collections.defaultdict(list, {id(tensor): [None] for tensor in outputs})
+    for call in calls:
+        for tensor in call.keras_inputs:
+            readers[id(tensor)].append(call)
+    alone = [(call, *readers[id(call.outputs)]) for call in calls if len(readers[id(call.outputs)]) == 1]
+    return [(call, reader) for call, reader in alone if reader]
+
+
+def convolution_activations(model) -> dict:
+    """{name of a convolution: its output, after the BatchNorm and the activation that follow it, [B, h, w, c]}."""
+    calls, found = nodes(model), {}
+    after = {id(call): reader for call, reader in sole_readers(calls, model.output.values())}
+    for call in calls:
+        if isinstance(call.layer, _CONVOLUTIONS):
+            last = call
+            while isinstance(getattr(after.get(id(last)), "layer", None), _ELEMENTWISE):
+                last = after[id(last)]
+            found[call.layer.name] = last.outputs
+    return found
 
 
 def replay(calls, source, x, run) -> dict:

@@ -18,6 +18,12 @@ def share(loss):
     return loss if context is None else loss / context.num_replicas_in_sync
 
 
+def mean(value):
+    """The mean of `value` over the replicas, the same for all."""
+    context = _context()
+    return value if context is None else context.all_reduce(tf.distribute.ReduceOp.MEAN, value)
+
+
 def own_rows(draw: Callable, rows):
     """This replica's `rows` rows of `draw(rows of the global batch)`: the draw is that of a single device."""
     context = _context()

@@ -16,7 +16,8 @@ _SHARED = {"layout": "constrained", "sharex": True, "squeeze": False}
 
 def draw(outcome: dict) -> dict[str, bytes]:
     """{file name: content} of the artefact's picture; error bars are one standard deviation over seeds."""
-    picture = {"figure1": _distances, "figure3": _ablation, "figure4": _weights}.get(outcome["artefact"], _trade_off)
+    kinds = {"figure1": _distances, "figure3": _ablation, "figure4": _weights}
+    picture = kinds.get(outcome["artefact"].removesuffix("_matched"), _trade_off)
     return encode(outcome["artefact"], picture(outcome))
 
 

@@ -13,7 +13,8 @@ _STYLES = {HELD: ("tab:green", "o"), NOT_HELD: ("tab:red", "X"), UNDECIDED: ("0.
 
 def draw(judged: list[dict]) -> dict[str, bytes]:
     """{"claims.png", "claims.svg"} of what `judging.judge` gave; a panel for percentage points, one for the rest."""
-    parts = [(claim["number"], part) for claim in judged for part in claim["parts"]]
+    names = [f"{claim['number']}{', matched' * claim['matched']}" for claim in judged]
+    parts = [(name, part) for name, claim in zip(names, judged, strict=True) for part in claim["parts"]]
     panels = [[entry for entry in parts if entry[1]["unit"] == unit] for unit in ("points", "")]
     heights = [len(panel) + 1 for panel in panels]
     size = (10, 0.42 * sum(heights) + 1.6)
@@ -22,7 +23,7 @@ def draw(judged: list[dict]) -> dict[str, bytes]:
         for row, (_, part) in enumerate(panel):
             _draw_part(ax, row, part)
         ax.axvline(0, color="k", lw=1)
-        labels = [textwrap.fill(f"({number}) {rule(part)}", 62) for number, part in panel]
+        labels = [textwrap.fill(f"({name}) {rule(part)}", 62) for name, part in panel]
         ax.set_yticks(range(len(panel)), labels, fontsize=8)
         ax.set(ylim=(len(panel) - 0.4, -0.6), xlabel=f"beyond the threshold, on the claimed side ({unit})")
         ax.grid(alpha=0.3, axis="x")

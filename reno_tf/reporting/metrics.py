@@ -7,6 +7,7 @@ from collections.abc import Mapping
 CLEAN, ASR, NOISE, ADVERSARIAL = "clean_accuracy", "attack_success_rate", "noise_success_rate", "adversarial_accuracy"
 WORST, WORST_NOISE, ROUNDED = "worst_case_success_rate", "worst_case_noise_success_rate", "attack_success_rate_8bit"
 VALIDATION, FEATURES, WEIGHTS = "validation_accuracy", "feature_distance", "weight_distance"
+RELATIVE, CORE, TRAINING = "relative_feature_distance", "core_worst_case_success_rate", "train_seconds"
 HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
 SIGNS = {HELD: "✓", NOT_HELD: "✗", UNDECIDED: "?"}
 MISSING = "–"
@@ -35,12 +36,15 @@ METRICS = {
     ASR: Metric("ASR", "ASR", "attack success rate"),
     NOISE: Metric("noise", "noise", "the same rate under uniform noise"),
     WORST: Metric("worst case", "worst case", "the worst case of all attacks"),
+    CORE: Metric("core worst case", "worst case of the core", "the worst case of the core attacks"),
     WORST_NOISE: Metric("worst noise", "worst noise", "the worst case of as many draws of noise"),
     ROUNDED: Metric("8-bit ASR", "ASR of 8-bit images", "the attack's images rounded to 8 bits"),
     ADVERSARIAL: Metric("adversarial", "adversarial accuracy", "accuracy on adversarial images"),
     VALIDATION: Metric("validation", "validation", "accuracy on the validation split"),
     FEATURES: Metric("feature distance", "feature distance", "feature distance to the teacher", unit=""),
+    RELATIVE: Metric("relative distance", "relative feature distance", "feature distance / teacher's variance", unit=""),
     WEIGHTS: Metric("weight distance", "weight distance", "weight distance to the teacher", unit=""),
+    TRAINING: Metric("training", "training time", "training time", unit="s"),
 }
 
 

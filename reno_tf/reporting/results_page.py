@@ -84,7 +84,8 @@ def outcome(content, paper: Mapping[str, dict]) -> dict | None:
 def claim(content: Mapping) -> dict:
     """A judged claim (of claims.json)."""
     parts = [_part(part) for part in content["parts"]]
-    return {key: content[key] for key in _CLAIM} | {"scale": str(content["scale"]), "parts": parts}
+    shown = {key: content[key] for key in _CLAIM} | {"matched": bool(content.get("matched"))}
+    return shown | {"scale": str(content["scale"]), "parts": parts}
 
 
 def _part(part):

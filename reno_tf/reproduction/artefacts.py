@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, NOISE, WEIGHTS, WORST
+from reno_tf.reporting.metrics import ASR, CLEAN, CORE, FEATURES, NOISE, RELATIVE, WEIGHTS, WORST
 
 NETWORKS = {f"resnet{depth}": f"ResNet-{depth}" for depth in (18, 34, 50, 101)} | {"mobilenetv2": "MobileNetV2"}
 # What the paper calls the methods.
@@ -17,9 +17,15 @@ LABELS = {
     "delta_adversarial": "DELTA adv. trained",
     "delta_r": "DELTA-R",
     "renofeation": "Renofeation",
+    "remos": "ReMoS",
+    "seam": "SeaM",
+    "weight_variance": "Weight variance",
+    "inoculation": "Inoculation",
 }
 BASELINES = ("linear", "finetune", "l2sp", "delta", "retraining")  # Table 2's rows, Figure 1's points.
 _COMPARED = ("delta", "renofeation", "retraining")
+_FEW = ("delta_adversarial", "remos", "seam", "weight_variance")  # No claim rests on them.
+MATCHED = "@matched"  # The variant's end of a run that trains until the teacher's features are matched.
 _DROPOUT, _SWA = ("dropout", 0.1), ("swa", True)
 # A variant -> its changes.
 _SWITCHES = {"": (), "+dropout": (_DROPOUT,), "+swa": (_SWA,), "+dropout+swa": (_DROPOUT, _SWA)}
@@ -30,7 +36,7 @@ class Row:
     """One line of a table: a method on a network, by the label that the paper has for it, under a group's heading.
 
     changes: (config key, value) pairs against the method's own settings; variant: their short name.
-    few: whether the few seeds do, because no claim rests on the row.
+    few: whether the few seeds do, because no claim rests on the row. data: the data sets that it is for; (): all.
     """
 
     label: str
@@ -40,6 +46,7 @@ class Row:
     variant: str = ""
     changes: tuple[tuple[str, Any], ...] = ()
     few: bool = False
+    data: tuple[str, ...] = ()
 
     def run(self, data: str, seed: int) -> str:
         """The run's name, and its folder's: rows of other tables with this name are this run."""
@@ -48,11 +55,26 @@ class Row:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Artefact:
-    """A table or figure. title: what it shows; metrics: keys of results.json."""
+    """A table or figure. title: what it shows; metrics: keys of results.json; data: its data sets, (): all."""
 
     title: str
     rows: tuple[Row, ...]
     metrics: tuple[str, ...] = (CLEAN, ASR)
+    data: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Matched:
+    """The regime in which features are matched: lambda, steps, those of averaging, and the data sets it is for."""
+
+    feature_weight: float = 5.0  # the paper's
+    steps: int = 0
+    swa_steps: int = 0
+    data: tuple[str, ...] = ()
+
+    def changes(self, method: str) -> tuple[tuple[str, Any], ...]:
+        steps = (("steps.train", self.steps), ("steps.swa", self.swa_steps))
+        return steps if method == "retraining" else (("method.feature_weight", self.feature_weight), *steps)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,11 +82,13 @@ class Scale:
     """networks: the paper's names; the first is the one of all tables but Table 4.
 
     shares: label -> part of the training images, of Table 5. feature_weights: the lambdas of Figure 4.
+    matched: what Table 7 and Figure 3 are made with a second time.
     """
 
     networks: tuple[str, ...]
     shares: Mapping[str, float]
     feature_weights: tuple[float, ...]
+    matched: Matched = Matched()
 
 
 def table2(scale: Scale) -> Artefact:
@@ -74,9 +98,11 @@ def table2(scale: Scale) -> Artefact:
 
 def methods(scale: Scale) -> Artefact:
     """Not of the paper: all methods in one table."""
-    rows = tuple(_row(scale, method, few=method == "delta_adversarial") for method in LABELS)
-    metrics = (CLEAN, ASR, WORST, NOISE)
-    return Artefact(title="Every method under attack through the teacher", rows=rows, metrics=metrics)
+    rows = [_row(scale, method, few=method in _FEW) for method in LABELS]
+    growing = {"label": "DELTA adv. trained, ε growing", "variant": "+growing", "few": True}
+    rows.append(_row(scale, "delta_adversarial", **growing, changes=(("method.epsilon_grows", True),)))
+    metrics = (CLEAN, ASR, CORE, WORST, NOISE)
+    return Artefact(title="Every method under attack through the teacher", rows=tuple(rows), metrics=metrics)
 
 
 def table4(scale: Scale) -> Artefact:
@@ -107,7 +133,12 @@ def table7(scale: Scale) -> Artefact:
     labels = {"": "DELTA-R", "+dropout": "DELTA-R + dropout", "+swa": "DELTA-R + SWA"}
     rows = [_row(scale, "delta_r", label=label, variant=variant) for variant, label in labels.items()]
     title, rows = "Dropout and weight averaging against the feature loss", (*rows, _row(scale, "renofeation"))
-    return Artefact(title=title, rows=rows, metrics=(CLEAN, ASR, FEATURES))
+    return Artefact(title=title, rows=rows, metrics=(CLEAN, ASR, FEATURES, RELATIVE))
+
+
+def table7_matched(scale: Scale) -> Artefact:
+    """Not of this name in the paper, whose own regime this is."""
+    return _matched(scale, table7(scale))
 
 
 def figure1(scale: Scale) -> Artefact:
@@ -125,6 +156,10 @@ def figure3(scale: Scale) -> Artefact:
     return Artefact(title="Dropout and weight averaging, for three methods", rows=tuple(rows))
 
 
+def figure3_matched(scale: Scale) -> Artefact:
+    return _matched(scale, figure3(scale))
+
+
 def figure4(scale: Scale) -> Artefact:
     rows = []
     for weight in scale.feature_weights:
@@ -133,8 +168,21 @@ def figure4(scale: Scale) -> Artefact:
     return Artefact(title="DELTA's feature weight", rows=tuple(rows))
 
 
-_BUILDERS = (methods, table2, table4, table5, table6, table7, figure1, figure3, figure4)
+_BUILDERS = (methods, table2, table4, table5, table6, table7, table7_matched)
+_BUILDERS += (figure1, figure3, figure3_matched, figure4)
 ARTEFACTS: dict[str, Callable[[Scale], Artefact]] = {build.__name__: build for build in _BUILDERS}
+
+
+def _matched(scale: Scale, artefact: Artefact) -> Artefact:
+    """The same with the random starts in the regime where features are matched. Starts from the teacher are as ever."""
+    rows = []
+    for row in artefact.rows:
+        changes = {"data": scale.matched.data}
+        if row.method != "delta":
+            changes |= {"variant": row.variant + MATCHED, "changes": row.changes + scale.matched.changes(row.method)}
+        rows.append(dataclasses.replace(row, **changes))
+    title = f"{artefact.title}, where λ = {scale.matched.feature_weight:g} and training lasts until features are matched"
+    return dataclasses.replace(artefact, title=title, rows=tuple(rows), data=scale.matched.data)
 
 
 def _row(scale: Scale, method: str, **options) -> Row:

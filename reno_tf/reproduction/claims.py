@@ -12,6 +12,7 @@ from reno_tf.reproduction import artefacts
 SEEDS_NEEDED = 5
 _METHODS = artefacts.LABELS | {"finetune": "fine-tuning", "retraining": "re-training"}
 _METHODS |= {"delta_r+dropout": "DELTA-R + dropout", "delta_r+swa": "DELTA-R + SWA"}
+_METHODS |= {f"{run}{artefacts.MATCHED}": name for run, name in _METHODS.items()}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -115,3 +116,13 @@ CLAIMS: dict[str, tuple[Part, ...]] = {
         _rank_correlation(WEIGHTS),
     ),
 }
+
+
+def _matched(part: Part) -> Part:
+    """The same of runs that train until features are matched; DELTA starts where they are."""
+    needs = tuple((run if run == "delta" else run + artefacts.MATCHED, metric) for run, metric in part.needs)
+    return dataclasses.replace(part, needs=needs)
+
+
+# Those that the regime decides, judged a second time where features are matched.
+MATCHED_CLAIMS = {statement: tuple(map(_matched, parts)) for statement, parts in list(CLAIMS.items())[2:5]}

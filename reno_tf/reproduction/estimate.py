@@ -6,7 +6,7 @@ import datetime
 import functools
 import itertools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 
 from reno_tf import files, settings
@@ -30,11 +30,12 @@ class Cost:
     bytes: int
 
 
-def print_plan(folder: Path, plan: Plan, run: Callable) -> None:
-    """Names the runs, and what those that are not finished below `folder` need; `run`: see `estimate`."""
+def print_plan(folder: Path, plan: Plan, run: Callable, kept: Container[str] = ()) -> None:
+    """Names the runs, and what those need that are neither finished below `folder` nor `kept`; `run`: see `estimate`."""
     runs = _runs(plan)
     for planned in runs:
-        print(f"{'done ' if _is_done(folder, planned) else 'to do'} {planned.name}")
+        print(f"{'done ' if planned.name in kept or _is_done(folder, planned) else 'to do'} {planned.name}")
+    runs = [planned for planned in runs if planned.name not in kept]
     total = estimate(folder, runs, run, cpus=plan.recipe.cpus, gpus=plan.recipe.gpus)
     for kind, row in total["kinds"].items():
         print(f"{row['runs']} x {kind}: {row.get('unknown') or _needs(row)}")
@@ -77,7 +78,7 @@ def _runs(plan) -> list[Planned]:
     """Each once; what is chosen later changes no cost."""
     places = [(row, range(1)) for _, row in plan.weights()] + [(row, plan.seeds(row)) for row in plan.rows]
     runs = [planned for _, planned in plan.trials()]
-    runs += [plan.run(row, data, seed, {}) for row, seeds in places for data in plan.recipe.data for seed in seeds]
+    runs += [plan.run(row, data, seed, {}) for row, seeds in places for data in plan.data(row) for seed in seeds]
     return list({planned.name: planned for planned in runs}.values())
 
 

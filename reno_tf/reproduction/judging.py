@@ -9,7 +9,7 @@ from scipy import stats
 
 from reno_tf.reporting.metrics import HELD, NOT_HELD, UNDECIDED, rule
 from reno_tf.reproduction import paper
-from reno_tf.reproduction.claims import CLAIMS, SEEDS_NEEDED, Part
+from reno_tf.reproduction.claims import CLAIMS, MATCHED_CLAIMS, SEEDS_NEEDED, Part
 
 RULES = f"""\
 For each seed a statistic is taken over the data sets; the interval is the 95 % t-interval over seeds, of which those
@@ -24,13 +24,20 @@ corrected for the number of claims. The thresholds were fixed before the runs th
 def judge(outcomes: Mapping[str, dict]) -> list[dict]:
     """Every claim with its verdict, from {artefact: outcome}; a row that several of them share is one run.
 
-    Returns, JSON-able, [{number, statement, rule, verdict, reason, fails_on, parts}]; fails_on: the data sets on which
+    Those that the regime decides come a second time, "matched": of the runs whose features are matched.
+
+    Returns, JSON-able, [{number, matched, statement, rule, verdict, reason, fails_on, parts}]; fails_on: the data sets on which
     the mean of some part is not on the claimed side, whatever the verdict. parts: [{statistic, side, threshold, unit,
     mean, interval, n_seeds, verdict, reason, per_dataset, paper}]; per_dataset: {data set: {mean, interval, n_seeds,
     claimed_side}}; paper: {mean, per_dataset} of the paper's own numbers. What cannot be computed is None.
     """
     pool, printed = _pool(outcomes.values()), _pool(paper.outcomes().values())
-    return [_judge_claim(number, *claim, pool, printed) for number, claim in enumerate(CLAIMS.items(), start=1)]
+    numbers, claims = {statement: number for number, statement in enumerate(CLAIMS, start=1)}, []
+    for matched, chosen in ((False, CLAIMS), (True, MATCHED_CLAIMS if "table7_matched" in outcomes else {})):
+        for statement, parts in chosen.items():
+            names = {"number": numbers[statement], "matched": matched, "statement": statement}
+            claims.append(names | _judge_claim(parts, pool, printed))
+    return claims
 
 
 def t_interval(values) -> list[float] | None:
@@ -55,14 +62,12 @@ def _pool(outcomes):
     return pool
 
 
-def _judge_claim(number, statement, parts, pool, printed) -> dict:
+def _judge_claim(parts, pool, printed) -> dict:
     parts = [_judge_part(part, pool, printed) for part in parts]
     verdicts = [part["verdict"] for part in parts]
     verdict = next((v for v in (NOT_HELD, UNDECIDED) if v in verdicts), HELD)
     sides = [(data, row["claimed_side"]) for part in parts for data, row in part["per_dataset"].items()]
     return {
-        "number": number,
-        "statement": statement,
         "rule": " and ".join(map(rule, parts)),
         "verdict": verdict,
         "reason": "; ".join(part["reason"] for part in parts if part["verdict"] == verdict),

@@ -3,32 +3,65 @@
 import dataclasses
 import itertools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from reno_tf import files, settings
 from reno_tf.errors import UserError
-from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, NOISE, VALIDATION, WEIGHTS, WORST
-from reno_tf.reproduction.planning import Plan
+from reno_tf.reporting.metrics import ASR, CLEAN, CORE, FEATURES, NOISE, RELATIVE, TRAINING, VALIDATION, WEIGHTS, WORST
+from reno_tf.reproduction.planning import Plan, Planned
 
-_MEASURED = (CLEAN, ASR, NOISE, WORST, VALIDATION, FEATURES, WEIGHTS)
+_MEASURED = (CLEAN, ASR, NOISE, CORE, WORST, VALIDATION, FEATURES, RELATIVE, WEIGHTS, TRAINING)
+_WRITTEN = (CLEAN, ASR, NOISE, WORST, VALIDATION, FEATURES, RELATIVE, WEIGHTS, "seconds", "suite", "versions")
 
 
 def read(workdir: Path) -> dict:
-    """What is kept of a finished run's results.json. Raises UserError if it is damaged or of another version."""
-    results, kept = files.read_json(workdir / "results.json"), (*_MEASURED, "versions")
-    if lacking := [key for key in kept if key not in results]:
+    """What is kept of a finished run's results.json. Raises UserError if it is damaged or of another version.
+
+    "suite": {attack: success rate} where the whole suite was tried; else the worst case is that of the core alone.
+    """
+    results = files.read_json(workdir / "results.json")
+    if lacking := [key for key in _WRITTEN if key not in results]:
         raise UserError(f"{workdir / 'results.json'} lacks {', '.join(lacking)}: another version wrote it")
-    return {key: results[key] for key in kept}
+    whole = CORE in results
+    worst = {CORE: results[CORE if whole else WORST], WORST: results[WORST] if whole else None}
+    kept = {**results, **worst, TRAINING: results["seconds"].get("train")}
+    suite = {row["name"]: row[ASR] for row in results["suite"]} if whole else {}
+    return {key: kept[key] for key in (*_MEASURED, "versions")} | {"suite": suite}
 
 
-def outcome(name: str, plan: Plan, folder: Path, *, missing: dict[str, str], chosen: dict, command: str) -> dict:
-    """As `reporting.write_artefact` takes it. missing: run -> why, chosen: data set -> {recipe key: value}."""
+def identity(planned: Planned) -> str:
+    """A hash of all settings of a run."""
+    content = settings.read(planned.config, planned.method).as_json()
+    return files.digest(json.dumps(content, sort_keys=True).encode())[:16]
+
+
+def write_all(path: Path, kept: Mapping[str, dict]) -> None:
+    """Writes what is kept of each run, a line each."""
+    files.write_text(path, "".join(json.dumps({"run": run, **kept[run]}) + "\n" for run in sorted(kept)))
+
+
+def read_all(path: Path) -> dict[str, dict]:
+    """What `write_all` wrote, by run; nothing if there is no such file. Raises UserError if it is damaged."""
+    if not path.is_file():
+        return {}
+    try:
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        return {line.pop("run"): line for line in lines}
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise UserError(f"{path} is damaged; remove it, and runs without a folder are done again: {error}") from None
+
+
+def outcome(
+    name: str, plan: Plan, kept: Mapping[str, dict], *, missing: dict[str, str], chosen: dict, command: str
+) -> dict:
+    """As `reporting.write_artefact` takes it. kept: run -> what `read` gives, missing: run -> why, chosen: data set ->
+    {recipe key: value}."""
     artefact, recipe, absent, versions = plan.artefacts[name], plan.recipe, [], set()
     rows = [dataclasses.asdict(row) | {"cells": {}} for row in artefact.rows]
-    for (place, row), data in itertools.product(enumerate(artefact.rows), recipe.data):
+    for (place, row), data in itertools.product(enumerate(artefact.rows), plan.data(artefact)):
         names = {seed: row.run(data, seed) for seed in plan.seeds(row)}
-        done = {seed: run for seed, run in names.items() if (folder / run / "results.json").is_file()}
-        there = {seed: read(folder / run) for seed, run in done.items() if run not in missing}
+        there = {seed: kept[run] for seed, run in names.items() if run in kept and run not in missing}
         absent += [run for seed, run in names.items() if seed not in there]
         versions |= {json.dumps(results["versions"], sort_keys=True) for results in there.values()}
         columns = {key: [results[key] for results in there.values()] for key in _MEASURED}
@@ -39,7 +72,7 @@ def outcome(name: str, plan: Plan, folder: Path, *, missing: dict[str, str], cho
         "scale": recipe.scale,
         "command": command,
         "metrics": list(artefact.metrics),
-        "datasets": list(recipe.data),
+        "datasets": plan.data(artefact),
         "rows": rows,
         "missing": [{"run": run, "why": missing.get(run, "not done")} for run in absent],
         "hyper_parameters": chosen,

@@ -10,12 +10,12 @@ from reno_tf.data import DATASETS
 from reno_tf.errors import UserError, choose
 from reno_tf.methods import METHODS
 from reno_tf.models import BACKBONES
-from reno_tf.reproduction.artefacts import ARTEFACTS, NETWORKS, Artefact, Row, Scale
+from reno_tf.reproduction.artefacts import ARTEFACTS, NETWORKS, Artefact, Matched, Row, Scale
 
 _TRIED = "finetune"  # The method whose grid chooses for all that take the choice.
 _NEEDED = ("artefacts", "data", "networks", "seeds", "shares", "feature_weights")
 _KEYS = {*_NEEDED, "scale", "notes", "settings", "grid", "tuned", "held_out", "choose_feature_weight", "few_seeds"}
-_KEYS |= {"cpus", "gpus"}
+_KEYS |= {"cpus", "gpus", "suite_seeds", "matched"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class Plan:
         """The rows of all artefacts, each run once; a row that a claim rests on has all its seeds."""
         rows = [row for artefact in self.artefacts.values() for row in artefact.rows]
         kept = {}
-        for row in sorted(rows, key=lambda row: row.few):
+        for row in sorted(rows, key=lambda row: (row.few, bool(row.data))):
             kept.setdefault(row.run("", 0), row)
         return list(kept.values())
 
@@ -94,11 +94,17 @@ class Plan:
     def seeds(self, row: Row) -> range:
         return range(self.recipe.few_seeds if row.few else self.recipe.seeds)
 
+    def data(self, of: Row | Artefact) -> list[str]:
+        """The data sets that a row or an artefact is made for."""
+        return [data for data in self.recipe.data if not of.data or data in of.data]
+
     def run(self, row: Row, data: str, seed: int, chosen: dict) -> Planned:
         """`chosen`: recipe key -> value for this data set, for the methods that take the choice."""
         config = self.configure(data, chosen if row.method in self.recipe.tuned else {}, seed=seed)
         config.model.backbone = dict(self.recipe.networks)[row.network]
         config.update_from_flattened_dict(dict(row.changes))
+        if seed < self.recipe.suite_seeds and not row.changes and row.network == self.recipe.networks[0][0]:
+            config.attack.preset = "suite"
         return Planned(name=row.run(data, seed), method=row.method, config=config, data=data)
 
     def configure(self, data: str, chosen: dict, *, seed: int = 0) -> ConfigDict:
@@ -121,5 +127,6 @@ class Plan:
 
     def _artefact(self, name):
         networks, shares, weights = (self.recipe[key] for key in ("networks", "shares", "feature_weights"))
-        scale = Scale(networks=tuple(dict(networks)), shares=dict(shares), feature_weights=tuple(weights))
-        return ARTEFACTS[name](scale)
+        matched = Matched(**self.recipe.matched)
+        found = {"networks": tuple(dict(networks)), "shares": dict(shares), "feature_weights": tuple(weights)}
+        return ARTEFACTS[name](Scale(**found, matched=matched))

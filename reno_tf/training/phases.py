@@ -31,6 +31,7 @@ def train(
 
     validation = data.eval_batches(dataset.validation, batch_size=100) if len(dataset.validation) else None
     one_pass, done = data.batches_per_pass(split, batch_size), 0
+    model.total_steps = sum(phase.steps for phase in phases)
     shared = {"workdir": workdir, "interval": interval, "validation": validation, "train": split}
     with model.distribute_strategy.scope():
         for phase in phases:
@@ -84,7 +85,7 @@ def fit(
     if latest := tf.train.latest_checkpoint(str(workdir.joinpath(*parts))):
         checkpoint.restore(latest).assert_consumed()
     else:
-        model.prepare(train)
+        model.prepare(train, batches_from)
     done = int(model.step.numpy()) - first_step
     if done >= phase.steps:
         return optimizer

@@ -26,11 +26,20 @@ class Transfer(tf_keras.Model):
       teacher: a model of the same backbone, with the weights it will have in every step, or None
         for a method that needs none. From random weights, features may also be matched to another
         backbone's, if all stages' shapes agree.
+      total_steps: of the training, for a method that changes along it.
 
     Raises UserError if the method needs a teacher, or the student lacks a head or does not fit the teacher.
     """
 
-    def __init__(self, student: tf_keras.Model, teacher: tf_keras.Model | None, method: Method, *, seed: int = 0):
+    def __init__(
+        self,
+        student: tf_keras.Model,
+        teacher: tf_keras.Model | None,
+        method: Method,
+        *,
+        seed: int = 0,
+        total_steps: int | None = None,
+    ):
         super().__init__(name=method.name)
         if models.head_layer(student) is None:
             raise UserError("the student has no linear head: build it with num_classes")
@@ -38,6 +47,7 @@ class Transfer(tf_keras.Model):
         if method.start == "teacher":
             models.copy_backbone(teacher, student)
         self.student, self.method, self._seed, self._phase = student, method, seed, None
+        self.total_steps = total_steps
         # Steps over all phases. Not `optimizer.iterations`, which starts again with each optimizer.
         first = tf.VariableAggregation.ONLY_FIRST_REPLICA
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step", aggregation=first)
@@ -71,10 +81,11 @@ class Transfer(tf_keras.Model):
             "anchors": anchors,
         }
 
-    def prepare(self, train=None) -> None:
-        """Lets the method change student and state before the running phase; `train`: a `reno_tf.data.Split`."""
-        networks = {"student": self.student, "teacher": self._untracked()}
-        self.method.prepare(Preparation(phase=self._phase, train=train, state=dict(self.state), **networks))
+    def prepare(self, train=None, batches=None) -> None:
+        """Lets the method change student and state before the running phase, from what `Preparation` has of the data."""
+        own = {"student": self.student, "teacher": self._untracked(), "state": dict(self.state)}
+        now = {"phase": self._phase, "number": int(self.step)}
+        self.method.prepare(Preparation(train=train, batches=batches, **own, **now))
 
     def compile(self, optimizer, **options):
         """As Keras's. The optimizer has its slots from here on: checkpoints fill them, and the step is traced once."""
@@ -89,7 +100,8 @@ class Transfer(tf_keras.Model):
     def train_step(self, data):
         step = self._step(*data)
         images = self.method.perturb(step)
-        targets = self._frozen(images, self._stages) if self.method.needs_features else None
+        seen = step.images if self.method.clean_targets else images
+        targets = self._frozen(seen, self._stages) if self.method.needs_features else None
         with tf.GradientTape() as tape:
             outputs = self.student(images, training=True)
             # A mixed model's stages are bfloat16, its losses must not be.
@@ -114,6 +126,7 @@ class Transfer(tf_keras.Model):
     def _step(self, images, labels):
         own = {"stages": self._stages, "student": self.student, "teacher": self._frozen, "state": dict(self.state)}
         now = {"number": self.step.read_value(), "phase": self._phase, "key": self._key()}
+        now["total_steps"] = self.total_steps
         return Step(images=images, labels=labels, **own, **now)
 
     def _key(self):

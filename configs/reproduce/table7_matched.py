@@ -1,0 +1,10 @@
+"""Table 7 with the paper's λ = 5, and steps until the features are matched.
+
+python main.py --mode=reproduce --config=configs/reproduce/table7_matched.py
+"""
+
+from configs.reproduce import scales
+
+
+def get_config(scale: str = "embedded"):
+    return scales.get_config(("table7_matched",), scale)
