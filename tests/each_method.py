@@ -14,6 +14,8 @@ def run_all(folder, arguments):
     main.parse([sys.argv[0], *arguments])
     for name in METHODS:
         config = flags.FLAGS.config.copy_and_resolve_references()
+        with config.unlocked():
+            config.recipes.teacher.update(head_steps=2, mask_steps=2)
         commands.start("run", config, command="", method=name, workdir=str(Path(folder) / name))
 
 

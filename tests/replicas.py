@@ -45,6 +45,9 @@ def read(method, devices):
     config.steps.update(_STEPS)
     config.update(batch_size=8, interval=1, dropout=0.3, swa=True)
     config.distribution = {1: "none", 2: "mirrored"}[devices]
+    with config.unlocked():
+        config.recipes.random.feature_scale = "relative"
+        config.recipes.teacher.update(head_steps=2, mask_steps=2)
     return settings.read(config, method)
 
 
@@ -88,11 +91,12 @@ def main(out):
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [one, one])
     seed_everything(0)
     with tempfile.TemporaryDirectory() as folder:
-        folders = (Path(folder) / str(number) for number in range(9))
+        folders = (Path(folder) / str(number) for number in range(20))
         told = {"renofeation": [run("renofeation", devices, next(folders)) for devices in (1, 2)]}
         told["resumed"] = run_killed_and_resumed("renofeation", next(folders))
         averaging.swa_class = lambda: own_swa.SWA
-        told["delta_adversarial"] = [run("delta_adversarial", devices, next(folders)) for devices in (1, 2)]
+        for name in ("delta_adversarial", "inoculation", "remos", "seam"):
+            told[name] = [run(name, devices, next(folders)) for devices in (1, 2)]
     try:
         distribution.strategy("mirrored", batch_size=7)
     except UserError as error:

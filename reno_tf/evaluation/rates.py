@@ -112,7 +112,9 @@ def stage_distances(student, teacher, images: np.ndarray, *, batch_size: int = 1
         ours, theirs, sums = student(batch, training=False), teacher(batch, training=False), {}
         for stage in stages:
             f, g = (tf.cast(features[stage], tf.float64) for features in (ours, theirs))
-            means = [tf.reduce_mean(value, axis=[1, 2]) for value in (tf.math.squared_difference(f, g), g, tf.square(g))]
+            means = [
+                tf.reduce_mean(value, axis=[1, 2]) for value in (tf.math.squared_difference(f, g), g, tf.square(g))
+            ]
             sums[stage] = tf.reduce_sum(tf.stack(means), axis=1)
         return sums
 

@@ -1,58 +1,79 @@
-"""Inoculation: from random weights, on images attacked through the teacher; this project's own."""
+"""Inoculation: from random weights, on images that are attacked through the teacher. This project's own."""
 
 import dataclasses
-from typing import ClassVar
 
 import tensorflow as tf
 
 from reno_tf import draws
 from reno_tf.attacks.descent import descend
 from reno_tf.attacks.objectives import cosine_similarity
+from reno_tf.errors import UserError
 from reno_tf.methods.delta_r import DeltaR
 from reno_tf.methods.hooks import Batch, Step
+from reno_tf.models import replicas
+
+_REACH = 2.5  # The steps' lengths add up to this times epsilon (Madry et al., 2018).
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Inoculation(DeltaR):
+    """The attacker's images depend on the public teacher alone, so the defender can make them too, without the student.
+
+    At each step most images are attacked through the teacher, each towards an objective and within an epsilon of its
+    own draw: its features at one stage, or the penultimate ones, are turned away from the clean ones, or the
+    penultimate ones are driven along a random direction. The student's features are matched to the teacher's of the
+    clean images, with a weight that falls evenly from `feature_weight` to 0 over the training: they help to learn, and
+    what is left of them at the end would be inherited weakness.
+
+    docs/choices.md says how the numbers were chosen.
+    """
+
     name = "inoculation"
     clean_targets = True
-    dropout = 0.0
-    epsilon: float = 0.1
-    share: float = 0.8
-    attack_steps: int = 2
-    fade: float = 1.0
-    mix: int = 1
+    epsilon: float = 0.1  # of the L-infinity ball, in [0, 1] pixels: that of the strongest image
+    attacked: float = 0.8  # part of the images; the others stay clean
+    attack_steps: int = 1  # gradients for each training step
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.attacked > 1 or not self.attack_steps:
+            limits = "attacked must be at most 1 and attack_steps at least 1"
+            raise UserError(f"inoculation: {limits}, not {self.attacked} and {self.attack_steps}")
 
     def perturb(self, step: Step):
-        outputs = [*step.stages, "penultimate"]
-        count = int(round(self.share * step.images.shape[0]))
-        images, rest = step.images[:count], step.images[count:]
-        fold = tf.random.experimental.stateless_fold_in
-        keys = [fold(step.key, n, alg="philox") for n in range(1, 5)]
+        images, outputs = step.images, [*step.stages, "penultimate"]
         clean = step.teacher(images, outputs)
-        width = clean["penultimate"].shape[-1]
-        direction = draws.normal([count, width], keys[0])
-        K = len(outputs) + 1
-        pick = tf.cast(draws.uniform([count], keys[1], 0.0, float(K)), tf.int32)
-        weight = tf.one_hot(pick, K)
-        if self.mix == 2:
-            w = draws.uniform([count, K], fold(step.key, 9, alg="philox")) ** 2
-            weight = tf.where(draws.uniform([count, 1], fold(step.key, 10, alg="philox")) < 0.5, w, weight)
-        epsilon = draws.uniform([count, 1, 1, 1], keys[2], 0.0, self.epsilon)
-        start = images + epsilon * draws.uniform(tf.shape(images), keys[3], -1.0, 1.0)
+        epsilon = self.epsilon * part(_draw(step, 0, [1, 1, 1]), self.attacked)
+        direction = _draw(step, 1, clean["penultimate"].shape[1:], draws.normal)
+        objective = one_of(_draw(step, 2, []), len(outputs) + 1)
+        start = images + epsilon * (2 * _draw(step, 3, images.shape[1:]) - 1)
 
         def loss(x, number):
-            f = step.teacher(x, outputs)
-            losses = [cosine_similarity(f[o], clean[o]) for o in outputs]
-            losses.append(-cosine_similarity(f["penultimate"] , direction))
-            return tf.reduce_sum(weight * tf.stack(losses, 1), 1)
+            features = step.teacher(x, outputs)
+            losses = [cosine_similarity(features[output], clean[output]) for output in outputs]
+            losses.append(-tf.reduce_sum(features["penultimate"] * direction, axis=-1))
+            return tf.reduce_sum(objective * tf.stack(losses, axis=-1), axis=-1)
 
-        size = 2.5 * epsilon / self.attack_steps
-        x = descend(loss, images, start, epsilon=epsilon, step_size=size, steps=self.attack_steps, low=0.0, high=1.0)
-        return tf.concat([x, rest], 0)
+        limits = {"epsilon": epsilon, "step_size": _REACH / self.attack_steps * epsilon, "low": 0.0, "high": 1.0}
+        return descend(loss, images, start, steps=self.attack_steps, **limits)
 
     def terms(self, batch: Batch):
         terms = super().terms(batch)
-        if self.fade:
-            terms["feature_distance"] *= tf.maximum(0.0, 1.0 - batch.progress / self.fade)
+        terms["feature_distance"] *= 1.0 - batch.progress
         return terms
+
+
+def part(draw, share: float):
+    """Draws in [0, 1) -> what part of the whole epsilon each image has: uniform in [0, 1) for a `share`, 0 for the rest."""
+    return tf.math.divide_no_nan(tf.where(draw < share, draw, 0.0), share)
+
+
+def one_of(draw, count: int):
+    """Draws [B] in [0, 1) -> one-hot rows [B, count]."""
+    return tf.one_hot(tf.cast(count * draw, tf.int32), count)
+
+
+def _draw(step, number, shape, of=draws.uniform):
+    """[B, *shape], a row for each image of the batch; `number` tells draws of one step apart."""
+    key = tf.random.experimental.stateless_fold_in(step.key, number, alg="philox")
+    return replicas.own_rows(lambda rows: of([rows, *shape], key), tf.shape(step.images)[0])

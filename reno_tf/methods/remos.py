@@ -71,7 +71,9 @@ def convolution_kernels(model, names) -> dict[str, tf.Variable]:
     """{convolution: the kernel that makes its output channels}."""
     kinds = ("depthwise_kernel", "pointwise_kernel", "kernel")  # A separable convolution has the first two.
     layers = {name: model.get_layer(name) for name in names}
-    return {name: [getattr(layer, kind) for kind in kinds if hasattr(layer, kind)][-1] for name, layer in layers.items()}
+    return {
+        name: [getattr(layer, kind) for kind in kinds if hasattr(layer, kind)][-1] for name, layer in layers.items()
+    }
 
 
 def irrelevant(kernels, coverage, removed: float) -> dict[str, np.ndarray]:
@@ -79,7 +81,9 @@ def irrelevant(kernels, coverage, removed: float) -> dict[str, np.ndarray]:
 
     kernels: {convolution: [h, w, in, out], or [h, w, c, multiplier] of a depthwise one}; removed: which part of all.
     """
-    spread = {name: np.broadcast_to(_by_channel(coverage[name], kernel), kernel.shape) for name, kernel in kernels.items()}
+    spread = {
+        name: np.broadcast_to(_by_channel(coverage[name], kernel), kernel.shape) for name, kernel in kernels.items()
+    }
     used, size = (np.concatenate([np.ravel(values[name]) for name in kernels]) for values in (spread, kernels))
     score = rankdata(used) - rankdata(np.abs(size))
     lost = np.zeros(len(score), bool)

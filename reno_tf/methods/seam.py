@@ -112,7 +112,9 @@ def mask_gradient(gradient, weight, pull):
 
 def removed_part(masks) -> float:
     """Part of the weights whose mask is not above 0."""
-    return sum(int(tf.math.count_nonzero(mask <= 0)) for mask in masks) / sum(mask.shape.num_elements() for mask in masks)
+    return sum(int(tf.math.count_nonzero(mask <= 0)) for mask in masks) / sum(
+        mask.shape.num_elements() for mask in masks
+    )
 
 
 def kept(masks, removed: float) -> list[np.ndarray]:

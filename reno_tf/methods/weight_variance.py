@@ -20,7 +20,6 @@ class WeightVariance(Method):
     name = "weight_variance"
     start = "teacher"
     schedule = dataclasses.replace(FROM_TEACHER, learning_rate=1e-3)
-    undefended = True
     weight_decay: float = 1e-4
     variance_weight: float = 1000.0
 

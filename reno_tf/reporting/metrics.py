@@ -42,7 +42,9 @@ METRICS = {
     ADVERSARIAL: Metric("adversarial", "adversarial accuracy", "accuracy on adversarial images"),
     VALIDATION: Metric("validation", "validation", "accuracy on the validation split"),
     FEATURES: Metric("feature distance", "feature distance", "feature distance to the teacher", unit=""),
-    RELATIVE: Metric("relative distance", "relative feature distance", "feature distance / teacher's variance", unit=""),
+    RELATIVE: Metric(
+        "relative distance", "relative feature distance", "feature distance / teacher's variance", unit=""
+    ),
     WEIGHTS: Metric("weight distance", "weight distance", "weight distance to the teacher", unit=""),
     TRAINING: Metric("training", "training time", "training time", unit="s"),
 }

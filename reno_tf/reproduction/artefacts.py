@@ -181,7 +181,9 @@ def _matched(scale: Scale, artefact: Artefact) -> Artefact:
         if row.method != "delta":
             changes |= {"variant": row.variant + MATCHED, "changes": row.changes + scale.matched.changes(row.method)}
         rows.append(dataclasses.replace(row, **changes))
-    title = f"{artefact.title}, where λ = {scale.matched.feature_weight:g} and training lasts until features are matched"
+    title = (
+        f"{artefact.title}, where λ = {scale.matched.feature_weight:g} and training lasts until features are matched"
+    )
     return dataclasses.replace(artefact, title=title, rows=tuple(rows), data=scale.matched.data)
 
 

@@ -34,7 +34,10 @@ def outcomes() -> dict[str, dict]:
             values = numbers.setdefault(rows[line["group"], line["label"]].run("", 0), {})
             values |= {metric: line[metric] for metric in (CLEAN, ASR, FEATURES) if metric in line}
     for name, artefact in artefacts.items():
-        rows = [dataclasses.asdict(row) | {"cells": _cells(numbers.get(row.run("", 0).replace(MATCHED, ""), {}))} for row in artefact.rows]
+        rows = [
+            dataclasses.asdict(row) | {"cells": _cells(numbers.get(row.run("", 0).replace(MATCHED, ""), {}))}
+            for row in artefact.rows
+        ]
         found[name] = {"artefact": name, "metrics": list(artefact.metrics), "datasets": list(DATASETS), "rows": rows}
     return {name: outcome for name, outcome in found.items() if outcome["rows"]}
 

@@ -84,7 +84,7 @@ class Transfer(tf_keras.Model):
     def prepare(self, train=None, batches=None) -> None:
         """Lets the method change student and state before the running phase, from what `Preparation` has of the data."""
         own = {"student": self.student, "teacher": self._untracked(), "state": dict(self.state)}
-        now = {"phase": self._phase, "number": int(self.step)}
+        now = {"phase": self._phase, "number": int(self.step.numpy())}
         self.method.prepare(Preparation(train=train, batches=batches, **own, **now))
 
     def compile(self, optimizer, **options):

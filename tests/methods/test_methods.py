@@ -21,6 +21,10 @@ _TERMS = {
     "delta_r": {"feature_distance"},
     "renofeation": {"feature_distance"},
     "delta_adversarial": {"feature_distance"},
+    "remos": set(),
+    "seam": set(),
+    "weight_variance": {"weight_variance"},
+    "inoculation": {"feature_distance"},
 }
 
 
@@ -37,6 +41,8 @@ def _batch():
         head=head,
         backbone=backbone,
         anchors=[draw(3, 3, 3, 2), draw(2)],
+        number=tf.constant(3, tf.int64),
+        total_steps=4,
     )
 
 
@@ -45,14 +51,17 @@ def test_the_terms_of_each_method(name):
     assert set(METHODS[name]().terms(_batch())) - _COMMON == _TERMS[name]
 
 
-def test_only_what_keeps_the_teachers_weights_and_sees_clean_images_counts_as_undefended():
+def test_only_plain_starts_from_the_teachers_weights_count_as_undefended():
     undefended = {name for name, method in METHODS.items() if method.undefended}
-    assert undefended == {name for name, m in METHODS.items() if m.start == "teacher" and m.perturb is Method.perturb}
+    assert undefended == {"linear", "finetune", "l2sp", "delta"}
+    for name in undefended:
+        assert METHODS[name].start == "teacher" and METHODS[name].perturb is Method.perturb
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_terms_against_numpy(name):
     coefficients = {"weight_decay": 0.3, "head_decay": 0.7, "feature_weight": 1.5, "anchor_weight": 0.9}
+    coefficients["variance_weight"] = 2.5
     taken = {field.name for field in dataclasses.fields(METHODS[name]) if field.init}
     method = METHODS[name](**{k: v for k, v in coefficients.items() if k in taken})
     batch = _batch()
@@ -66,7 +75,10 @@ def test_terms_against_numpy(name):
         "anchor_decay": 0.9 / 2 * square(w - a for w, a in zip(batch.backbone, batch.anchors, strict=True)),
         "feature_distance": 1.5
         * sum(np.mean(np.square(batch.outputs[s] - batch.targets[s])) for s in ("stage1", "stage2")),
+        "weight_variance": 2.5 * np.var(batch.backbone[0]),  # The other is no convolution's.
     }
+    if name == "inoculation":  # At the last of four steps.
+        expected["feature_distance"] /= 4
     terms = method.terms(batch)
     for term, value in terms.items():
         np.testing.assert_allclose(value, expected[term], rtol=1e-5, err_msg=term)
@@ -122,3 +134,31 @@ def test_an_interval_divides_its_phase():
     assert (phase.interval(20), phase.interval(60), phase.interval(500)) == (20, 60, 60)
     with pytest.raises(UserError, match=r"the interval \(7\) must divide the 60 steps of the phase train"):
         phase.interval(7)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if issubclass(METHODS[name], methods.Delta)])
+def test_features_may_be_compared_in_units_of_the_teachers_variance(name):
+    batch, left = _batch(), 0.25 if name == "inoculation" else 1.0
+    expected = 0
+    for stage in batch.stages:
+        ours, theirs = batch.outputs[stage].numpy(), batch.targets[stage].numpy()
+        expected += np.mean((ours - theirs) ** 2) / np.mean(np.var(theirs, axis=(0, 1, 2)))
+    found = METHODS[name](feature_weight=1.5, feature_scale="relative").terms(batch)["feature_distance"]
+    np.testing.assert_allclose(found, 1.5 * left * expected, rtol=1e-5)
+    with pytest.raises(UserError, match=f"unknown {name}: feature_scale 'relativ'; choose one of: absolute, relative"):
+        METHODS[name](feature_scale="relativ")
+
+
+@pytest.mark.parametrize(("number", "part"), [(0, 0), (1, 0.25), (4, 1)])
+def test_adversarial_trainings_epsilon_may_grow_evenly_from_nothing(number, part):
+    images = tf.fill([2, 4, 4, 3], 0.5)
+
+    def student(x, training):
+        assert not training
+        return {"logits": tf.reduce_sum(x, axis=[1, 2])}
+
+    step = Step(labels=tf.constant([0, 1]), stages=[], images=images, student=student)
+    step = dataclasses.replace(step, number=tf.constant(number, tf.int64), total_steps=4)
+    attacked = METHODS["delta_adversarial"](epsilon=0.1, step_size=0.04, epsilon_grows=True).perturb(step)
+    # Three steps of 0.04 reach the ball's edge, of either size.
+    np.testing.assert_allclose(np.abs(attacked - images).max(axis=(1, 2, 3)), 0.1 * part, atol=1e-6)

@@ -31,7 +31,8 @@ def told(tmp_path_factory):
     return json.loads(out.read_text())
 
 
-@pytest.mark.parametrize("method", ["renofeation", "delta_adversarial"])  # averaged by the addons' class, by our own
+# The first is averaged by the addons' class, the others by our own.
+@pytest.mark.parametrize("method", ["renofeation", "delta_adversarial", "inoculation", "remos", "seam"])
 def test_two_devices_give_what_one_gives(told, method):
     one, two = told[method]
     assert len(one["history"]) == 8

@@ -27,7 +27,7 @@ def _data(images, labels):
 def test_fit_with_every_method(name, images, labels, tmp_path):
     student, teacher = tiny(num_classes=3, seed=2), tiny(seed=1)
     frozen = [w.numpy() for w in teacher.weights]
-    model = reno_tf.Transfer(student, teacher, METHODS[name]())
+    model = reno_tf.Transfer(student, teacher, METHODS[name](), total_steps=4)
     start = {n: w.numpy() for n, w in models.named_weights(student).items()}
     model.compile(optimizer=optimizers.SGD(0.01, 0.9))
     history = model.fit(_data(images, labels), steps_per_epoch=2, epochs=2, verbose=0).history
