@@ -129,7 +129,7 @@ class _Sweep:
                 self._is_finished(planned)
 
     def _is_finished(self, planned) -> bool:
-        """Whether it was made with the same settings, and then `kept` has it; `missing` has what was made with others."""
+        """Whether it was made with the same settings; then `kept` has it. `missing` has what was made with others."""
         name, workdir = planned.name, self.folder / planned.name
         try:
             config, identity = settings.read(planned.config, planned.method).as_json(), outcomes.identity(planned)

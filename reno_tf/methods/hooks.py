@@ -42,9 +42,7 @@ class Step:
     def progress(self) -> tf.Tensor:
         """float32 scalar, the part of all training steps that is done: 0 at the first one, below 1 at the last."""
         if not self.total_steps:
-            raise UserError(
-                "a method that changes along the training needs to know its length: Transfer(total_steps=N)"
-            )
+            raise UserError("a method that changes along the training needs its length: Transfer(total_steps=N)")
         return tf.minimum(tf.cast(self.number, tf.float32) / self.total_steps, 1.0)
 
 

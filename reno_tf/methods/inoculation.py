@@ -64,7 +64,7 @@ class Inoculation(DeltaR):
 
 
 def part(draw, share: float):
-    """Draws in [0, 1) -> what part of the whole epsilon each image has: uniform in [0, 1) for a `share`, 0 for the rest."""
+    """Draws in [0, 1) -> each image's part of epsilon: uniform in [0, 1) for a `share` of them, 0 for the rest."""
     return tf.math.divide_no_nan(tf.where(draw < share, draw, 0.0), share)
 
 

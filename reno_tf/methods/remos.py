@@ -1,4 +1,4 @@
-"""ReMoS: relevant model slicing (Zhang et al., "ReMoS: Reducing Defect Inheritance in Transfer Learning", ICSE 2022)."""
+"""ReMoS (Zhang et al., "ReMoS: Reducing Defect Inheritance in Transfer Learning via Relevant Model Slicing", 2022)."""
 
 import dataclasses
 
@@ -70,10 +70,11 @@ def active(activation):
 def convolution_kernels(model, names) -> dict[str, tf.Variable]:
     """{convolution: the kernel that makes its output channels}."""
     kinds = ("depthwise_kernel", "pointwise_kernel", "kernel")  # A separable convolution has the first two.
-    layers = {name: model.get_layer(name) for name in names}
-    return {
-        name: [getattr(layer, kind) for kind in kinds if hasattr(layer, kind)][-1] for name, layer in layers.items()
-    }
+    found = {}
+    for name in names:
+        layer = model.get_layer(name)
+        *_, found[name] = [getattr(layer, kind) for kind in kinds if hasattr(layer, kind)]
+    return found
 
 
 def irrelevant(kernels, coverage, removed: float) -> dict[str, np.ndarray]:
@@ -81,10 +82,8 @@ def irrelevant(kernels, coverage, removed: float) -> dict[str, np.ndarray]:
 
     kernels: {convolution: [h, w, in, out], or [h, w, c, multiplier] of a depthwise one}; removed: which part of all.
     """
-    spread = {
-        name: np.broadcast_to(_by_channel(coverage[name], kernel), kernel.shape) for name, kernel in kernels.items()
-    }
-    used, size = (np.concatenate([np.ravel(values[name]) for name in kernels]) for values in (spread, kernels))
+    used = [np.broadcast_to(_by_channel(coverage[name], kernel), kernel.shape) for name, kernel in kernels.items()]
+    used, size = (np.concatenate([np.ravel(one) for one in values]) for values in (used, kernels.values()))
     score = rankdata(used) - rankdata(np.abs(size))
     lost = np.zeros(len(score), bool)
     lost[np.argsort(score, kind="stable")[: int(removed * len(score))]] = True

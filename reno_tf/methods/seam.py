@@ -1,5 +1,4 @@
-"""SeaM: search-based model re-engineering (Qi et al., "Reusing Deep Neural Network Models through Model
-Re-engineering", ICSE 2023)."""
+"""SeaM (Qi et al., "Reusing Deep Neural Network Models through Model Re-engineering", ICSE 2023)."""
 
 import dataclasses
 
@@ -33,6 +32,7 @@ class Seam(Method):
     name = "seam"
     start = "teacher"
     schedule = FROM_TEACHER
+    one_device = True  # Keras's optimizers refuse variables of several devices outside of their training step.
     weight_decay: float = 1e-4
     removed: float = 0.6  # part of the weights, at least
     kept_weight: float = 0.5  # of the loss, which is cross-entropy + kept_weight * part of the weights that is kept
@@ -112,9 +112,7 @@ def mask_gradient(gradient, weight, pull):
 
 def removed_part(masks) -> float:
     """Part of the weights whose mask is not above 0."""
-    return sum(int(tf.math.count_nonzero(mask <= 0)) for mask in masks) / sum(
-        mask.shape.num_elements() for mask in masks
-    )
+    return float(np.mean(np.concatenate([np.ravel(mask) for mask in masks]) <= 0))
 
 
 def kept(masks, removed: float) -> list[np.ndarray]:

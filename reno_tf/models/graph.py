@@ -15,7 +15,7 @@ def nodes(model) -> list:
 
 
 def sole_readers(calls, outputs) -> list[tuple]:
-    """(call, the call that alone reads its output), of all that one other call alone reads; `outputs` are the model's."""
+    """(call, the call that alone reads its output), of all that one other call alone reads; `outputs`: the model's."""
     readers = collections.defaultdict(list, {id(tensor): [None] for tensor in outputs})
     for call in calls:
         for tensor in call.keras_inputs:

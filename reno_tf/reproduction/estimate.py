@@ -31,7 +31,7 @@ class Cost:
 
 
 def print_plan(folder: Path, plan: Plan, run: Callable, kept: Container[str] = ()) -> None:
-    """Names the runs, and what those need that are neither finished below `folder` nor `kept`; `run`: see `estimate`."""
+    """Names the runs, and what those need that are neither finished in `folder` nor `kept`; `run`: see `estimate`."""
     runs = _runs(plan)
     for planned in runs:
         print(f"{'done ' if planned.name in kept or _is_done(folder, planned) else 'to do'} {planned.name}")

@@ -26,10 +26,11 @@ def judge(outcomes: Mapping[str, dict]) -> list[dict]:
 
     Those that the regime decides come a second time, "matched": of the runs whose features are matched.
 
-    Returns, JSON-able, [{number, matched, statement, rule, verdict, reason, fails_on, parts}]; fails_on: the data sets on which
-    the mean of some part is not on the claimed side, whatever the verdict. parts: [{statistic, side, threshold, unit,
-    mean, interval, n_seeds, verdict, reason, per_dataset, paper}]; per_dataset: {data set: {mean, interval, n_seeds,
-    claimed_side}}; paper: {mean, per_dataset} of the paper's own numbers. What cannot be computed is None.
+    Returns, JSON-able, [{number, matched, statement, rule, verdict, reason, fails_on, parts}]; fails_on: the data sets
+    on which the mean of some part is not on the claimed side, whatever the verdict. parts: [{statistic, side,
+    threshold, unit, mean, interval, n_seeds, verdict, reason, per_dataset, paper}]; per_dataset: {data set: {mean,
+    interval, n_seeds, claimed_side}}; paper: {mean, per_dataset} of the paper's own numbers. What cannot be computed
+    is None.
     """
     pool, printed = _pool(outcomes.values()), _pool(paper.outcomes().values())
     numbers, claims = {statement: number for number, statement in enumerate(CLAIMS, start=1)}, []

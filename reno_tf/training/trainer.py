@@ -44,6 +44,8 @@ class Transfer(tf_keras.Model):
         if models.head_layer(student) is None:
             raise UserError("the student has no linear head: build it with num_classes")
         check_pair(student, teacher, method)
+        if method.one_device and self.distribute_strategy.num_replicas_in_sync > 1:
+            raise UserError(f"{method.name} trains on one device alone: config.distribution must be none")
         if method.start == "teacher":
             models.copy_backbone(teacher, student)
         self.student, self.method, self._seed, self._phase = student, method, seed, None
@@ -82,7 +84,7 @@ class Transfer(tf_keras.Model):
         }
 
     def prepare(self, train=None, batches=None) -> None:
-        """Lets the method change student and state before the running phase, from what `Preparation` has of the data."""
+        """Lets the method change student and state before the running phase; the data are as `Preparation` has them."""
         own = {"student": self.student, "teacher": self._untracked(), "state": dict(self.state)}
         now = {"phase": self._phase, "number": int(self.step.numpy())}
         self.method.prepare(Preparation(train=train, batches=batches, **own, **now))

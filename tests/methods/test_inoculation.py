@@ -119,7 +119,7 @@ def _toy(seed):
 def test_without_its_length_the_training_does_not_start(method):
     model = reno_tf.Transfer(_toy(3), linear_teacher(), method)
     model.compile(optimizers.SGD(0.1))
-    with pytest.raises(Exception, match=r"needs to know its length: Transfer\(total_steps=N\)"):  # Keras wraps it.
+    with pytest.raises(Exception, match=r"needs its length: Transfer\(total_steps=N\)"):  # Keras wraps it.
         model.train_on_batch(grey_images(), np.zeros(6, int))
 
 

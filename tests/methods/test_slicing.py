@@ -60,8 +60,8 @@ def test_coverage_counts_images_behind_norm_and_activation():
 def test_what_is_irrelevant_by_hand():
     kernels = {"a": np.array([1.0, -5.0, 2.0, 6.0]).reshape(1, 1, 2, 2), "b": np.array([3.0, 4.0]).reshape(1, 1, 2, 1)}
     counts = {"a": np.array([7, 0]), "b": np.array([2])}
-    # a's output channels alternate. Coverage 7 0 7 0 | 2 2 has the ranks 5.5 1.5 5.5 1.5 | 3.5 3.5, the size 1 5 2 6 | 3 4
-    # itself: the score is 4.5 -3.5 3.5 -4.5 | 0.5 -0.5.
+    # a's output channels alternate. Coverage 7 0 7 0 | 2 2 has the ranks 5.5 1.5 5.5 1.5 | 3.5 3.5, the sizes are their
+    # own ranks: the score is 4.5 -3.5 3.5 -4.5 | 0.5 -0.5.
     for removed, lost in ((0.0, []), (0.34, [3, 1]), (0.5, [3, 1, 5])):
         found = remos.irrelevant(kernels, counts, removed)
         flat = np.concatenate([found["a"].ravel(), found["b"].ravel()])

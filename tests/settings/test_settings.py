@@ -36,6 +36,8 @@ _DECLARED = {"teacher": (0.005, 0.0025, 1e-4), "random": (0.01, 0.005, 5e-3)}
 def test_a_run_has_what_its_method_declares(name):
     method, chosen = METHODS[name], _read(name)
     learning_rate, averaging_rate, weight_decay = _DECLARED[method.start]
+    if name == "weight_variance":
+        learning_rate, averaging_rate = 0.001, 0.0005
     factor = 2 if name == "delta_adversarial" else 1
     assert chosen.schedule == dataclasses.replace(method.schedule, steps=factor * 600)
     assert (chosen.schedule.learning_rate, chosen.schedule.momentum) == (learning_rate, 0.9)
@@ -144,7 +146,8 @@ def test_the_config_is_only_read():
 def test_json_has_all_that_makes_the_run():
     content = json.loads(json.dumps(_read("delta", attack__preset="surrogate").as_json(), allow_nan=False))
     assert content["format"] == settings.FORMAT == 3
-    assert content["method"] == {"name": "delta", "weight_decay": 1e-4, "head_decay": 0.01, "feature_weight": 0.5}
+    coefficients = {"weight_decay": 1e-4, "head_decay": 0.01, "feature_weight": 0.5, "feature_scale": "absolute"}
+    assert content["method"] == {"name": "delta", **coefficients}
     assert content["networks"]["student"] == "resnet18_cifar" and content["schedule"]["steps"] == 600
     assert "surrogate" not in content  # It follows from the rest.
 
@@ -199,7 +202,10 @@ def test_json_differs_where_the_runs_differ(changes):
         ({"optimizer__swa_learning_rate": float("inf")}, "config.optimizer.swa_learning_rate must be a finite number"),
         ({"steps__swa_period": 10**6}, "config.steps.swa_period must be from 1 to config.steps.swa"),
         ({"seed": -1}, "config.seed must be at least 0, not -1"),
-        ({"method__foo": 1}, r"renofeation has no coefficient foo .*: weight_decay, head_decay, feature_weight$"),
+        (
+            {"method__foo": 1},
+            r"renofeation has no coefficient foo .*, but: weight_decay, head_decay, feature_weight, feature_scale$",
+        ),
         ({"method__anchor_weight": 1.0}, "renofeation has no coefficient anchor_weight"),
         ({"method__feature_weight": "abc"}, "config.method.feature_weight must be a number, not 'abc'"),
         ({"method__feature_weight": True}, "config.method.feature_weight must be a number, not True"),
@@ -244,5 +250,6 @@ def test_sections_that_other_modes_read():
 
 def test_a_recipe_may_change_the_schedule_and_any_coefficient():
     schedule = {"learning_rate", "momentum", "swa_learning_rate", "train", "swa", "swa_period"}
-    coefficients = {"weight_decay", "head_decay", "feature_weight", "anchor_weight"}
-    assert set(settings.recipe_keys()) == schedule | coefficients | {"epsilon", "step_size", "attack_steps"}
+    coefficients = {field.name for method in METHODS.values() for field in dataclasses.fields(method)}
+    assert set(settings.recipe_keys()) == schedule | coefficients
+    assert coefficients > {"weight_decay", "feature_weight", "anchor_weight", "epsilon", "attacked", "mask_steps"}

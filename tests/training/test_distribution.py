@@ -32,7 +32,7 @@ def told(tmp_path_factory):
 
 
 # The first is averaged by the addons' class, the others by our own.
-@pytest.mark.parametrize("method", ["renofeation", "delta_adversarial", "inoculation", "remos", "seam"])
+@pytest.mark.parametrize("method", ["renofeation", "delta_adversarial", "inoculation", "remos"])
 def test_two_devices_give_what_one_gives(told, method):
     one, two = told[method]
     assert len(one["history"]) == 8
@@ -49,6 +49,10 @@ def test_killed_and_resumed_two_devices_end_with_the_same_bits(told):
 
 def test_a_batch_that_cannot_be_cut_is_told(told):
     assert told["uneven"] == "the batch size (7) must be a multiple of the number of replicas (2)"
+
+
+def test_a_method_for_one_device_is_refused_on_two(told):
+    assert told["alone"] == "seam trains on one device alone: config.distribution must be none"
 
 
 def test_only_a_run_is_distributed():

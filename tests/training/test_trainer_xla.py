@@ -16,7 +16,7 @@ pytestmark = pytest.mark.long
 def _after_two_steps(name, *, jit_compile):
     """{weight: its values} and {metric: its values}."""
     student = toy("torch", num_classes=3, dropout=0.5, seed=2)
-    model = reno_tf.Transfer(student, toy("torch", seed=1), METHODS[name](), seed=4)
+    model = reno_tf.Transfer(student, toy("torch", seed=1), METHODS[name](), seed=4, total_steps=2)
     model.compile(optimizer=optimizers.SGD(0.01, 0.9), jit_compile=jit_compile)
     rng = np.random.default_rng(0)
     images, labels = rng.uniform(size=(6, SIZE, SIZE, 3)).astype(np.float32), rng.integers(0, 3, 6)
@@ -25,7 +25,7 @@ def _after_two_steps(name, *, jit_compile):
     return {key: weight.numpy() for key, weight in models.named_weights(student).items()}, history
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", sorted(METHODS.keys() - {"remos", "seam"}))  # Their step is fine-tuning's.
 def test_compiled_equals_uncompiled(name):
     (plain, losses), (compiled, compiled_losses) = (_after_two_steps(name, jit_compile=jit) for jit in (False, True))
     assert losses.keys() == compiled_losses.keys()
