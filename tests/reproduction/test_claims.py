@@ -43,6 +43,41 @@ def test_the_rules_are_these():
     assert [claim["number"] for claim in judge({})] == [1, 2, 3, 4, 5, 6, 7]
 
 
+def _matched():
+    """Claims 3 to 5 of runs that match the features, which tell the other way than those of the usual regime."""
+    usual = {"delta": ([60] * 5, 0.9), "delta_r": ([10] * 5, 0.9), "renofeation": ([10] * 5, 0.9)}
+    usual |= {"retraining": ([8] * 5, 0.9)}
+    long = {"delta_r": ([65] * 5, 0.9), "renofeation": ([30] * 5, 0.9), "retraining": ([5] * 5, 0.9)}
+    rows = [row(name, {data: _cell(*cells) for data in "ab"}) for name, cells in usual.items()]
+    again = [row("delta", {"a": _cell(*usual["delta"])})]
+    again += [row(name, {"a": _cell(*cells)}, variant="@matched") for name, cells in long.items()]
+    outcomes = {"methods": outcome("methods", rows), "table7_matched": outcome("table7_matched", again, datasets=["a"])}
+    return judge(outcomes)
+
+
+def test_where_features_are_matched_the_claims_are_judged_again():
+    judged = _matched()
+    assert [(claim["number"], claim["matched"]) for claim in judged[7:]] == [(3, True), (4, True), (5, True)]
+    assert [claim["rule"] for claim in judged[7:]] == _RULES[2:5]
+    (_, usual), (_, again) = judged[2]["parts"], judged[7]["parts"]
+    assert (usual["verdict"], usual["mean"]) == ("held", pytest.approx(2))
+    assert (again["verdict"], again["mean"]) == ("not held", pytest.approx(25))
+    assert usual["per_dataset"].keys() == {"a", "b"} and again["per_dataset"].keys() == {"a"}
+    # DELTA itself starts where features are matched: (60 - 65) / (60 - 30) of its runs.
+    assert judged[3]["parts"][0]["mean"] == pytest.approx(1) and judged[8]["parts"][0]["mean"] == pytest.approx(-1 / 6)
+    # The paper's own runs are of that regime.
+    assert again["paper"] == judged[7]["parts"][1]["paper"] and again["paper"]["mean"] == usual["paper"]["mean"]
+
+
+def test_both_regimes_stand_side_by_side():
+    text = render("claims_overview.md.j2", judged=_matched())
+    lines = text.splitlines()
+    assert "where features are matched" in lines[0] and {line.count("|") for line in lines} == {7}
+    assert "| **held** | – | **not held** | **a** |" in lines[5]
+    alone = render("claims_overview.md.j2", judged=_matched()[:7])
+    assert "matched" not in alone and {line.count("|") for line in alone.splitlines()} == {5}
+
+
 def test_t_interval_by_hand():
     # Standard deviation sqrt(10), t(0.975, 4) = 2.776445: half the width is 2.776445 * sqrt(10 / 5).
     assert t_interval([22, 24, 26, 28, 30]) == pytest.approx([26 - 3.926486, 26 + 3.926486], abs=1e-5)

@@ -82,7 +82,11 @@ def test_every_row_that_the_paper_prints_finds_its_numbers(name):
         for row in paper.outcomes()[name]["rows"]
         if row["cells"].keys() != {*paper.DATASETS}
     ]
-    if name == "figure3":
+    if name == "methods":  # The defences that came later.
+        assert {label for _, label in unprinted} == {
+            *("ReMoS", "SeaM", "Weight variance", "Inoculation", "DELTA adv. trained, ε growing")
+        }
+    elif name in ("figure3", "figure3_matched"):
         assert unprinted == [(group, x) for group in ("DELTA", "Re-training") for x in ("DO", "SWA", "DO + SWA")]
     else:
         assert unprinted == []

@@ -3,10 +3,11 @@
 import errno
 import importlib
 import json
+import shutil
 
 import pytest
 
-from configs.reproduce import figure4, table2, table7
+from configs.reproduce import figure4, table2, table7, table7_matched
 from reno_tf import files, settings
 from reno_tf.errors import UserError
 
@@ -30,7 +31,9 @@ class _Sweeping:
 
     def __call__(self, module, *, options=(), **changes):
         config = module.get_config()
+        config.batch_size = changes.pop("batch_size", config.batch_size)
         defaults = {"data": ("digits", "greek"), "seeds": 2, "few_seeds": 2, "choose_feature_weight": False}
+        defaults["suite_seeds"] = 1
         config.reproduce.update({**defaults, **changes})
         reproduce.reproduce(config, command="COMMAND", workdir=str(self.folder), **dict(options))
 
@@ -43,6 +46,8 @@ class _Sweeping:
     def _execute(self, tasks, **_):
         failed = {}
         for task in tasks:
+            if isinstance(self.broken.get(task.name), BaseException):
+                raise self.broken[task.name]
             if task.name in self.broken:
                 failed[task.name] = self.broken[task.name]
             else:
@@ -58,7 +63,10 @@ def _pretend(config, *, method, workdir, overwrite, command):
     accuracy = 0.5 + 10 * chosen.schedule.learning_rate + 0.01 * chosen.seed
     rates = dict.fromkeys(("clean_accuracy", "validation_accuracy"), accuracy)
     rates |= dict.fromkeys(("attack_success_rate", "noise_success_rate", "worst_case_success_rate"), 0.1)
-    rates |= dict.fromkeys(("feature_distance", "weight_distance"), 0.1)
+    rates |= dict.fromkeys(("feature_distance", "relative_feature_distance", "weight_distance"), 0.1)
+    if chosen.attack.preset == "suite":
+        rates |= {"worst_case_success_rate": 0.3, "core_worst_case_success_rate": 0.2}
+    rates |= {"seconds": {"train": 1.5}, "suite": [{"name": "guide", "attack_success_rate": 0.15}]}
     rates["versions"] = {"tensorflow": "2.0", "tensorflow-addons": None, "device": "abacus"}
     files.write_json(files.Path(workdir) / "results.json", rates)
 
@@ -200,6 +208,52 @@ def test_a_damaged_run_is_kept_and_named(sweeping, content, message):
     with pytest.raises(UserError, match=f"1 runs are missing, among them renofeation-resnet18-digits-0: .*{message}"):
         sweeping(table7)
     assert path.read_text() == content and len(sweeping.done) == 16
+
+
+def test_what_is_kept_of_the_runs_stands_for_them(sweeping):
+    sweeping(table7)
+    first, kept = list(sweeping.done), (sweeping.results / "runs.jsonl").read_text()
+    told = {line["run"]: line for line in map(json.loads, kept.splitlines())}
+    assert told.keys() == set(first)
+    whole, core = (told[f"renofeation-resnet18-digits-{seed}"] for seed in (0, 1))  # The suite is for seed 0 alone.
+    assert (whole["core_worst_case_success_rate"], whole["worst_case_success_rate"]) == (0.2, 0.3)
+    assert (core["core_worst_case_success_rate"], core["worst_case_success_rate"]) == (0.1, None)
+    assert whole["suite"] == {"guide": 0.15} and core["suite"] == {} and core["train_seconds"] == 1.5
+    before = sweeping.outcome("table7")
+    for name in first:
+        shutil.rmtree(sweeping.folder / name)
+    sweeping(table7)
+    assert sweeping.done == first and sweeping.outcome("table7") == before
+    assert (sweeping.results / "runs.jsonl").read_text() == kept
+    sweeping(table7, batch_size=16)  # Other settings: nothing of it stands for them.
+    assert sweeping.done == first + first
+    sweeping(table7, batch_size=16, options={"overwrite": True})
+    assert sweeping.done == 3 * first
+
+
+def test_a_sweep_that_is_interrupted_keeps_what_is_done(sweeping):
+    sweeping.broken["delta_r-resnet18-greek-0"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        sweeping(table7)
+    kept = [json.loads(line)["run"] for line in (sweeping.results / "runs.jsonl").read_text().splitlines()]
+    assert 0 < len(kept) < 8 and set(kept) == set(sweeping.done)
+
+
+def test_kept_outcomes_that_are_damaged_are_named(sweeping):
+    sweeping(table7)
+    (sweeping.results / "runs.jsonl").write_text("{")
+    with pytest.raises(UserError, match="runs.jsonl is damaged; remove it, and runs without a folder are done again"):
+        sweeping(table7)
+
+
+def test_the_matched_regime_has_its_own_data_sets(sweeping):
+    sweeping(table7_matched, matched={"feature_weight": 5.0, "steps": 1200, "swa_steps": 200, "data": ("greek",)})
+    assert {name.rsplit("-", 2)[1] for name in sweeping.done} == {"greek"}
+    chosen = sweeping.config("delta_r+swa@matched-resnet18-greek-1")
+    assert chosen["method"]["feature_weight"] == 5 and chosen["schedule"]["steps"] == 1200
+    assert chosen["schedule"]["swa"] and chosen["schedule"]["swa_steps"] == 200
+    outcome = sweeping.outcome("table7_matched")
+    assert outcome["datasets"] == ["greek"] and outcome["rows"][0]["cells"]["greek"]["seeds"] == [0, 1]
 
 
 def test_a_second_sweep_in_the_folder_is_refused(sweeping):
