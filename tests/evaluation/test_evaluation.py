@@ -93,6 +93,10 @@ def test_distances(split, images):
     outputs = [model(images, training=False) for model in (other, teacher)]
     by_hand = np.mean([np.mean((outputs[0][f"stage{i}"] - outputs[1][f"stage{i}"]) ** 2) for i in (1, 2, 3, 4)])
     assert evaluation.feature_distance(other, teacher, images, batch_size=4) == pytest.approx(by_hand, rel=1e-4)
+    for stage, found in evaluation.stage_distances(other, teacher, images, batch_size=4).items():
+        absolute = np.mean((outputs[0][stage] - outputs[1][stage]) ** 2)
+        relative = absolute / np.mean(np.var(outputs[1][stage], axis=(0, 1, 2)))
+        assert found == {"absolute": pytest.approx(absolute, rel=1e-4), "relative": pytest.approx(relative, rel=1e-4)}
 
 
 def test_distances_between_unequal_networks_are_undefined(images):

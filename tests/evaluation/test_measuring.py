@@ -157,6 +157,18 @@ def test_the_fewest_attacks_that_are_enough_are_named():
     assert few == {"attacks": ["0", "1", "2"], "success_rate": pytest.approx(0.6)}
 
 
+def test_the_worst_case_of_the_core_stands_beside_that_of_more():
+    labels, fooled = np.zeros(4, int), {name: np.arange(4) == place for place, name in enumerate("abcd")}
+    outcomes = _outcomes(fooled, labels)
+
+    def core(names):
+        return worst.measure(labels, labels, outcomes, [labels], core=names).get("core_worst_case_success_rate")
+
+    assert (core(("b",)), core(("b", "d")), core(("c",))) == (0.5, 0.75, 0.5)  # The first is always in it.
+    assert core(()) is None and core(("b", "e")) is None  # None was asked for, or it was not tried.
+    assert core(("b", "c", "d")) is None  # It is all that was tried.
+
+
 def test_a_student_that_is_never_right_has_no_worst_case():
     labels = np.zeros(4, int)
     found = worst.measure(labels, labels + 1, _outcomes({"a": np.ones(4, bool)}, labels), [labels])
