@@ -8,11 +8,13 @@ from pathlib import Path
 
 from reno_tf import files, settings
 from reno_tf.errors import UserError
-from reno_tf.reporting.metrics import ASR, CLEAN, CORE, FEATURES, NOISE, RELATIVE, TRAINING, VALIDATION, WEIGHTS, WORST
+from reno_tf.reporting import metrics
+from reno_tf.reporting.metrics import ASR, CORE, TRAINING, WORST
 from reno_tf.reproduction.planning import Plan, Planned
 
-_MEASURED = (CLEAN, ASR, NOISE, CORE, WORST, VALIDATION, FEATURES, RELATIVE, WEIGHTS, TRAINING)
-_WRITTEN = (CLEAN, ASR, NOISE, WORST, VALIDATION, FEATURES, RELATIVE, WEIGHTS, "seconds", "suite", "versions")
+_READ = (metrics.CLEAN, ASR, metrics.NOISE, WORST, metrics.WORST_NOISE, metrics.VALIDATION)
+_READ += (metrics.FEATURES, metrics.RELATIVE, metrics.WEIGHTS)
+_MEASURED = (*_READ, CORE, TRAINING)
 
 
 def read(workdir: Path) -> dict:
@@ -21,7 +23,7 @@ def read(workdir: Path) -> dict:
     "suite": {attack: success rate} where the whole suite was tried; else the worst case is that of the core alone.
     """
     results = files.read_json(workdir / "results.json")
-    if lacking := [key for key in _WRITTEN if key not in results]:
+    if lacking := [key for key in (*_READ, "seconds", "suite", "versions") if key not in results]:
         raise UserError(f"{workdir / 'results.json'} lacks {', '.join(lacking)}: another version wrote it")
     whole = CORE in results
     worst = {CORE: results[CORE if whole else WORST], WORST: results[WORST] if whole else None}

@@ -62,7 +62,8 @@ def _pretend(config, *, method, workdir, overwrite, command):
     files.claim(files.Path(workdir), chosen.as_json(), overwrite=overwrite)
     accuracy = 0.5 + 10 * chosen.schedule.learning_rate + 0.01 * chosen.seed
     rates = dict.fromkeys(("clean_accuracy", "validation_accuracy"), accuracy)
-    rates |= dict.fromkeys(("attack_success_rate", "noise_success_rate", "worst_case_success_rate"), 0.1)
+    rates |= dict.fromkeys(("attack_success_rate", "noise_success_rate"), 0.1)
+    rates |= dict.fromkeys(("worst_case_success_rate", "worst_case_noise_success_rate"), 0.1)
     rates |= dict.fromkeys(("feature_distance", "relative_feature_distance", "weight_distance"), 0.1)
     if chosen.attack.preset == "suite":
         rates |= {"worst_case_success_rate": 0.3, "core_worst_case_success_rate": 0.2}
