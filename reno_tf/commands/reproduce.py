@@ -88,7 +88,7 @@ class _Sweep:
         self._choose("feature_weight", weights)
         for seed in range(max(len(plan.seeds(row)) for row in plan.rows)):
             due = [row for row in plan.rows if seed in plan.seeds(row)]
-            # One data set after the other, so that runs at the same time seldom wait for each other's adversarial images.
+            # Data sets by turns, so that runs at the same time seldom wait for each other's adversarial images.
             pairs = [(row, data) for row in due for data in self.chosen if data in plan.data(row)]
             self._execute([plan.run(row, data, seed, self.chosen[data]) for row, data in pairs])
             self._write()  # After each seed: there is something to look at early.

