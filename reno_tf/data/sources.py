@@ -8,6 +8,7 @@ import tensorflow_datasets as tfds
 
 from reno_tf.data import digits, glyphs, manual
 from reno_tf.data.folder import FolderImages
+from reno_tf.data.solar import SolarCells
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,8 @@ class Source:
 
     builder: (data_dir=..., ...) -> a tensorflow-datasets builder with "image" and "label".
     origin: "embedded" (generated here, small enough for memory), "download" (tensorflow-datasets
-      fetches the archives), "manual" (the user fetches the archives) or "folder" (the user's images).
+      fetches the archives), "manual" (the user fetches the archives), "package" (one that is installed) or
+      "folder" (the user's images).
     sizes: published numbers of classes, training and test images; None for a folder of any size.
     train: the published splits that make the training split, in tensorflow-datasets' notation.
     note: what a user should know about the data set.
@@ -33,7 +35,7 @@ class Source:
         options = {"data_dir": data_dir}
         if self.origin != "embedded":
             options["file_format"] = "array_record"  # Reads records in any order.
-        if self.origin in ("manual", "folder"):
+        if self.origin in ("manual", "package", "folder"):
             options["skip_unreadable"] = skip_unreadable
         return self.builder(folder, **options) if self.origin == "folder" else self.builder(**options)
 
@@ -47,6 +49,10 @@ def _download(name, *sizes, **options):
 
 
 _IN_IMAGENET = "its images are part of ImageNet's training set: an ImageNet teacher has seen them"
+_SOLAR = (
+    "photographs of solar cells by Buerhop-Lutz et al., 2018, and Deitsch et al., 2019 (CC BY-NC-SA 4.0: not for "
+    "commercial use; cite them), installed by the extra photos"
+)
 DATASETS = {
     "digits": _embedded(digits.HandwrittenDigits, 10, 597, 1200),
     "glyphs": _embedded(glyphs.PrintedGlyphs, 62, 12400, 1860, note="the embedded teacher's own"),
@@ -59,5 +65,6 @@ DATASETS = {
     "dogs": _download("stanford_dogs", 120, 12000, 8580, note=_IN_IMAGENET),
     "actions": Source(builder=manual.StanfordActions, origin="manual", sizes=(40, 4000, 5532)),
     "indoor": Source(builder=manual.IndoorScenes, origin="manual", sizes=(67, 5360, 1340)),
+    "solar": Source(builder=SolarCells, origin="package", sizes=(4, 1664, 559), note=_SOLAR),
     "folder": Source(builder=FolderImages, origin="folder", sizes=None),
 }
