@@ -17,7 +17,7 @@ def get_config() -> ConfigDict:
     config.seed = 0  # of the draw of training images, their order and augmentation, random weights, dropout
 
     config.data = ConfigDict()
-    config.data.name = "digits"  # a key of reno_tf.data.DATASETS
+    config.data.name = "digits"  # a key of reno_tf.data.DATASETS, or tfds:NAME, any that tensorflow-datasets knows
     config.data.dir = placeholder(str)  # data.name=folder: the images; else archives that were fetched by hand
     config.data.shots = 4  # training images per class; 0 takes all
     config.data.fraction = 1.0  # part of those that is taken (paper, table 5)

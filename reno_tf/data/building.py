@@ -36,7 +36,7 @@ def build(name: str, source: sources.Source, open_builder: Callable, *, folder: 
         parent = Path(builder.data_path).parent
         parent.mkdir(parents=True, exist_ok=True)
         if source.origin == "download":
-            _check_network(name, builder.url_infos, folder)
+            _check_network(name, builder.url_infos or {}, folder)
         config = tfds.download.DownloadConfig(manual_dir=folder)
         tfds.disable_progress_bar()
         with filelock.FileLock(parent / ".lock"), contextlib.redirect_stdout(io.StringIO()):  # tfds prints its steps.
@@ -58,7 +58,7 @@ def index(builder, split: str, *, progress: Callable[[Iterable], Iterable] = ite
     if not path.is_file():
         examples = records(builder, split)
         with concurrent.futures.ThreadPoolExecutor() as pool:  # TensorFlow decodes outside Python's lock.
-            rows = list(progress(pool.map(lambda number: _row(examples[number]), range(len(examples)))))
+            rows = list(progress(pool.map(lambda number: _row(examples[number], number), range(len(examples)))))
         labels, names, readable = zip(*rows, strict=True)
         content = io.BytesIO()
         np.savez(content, labels=np.int64(labels), files=np.array(names), readable=np.array(readable))
@@ -67,13 +67,13 @@ def index(builder, split: str, *, progress: Callable[[Iterable], Iterable] = ite
         return dict(stored)
 
 
-def _row(example):
-    name = next(example[key] for key in _FILE_KEYS if key in example)
+def _row(example, number):
+    name = next((example[key].decode() for key in _FILE_KEYS if key in example), f"number {number}")
     try:
         transforms.decode(tf.constant(example["image"]))
     except tf.errors.InvalidArgumentError:
-        return example["label"], name.decode(), False
-    return example["label"], name.decode(), True
+        return example["label"], name, False
+    return example["label"], name, True
 
 
 def _check_network(name, urls, archives):

@@ -4,10 +4,9 @@ import functools
 
 import numpy as np
 
-from reno_tf.data import builders, building, photos, transforms
+from reno_tf.data import builders, building, photos, sources, transforms
 from reno_tf.data.base import Dataset, Split, draw
-from reno_tf.data.sources import DATASETS
-from reno_tf.errors import UserError, choose
+from reno_tf.errors import UserError
 
 
 def load(
@@ -28,7 +27,7 @@ def load(
     """Builds the data set if it is not built yet, then opens it.
 
     Args:
-      name: a key of `DATASETS`.
+      name: a key of `DATASETS`, or "tfds:NAME"; see `sources.find`.
       seed, shots, fraction, validation_per_class: of the training and validation images; see `draw`.
       size: side of the photos' views, in pixels. The embedded sets have a fixed size.
       folder: the user's images, or the archives that the user fetched.
@@ -40,11 +39,11 @@ def load(
 
     Raises UserError: the data set is not prepared, cannot be built, or holds unreadable images (by name).
     """
-    source = DATASETS[choose("data set", name, DATASETS)]
+    source = sources.find(name)
     open_builder = functools.partial(source.open, folder=folder, skip_unreadable=skip_unreadable, data_dir=data_dir)
     builder = building.build(name, source, open_builder, folder=folder, download=download)
     splits, unreadable = {}, {"train": [], "test": []}
-    for split, published in {"train": source.train, "test": "test"}.items():
+    for split, published in source.splits(builder).items():
         if source.origin == "embedded":
             images, labels = builder.as_dataset(split=published, batch_size=-1, as_supervised=True, shuffle_files=False)
             splits[split] = Split(np.asarray(images), np.asarray(labels))
@@ -64,7 +63,8 @@ def load(
     draws = {"shots": shots, "fraction": fraction, "validation_per_class": validation_per_class, "seed": seed}
     train, validation = draw(splits["train"], **draws)
     augment = transforms.random_affine if source.origin == "embedded" else None
-    return Dataset(name, class_names, train, validation, splits["test"], augment, unreadable, source.note)
+    own_name = name.removeprefix("tfds:")  # Folders are called by it.
+    return Dataset(own_name, class_names, train, validation, splits["test"], augment, unreadable, source.note)
 
 
 def _photos(examples, index, *, size, cache):

@@ -9,6 +9,9 @@ import tensorflow_datasets as tfds
 from reno_tf.data import digits, glyphs, manual
 from reno_tf.data.folder import FolderImages
 from reno_tf.data.solar import SolarCells
+from reno_tf.errors import UserError, choose
+
+_TFDS = "tfds:"  # Before the name of any data set that tensorflow-datasets knows.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,8 +22,9 @@ class Source:
     origin: "embedded" (generated here, small enough for memory), "download" (tensorflow-datasets
       fetches the archives), "manual" (the user fetches the archives), "package" (one that is installed) or
       "folder" (the user's images).
-    sizes: published numbers of classes, training and test images; None for a folder of any size.
-    train: the published splits that make the training split, in tensorflow-datasets' notation.
+    sizes: published numbers of classes, training and test images; None for any.
+    train, test: the published splits that make these splits, in tensorflow-datasets' notation; test None: "test" if
+      there is one, else "validation", else a fifth of "train".
     note: what a user should know about the data set.
     """
 
@@ -28,7 +32,18 @@ class Source:
     origin: str
     sizes: tuple[int, int, int] | None
     train: str = "train"
+    test: str | None = "test"
     note: str = ""
+
+    def splits(self, builder) -> dict[str, str]:
+        """{"train", "test"} of a data set that is built, in tensorflow-datasets' notation."""
+        if self.test:
+            return {"train": self.train, "test": self.test}
+        there = builder.info.splits
+        for split in ("test", "validation"):
+            if split in there:
+                return {"train": self.train, "test": split}
+        return {"train": f"{self.train}[:80%]", "test": f"{self.train}[80%:]"}
 
     def open(self, *, folder: str | None, skip_unreadable: bool, data_dir: str | None) -> tfds.core.DatasetBuilder:
         """The builder, which has built nothing yet. See `reno_tf.data.load` for the arguments."""
@@ -68,3 +83,21 @@ DATASETS = {
     "solar": Source(builder=SolarCells, origin="package", sizes=(4, 1664, 559), note=_SOLAR),
     "folder": Source(builder=FolderImages, origin="folder", sizes=None),
 }
+
+
+def find(name: str) -> Source:
+    """The source of a key of `DATASETS`, or of "tfds:NAME", any image classification that tensorflow-datasets knows.
+
+    Raises UserError for an unknown name, or if it has no image with a class.
+    """
+    if not name.startswith(_TFDS):
+        return DATASETS[choose("data set", name, [*DATASETS, f"{_TFDS}NAME"])]
+    known = name.removeprefix(_TFDS)
+    try:
+        features = dict((tfds.builder(known).info.features or {}).items())
+    except (tfds.core.DatasetNotFoundError, ValueError, ImportError) as error:
+        raise UserError(f"tensorflow-datasets opens no {known!r}: {str(error).strip().splitlines()[0]}") from None
+    image, label = (features.get(key) for key in ("image", "label"))
+    if not isinstance(image, tfds.features.Image) or not isinstance(label, tfds.features.ClassLabel):
+        raise UserError(f"{name} is no image classification: it has {', '.join(features)}, not an image and a label")
+    return Source(builder=functools.partial(tfds.builder, known), origin="download", sizes=None, test=None)

@@ -5,7 +5,7 @@ import dataclasses
 from reno_tf import attacks, hardware
 from reno_tf.attacks import ATTACKS, Budget
 from reno_tf.data import DATASETS
-from reno_tf.errors import UserError
+from reno_tf.errors import UserError, choose
 from reno_tf.methods import METHODS, Method, Schedule
 from reno_tf.models import BACKBONES, mixed_precision
 from reno_tf.settings.fields import bounded
@@ -18,7 +18,7 @@ DISTRIBUTIONS = ("none", "mirrored", "multi_worker")
 class Data:
     """Which images; the arguments of `reno_tf.data.load`, which says more."""
 
-    name: str = bounded(one_of=DATASETS)
+    name: str  # or "tfds:NAME", any that tensorflow-datasets knows
     dir: str | None  # the user's folder, of images or of archives
     shots: int = bounded(least=0)  # training images of each class, 0 takes all
     fraction: float  # part of those (paper, Table 5)
@@ -27,6 +27,10 @@ class Data:
     skip_unreadable: bool
     cache: bool
     tfds_dir: str | None  # where prepared data sets lie
+
+    def __post_init__(self):
+        if not self.name.startswith("tfds:"):
+            choose("config.data.name", self.name, [*DATASETS, "tfds:NAME"])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,72 @@
+"""Any image classification of tensorflow-datasets by name, on small ones that this file registers."""
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from configs.default import get_config
+from reno_tf import data, settings
+from reno_tf.errors import UserError
+
+
+def _builder(name, features, splits):
+    """Registers a data set of that name; splits: {split: number of examples}."""
+
+    def info(self):
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def examples(self, count):
+        for number in range(count):
+            image = np.full([20, 24, 3], number, np.uint8)
+            yield number, {key: {"image": image, "label": number % 2}.get(key, number) for key in features}
+
+    members = {"VERSION": tfds.core.Version("1.0.0"), "_info": info, "_generate_examples": examples}
+    members["_split_generators"] = lambda self, _: {split: examples(self, count) for split, count in splits.items()}
+    members["__module__"] = __name__
+    return type(name, (tfds.core.GeneratorBasedBuilder,), members)
+
+
+_IMAGES = {"image": tfds.features.Image(shape=(None, None, 3)), "label": tfds.features.ClassLabel(names=["no", "yes"])}
+_builder("WithTest", _IMAGES, {"train": 8, "validation": 3, "test": 4})
+_builder("WithValidation", _IMAGES | {"id": tfds.features.Scalar(np.int64)}, {"train": 8, "validation": 6})
+_builder("WithTrain", _IMAGES, {"train": 10})
+_builder("OnlyLabels", {"label": _IMAGES["label"]}, {"train": 2})
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("with_test", (8, 4)), ("with_validation", (8, 6)), ("with_train", (8, 2))]
+)
+def test_its_splits_and_label_names(name, sizes, tmp_path):
+    with pytest.raises(UserError, match=f"tfds:{name} is not prepared; run: .*--config.data.name=tfds:{name}$"):
+        data.load(f"tfds:{name}", data_dir=str(tmp_path))
+    data.load(f"tfds:{name}", data_dir=str(tmp_path), download=True)
+    found = data.load(f"tfds:{name}", size=16, data_dir=str(tmp_path))  # Now nothing is built.
+    assert (found.name, found.class_names) == (name, ["no", "yes"])
+    assert (len(found.train), len(found.test)) == sizes
+    for split in (found.train, found.test):
+        pixels = np.round(255 * split.floats()[:][:, 0, 0, 0]).astype(int)
+        assert list(pixels % 2) == list(split.labels) and split.images[:].shape[1:] == (16, 16, 3)
+    everything = np.concatenate([np.round(255 * split.floats()[:][:, 0, 0, 0]) for split in (found.train, found.test)])
+    assert name != "with_train" or sorted(everything) == list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("tfds:no_such_set", "tensorflow-datasets opens no 'no_such_set': "),
+        ("tfds:only_labels", "tfds:only_labels is no image classification: it has label, not an image and a label$"),
+        ("cifar10", "unknown data set 'cifar10'; choose one of: actions, .*, tfds:NAME$"),
+    ],
+)
+def test_what_is_none(name, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        data.load(name, data_dir=str(tmp_path))
+
+
+def test_settings_take_the_name():
+    config = get_config()
+    config.data.name = "tfds:with_test"
+    assert settings.read(config).data.name == "tfds:with_test"
+    config.data.name = "cifar10"
+    with pytest.raises(UserError, match="unknown config.data.name 'cifar10'; choose one of: .*tfds:NAME"):
+        settings.read(config)
