@@ -2,12 +2,17 @@
 
 import pytest
 import tf_keras
-from test_keras_applications import check_against_keras
+from test_keras_applications import check_against_keras, check_weights_file
 
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 
 _NAMES = {name.lower(): name for name, item in vars(tf_keras.applications).items() if callable(item)}
 _ONE_SIZE = ("NASNetMobile", "NASNetLarge")  # They take no image of another size than they were built for.
+
+
+@pytest.mark.parametrize("backbone", KERAS_APPLICATIONS)
+def test_its_weights_are_written_and_read(backbone):
+    check_weights_file(backbone, image_size=96 if "nasnet" in backbone else None)
 
 
 @pytest.mark.parametrize("backbone", KERAS_APPLICATIONS)

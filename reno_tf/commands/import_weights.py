@@ -84,7 +84,7 @@ def _from_keras(backbone, file, entries):
         raise
     except Exception as error:  # Keras raises no narrower class for a failed download.
         raise UserError(f"{source} gives no weights of {backbone}: {error}") from None
-    values = {name: weight.numpy() for name, weight in models.named_weights(model).items()}
+    values = weights.values(model)
     if broken := [name for name, value in values.items() if not np.isfinite(value).all()]:
         raise UserError(f"{source}: {broken[0]} has values that are not finite")
     if file is None:

@@ -52,7 +52,12 @@ def copy_backbone(source: tf_keras.Model, target: tf_keras.Model) -> None:
 
 def save(model: tf_keras.Model) -> bytes:
     """The model's weights as the bytes of a safetensors file."""
-    return safetensors.numpy.save({name: weight.numpy() for name, weight in named_weights(model).items()})
+    return safetensors.numpy.save(values(model))
+
+
+def values(model: tf_keras.Model) -> dict[str, np.ndarray]:
+    """Every weight's value; a scalar's too is an array."""
+    return {name: np.asarray(weight.numpy()) for name, weight in named_weights(model).items()}
 
 
 def load(model: tf_keras.Model, path: Path, *, head: bool) -> None:
@@ -74,7 +79,7 @@ def _assign(model, values, *, head, origin):
     expected = {name: tuple(weight.shape) for name, weight in weights.items()}
     check_fit(expected, {name: value.shape for name, value in values.items()}, origin, model.name)
     for name, weight in weights.items():
-        weight.assign(values[name].astype(np.float32))  # The file may have float16.
+        weight.assign(values[name].astype(weight.dtype.as_numpy_dtype))  # The file may have float16.
 
 
 def check_fit(expected: dict[str, tuple], found: dict[str, tuple], origin: str, network: str) -> None:

@@ -1,6 +1,8 @@
 """Networks of Keras Applications against Keras's own, with Keras's own preprocessing."""
 
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,6 +96,22 @@ def test_mistakes_are_named():
         models.build("keras_vgg16", taps=["block9"])
     with pytest.raises(UserError, match="give its builder image_size"):
         models.build("keras_nasnetmobile")
+
+
+def test_weights_that_are_scalars_are_written_and_read():
+    check_weights_file("keras_efficientnetb0")
+
+
+def check_weights_file(backbone, **options):
+    """A file of the network's weights gives them to another."""
+    model, other = (models.build(backbone, num_classes=2, seed=seed, **options) for seed in (1, 2))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.safetensors"
+        path.write_bytes(models.save(model))
+        weights.load(other, path, head=True)
+    found = weights.values(other)
+    for name, value in weights.values(model).items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
 
 
 def test_a_file_of_keras_weights_is_imported(monkeypatch, tmp_path):
