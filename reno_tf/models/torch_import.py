@@ -2,15 +2,19 @@
 
 import io
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+import ml_dtypes
 import numpy as np
-import safetensors.numpy
+import safetensors
 
 from reno_tf.errors import UserError
 from reno_tf.models import BACKBONES
 from reno_tf.models.weights import check_fit
 
+_WRAPS = ("model_ema", "state_dict_ema", "state_dict", "model")  # Of a checkpoint; the averaged weights come first.
+_PREFIXES = ("module.", "_orig_mod.")  # Of every key, where the model was spread over devices or compiled.
+_TYPES = {"F16": np.float16, "BF16": ml_dtypes.bfloat16, "F32": np.float32, "F64": np.float64, "I64": np.int64}
 _PARAMETERS = {"bias": "bias", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 
 
@@ -20,15 +24,13 @@ def importable() -> list[str]:
 
 
 def read_state(content: bytes, *, suffix: str, origin: str) -> dict[str, np.ndarray]:
-    """The tensors in the bytes of a .safetensors or .pth file; no pickled code is ever executed.
+    """The tensors in the bytes of a .safetensors or .pth file, as float32; no pickled code is ever executed.
 
+    A training's checkpoint may hold them under "state_dict" and the like, and every key may start with "module.".
     Raises UserError: another suffix, a damaged file, one that holds more than named tensors, or no PyTorch for a .pth.
     """
     if suffix == ".safetensors":
-        try:
-            return safetensors.numpy.load(content)
-        except (safetensors.SafetensorError, KeyError) as error:  # KeyError: a type that NumPy has not.
-            raise UserError(f"{origin} is no safetensors file of NumPy's types: {error}") from None
+        return unwrapped(_read_safetensors(content, origin))
     if suffix != ".pth":
         raise UserError(f"{origin} must be a .pth or .safetensors file")
     try:
@@ -40,9 +42,37 @@ def read_state(content: bytes, *, suffix: str, origin: str) -> dict[str, np.ndar
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it ends too early"
         raise UserError(f"{origin} is damaged or holds more than tensors: {reason}") from None
+    state = unwrapped(state)
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise UserError(f"{origin} is no state dict, a dictionary of tensors alone")
     return {key: value.detach().float().numpy() for key, value in state.items()}
+
+
+def unwrapped(state):
+    """The state dict inside of what training scripts keep."""
+    if not isinstance(state, Mapping) or not state:
+        return state
+    for wrap in _WRAPS:
+        if isinstance(state.get(wrap), Mapping):
+            return unwrapped(state[wrap])
+    for prefix in _PREFIXES:
+        if all(isinstance(key, str) and key.startswith(prefix) for key in state):
+            return unwrapped({key.removeprefix(prefix): value for key, value in state.items()})
+    return state
+
+
+def _read_safetensors(content, origin):
+    try:
+        tensors = safetensors.deserialize(content)
+    except safetensors.SafetensorError as error:
+        raise UserError(f"{origin} is no safetensors file: {error}") from None
+    state = {}
+    for name, tensor in tensors:
+        if tensor["dtype"] not in _TYPES:
+            raise UserError(f"{origin}: {name} is of the type {tensor['dtype']}, not one of {', '.join(_TYPES)}")
+        values = np.frombuffer(tensor["data"], _TYPES[tensor["dtype"]])
+        state[name] = values.reshape(tensor["shape"]).astype(np.float32)
+    return state
 
 
 def num_classes(backbone: str, state: dict) -> int:

@@ -84,10 +84,14 @@ def _assign(model, values, *, head, origin):
 
 def check_fit(expected: dict[str, tuple], found: dict[str, tuple], origin: str, network: str) -> None:
     """Raises UserError, naming the misfits, unless both hold the same names and shapes."""
-    for problem, names in (("lacks", expected.keys() - found.keys()), ("also has", found.keys() - expected.keys())):
-        if names:
-            listed = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
-            raise UserError(f"{origin} does not fit {network}: it {problem} {listed}")
+    problems = {"lacks": expected.keys() - found.keys(), "also has": found.keys() - expected.keys()}
+    told = [
+        f"it {problem} {', '.join(sorted(names)[:3])}{', ...' if len(names) > 3 else ''}"
+        for problem, names in problems.items()
+        if names
+    ]
+    if told:
+        raise UserError(f"{origin} does not fit {network}: {'; '.join(told)}")
     for name, shape in expected.items():
         if found[name] != shape:
             raise UserError(f"{origin} does not fit {network}: {name} is {found[name]}, not {shape}")

@@ -4,8 +4,10 @@ import importlib
 import json
 import sys
 
+import ml_dtypes
 import numpy as np
 import pytest
+import safetensors
 import safetensors.numpy
 from parity.states import random_state
 
@@ -194,6 +196,57 @@ def test_a_wrong_file_is_refused(pretrained, tmp_path, state, monkeypatch):
     assert not pretrained.exists()
 
 
+def _halved(state):
+    return {key: value.astype(np.float16) for key, value in state.items()}
+
+
+def _bfloat16(state):
+    return {key: value.astype(ml_dtypes.bfloat16) for key, value in state.items()}
+
+
+def _safetensors(state):
+    """A file of the format: the header's length, the header, the tensors."""
+    kinds = {np.dtype(np.float16): "F16", np.dtype(np.float32): "F32", np.dtype(ml_dtypes.bfloat16): "BF16"}
+    header, data = {}, b""
+    for key, value in state.items():
+        ends = [len(data), len(data) + value.nbytes]
+        header[key] = {"dtype": kinds[value.dtype], "shape": value.shape, "data_offsets": ends}
+        data += value.tobytes()
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+@pytest.mark.parametrize("change", [_halved, _bfloat16, lambda state: {f"module.{key}": state[key] for key in state}])
+def test_weights_as_people_keep_them(pretrained, tmp_path, state, change):
+    changed = change(state)
+    (tmp_path / "mine.safetensors").write_bytes(_safetensors(changed))
+    _import(tmp_path / "mine.safetensors")
+    kernel = models.named_weights(models.build("resnet18", weights="mine"))["stem_conv/kernel"].numpy()
+    value = next(changed[key] for key in changed if key.endswith("conv1.weight") and "layer" not in key)
+    np.testing.assert_array_equal(kernel, value.astype(np.float32).transpose(2, 3, 1, 0))
+
+
+def test_a_checkpoint_is_unwrapped(state):
+    for content in (
+        {"state_dict": state, "epoch": 3},
+        {"model": {f"module._orig_mod.{key}": value for key, value in state.items()}, "optimizer": {"lr": 1}},
+        {"model": {}, "model_ema": {f"_orig_mod.{key}": value for key, value in state.items()}},  # The average.
+    ):
+        found = torch_import.unwrapped(content)
+        assert found.keys() == state.keys() and all(found[key] is state[key] for key in state)
+    mixed = {"module.a": 1, "b": 2}
+    assert torch_import.unwrapped(mixed) is mixed
+
+
+def test_what_lacks_and_what_is_there_instead_are_named_together(pretrained, tmp_path, state):
+    renamed = {key.replace("layer1", "stage1"): value for key, value in state.items()}
+    told = (
+        r"it lacks layer1.0.bn1.bias, layer1.0.bn1.running_mean, .*, \.\.\.; it also has stage1.0.bn1.bias, .*\.\.\.$"
+    )
+    with pytest.raises(UserError, match=told):
+        _import(_write(tmp_path / "x.safetensors", renamed))
+
+
 def test_a_pth_is_read_without_running_code(tmp_path, state):
     torch = pytest.importorskip("torch")
 
@@ -208,6 +261,11 @@ def test_a_pth_is_read_without_running_code(tmp_path, state):
     again = read({key: torch.from_numpy(value) for key, value in state.items()})
     assert again.keys() == state.keys()
     np.testing.assert_array_equal(again["fc.weight"], state["fc.weight"])
+    checkpoint = {
+        "epoch": 3,
+        "model": {f"module.{key}": torch.from_numpy(value).half() for key, value in state.items()},
+    }
+    np.testing.assert_array_equal(read(checkpoint)["fc.bias"], np.float16(state["fc.bias"]))
     for content, message in ((Evil(), "more than tensors"), ({"epoch": 3}, "no state dict"), ([1], "no state dict")):
         with pytest.raises(UserError, match=message):
             read(content)
