@@ -1,5 +1,6 @@
 """Anyone's images: a folder with one folder per class."""
 
+import collections
 import hashlib
 import json
 import os
@@ -8,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
+from absl import logging
 
 from reno_tf.data.builders import PhotosBuilder
 from reno_tf.data.imagefile import ImageError
 from reno_tf.errors import UserError
 
 _SPLITS = ("train", "test")
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
+_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif"}
 _TEST_FRACTION, _SPLIT_SEED = 0.2, 0
 
 
@@ -29,6 +31,9 @@ class FolderImages(PhotosBuilder):
 
     def __init__(self, dir: str | os.PathLike, *, skip_unreadable: bool = False, data_dir: str | None = None, **kwargs):
         self._dir, splits = Path(dir), list_splits(Path(dir))
+        if others := unused(self._dir, splits):
+            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
+            logging.warning("%s: not used, because their names are no images': %s", self._dir, kinds)
         self.class_names, self._photos = list(splits["train"]), {split: _labels(splits[split]) for split in splits}
         listing = [(split, file, *_size_and_time(self._dir / file)) for split in splits for file in self._photos[split]]
         digest = hashlib.sha256(json.dumps(listing).encode()).hexdigest()[:16]
@@ -66,10 +71,10 @@ def list_splits(root: Path) -> dict[str, dict[str, list[str]]]:
 
     The second layout has no test split: 20 % of each class, at least one image, are drawn for it, as
     a pure function of the class's name and its files' names. An image is a file directly in a class's
-    folder that is not hidden and ends in .jpg, .jpeg, .png, .webp, .bmp or .gif.
+    folder that is not hidden and ends in .jpg, .jpeg, .jpe, .jfif, .png, .webp, .bmp or .gif.
 
     Returns split -> class -> files relative to `root`, all sorted by name. Raises UserError that names a folder or
-    class which is missing, empty, alone, or ambiguous.
+    class which is missing, empty, alone, or ambiguous, or has images in folders of its own.
     """
     if not root.is_dir():
         raise UserError(f"there is no folder {root}")
@@ -104,8 +109,25 @@ def _classes(parent, root):
         images = [file for file in _visible(folder) if file.suffix.lower() in _SUFFIXES]
         if not images:
             raise UserError(f"class {folder.name!r} holds no image: {folder}")
+        if deeper := [inner.name for inner in _visible(folder) if inner.is_dir() and _holds_images(inner)]:
+            told = f"class {folder.name!r} has images in folders of its own, such as {deeper[0]!r}"
+            raise UserError(f"{told}; put them directly into {folder}")
         classes[folder.name] = [file.relative_to(root).as_posix() for file in images]
     return classes
+
+
+def unused(root: Path, splits: dict) -> collections.Counter:
+    """What in the classes' folders is not used, counted by kind: ".heic", "folder", or "file" without an ending."""
+    used = {file for classes in splits.values() for files in classes.values() for file in files}
+    parents = {(root / file).parent for file in used}
+    others = [
+        entry for parent in parents for entry in _visible(parent) if entry.relative_to(root).as_posix() not in used
+    ]
+    return collections.Counter("folder" if entry.is_dir() else entry.suffix.lower() or "file" for entry in others)
+
+
+def _holds_images(folder):
+    return any(Path(file).suffix.lower() in _SUFFIXES for *_, files in os.walk(folder) for file in files)
 
 
 def _folders(parent):

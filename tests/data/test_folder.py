@@ -69,7 +69,7 @@ def test_two_splits_in_every_format_with_odd_names(build):
         *(f"train/{label}/{n}{suffix}" for label in labels for n, suffix in enumerate(suffixes)),
         *(f"test/{label}/é {label}.png" for label in labels),
     )
-    others = {f"train/{labels[0]}/{name}": b"x" for name in (".hidden.jpg", "Thumbs.db", "deeper/1.jpg")}
+    others = {f"train/{labels[0]}/{name}": b"x" for name in (".hidden.jpg", "Thumbs.db", "deeper/1.txt")}
     _write(build.root, {**files, "readme.txt": b"x", "validation/a/1.jpg": b"x", "train/notes.txt": b"x", **others})
     build()
     builder = FolderImages(build.root, data_dir=str(build.data))  # read anew
@@ -142,6 +142,10 @@ _LAYOUTS = {
         _names("test/a/1.jpg", "test/b/1.jpg"),
         "{root} has the folder of one split, and no folder 'train'",
     ),
+    "deeper images": (
+        {**_PAIR, "train/a/kind/x.jfif": b"", "train/a/thumbs/readme.txt": b""},
+        "class 'a' has images in folders of its own, such as 'kind'; put them directly into {root}/train/a",
+    ),
     "one image": (_single({"a": 3, "b": 1}), "class 'b' has one image: too few for training and test"),
     "case": (_single({"Cat": 2, "cat": 2}), "classes 'Cat' and 'cat' differ only in case or encoding; rename one"),
     "encoding": (
@@ -162,6 +166,16 @@ def test_mistakes_of_layout_are_one_line(tmp_path, files, message):
     with pytest.raises(UserError) as raised:
         FolderImages(root)
     assert str(raised.value) == message.format(root=root)
+
+
+def test_what_is_not_used_is_counted_by_kind_in_one_line(build, caplog):
+    files = {"a/x.HEIC": b"", "b/y.heic": b"", "b/z.tif": b"", "b/notes": b"", "b/thumbs/readme.txt": b"", "c.txt": b""}
+    content = encode(swatch(3), "JPEG")
+    _write(build.root, {**_single({"a": 3, "b": 3}), **files, "a/9.jfif": content, "b/9.JPE": content})
+    builder = build()
+    assert sum(builder.info.splits[split].num_examples for split in ("train", "test")) == 8
+    told = f"{build.root}: not used, because their names are no images': 2 .heic, 1 .tif, 1 file, 1 folder"
+    assert {record.getMessage() for record in caplog.records if "not used" in record.getMessage()} == {told}
 
 
 def test_missing_folder(tmp_path):
