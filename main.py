@@ -13,6 +13,7 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<method>-<data>-<seed>."),
     flags.DEFINE_string("file", None, "Weights file to import: .pth, .safetensors or .h5."),
     flags.DEFINE_string("student", None, "Model to audit: a SavedModel folder, or a file .keras or .h5."),
+    flags.DEFINE_bool("trust", False, "With --mode=audit: open a SavedModel that does more than compute."),
     flags.DEFINE_bool("compare", False, "With --mode=audit: train Renofeation on the same data and compare."),
     flags.DEFINE_bool("half", False, "With --mode=import_weights: keep kernels as float16."),
     flags.DEFINE_string("to", None, "With --mode=export: TF Serving's model base path, which gets the next version."),

@@ -1,12 +1,12 @@
 """Opens models of Keras 2, Keras 3 and TensorFlow without running Python code of theirs."""
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
 
+from reno_tf.audit import safety
 from reno_tf.errors import UserError
 
 
@@ -21,44 +21,33 @@ class Foreign:
     integers: bool = False  # whether it takes whole numbers, as an image file has them
 
 
-def open_model(path: str) -> Foreign:
-    """Opens a SavedModel folder, or a .keras or .h5 file of Keras 2 or 3, and refuses Python code in a file.
+def open_model(path: str, *, trust: bool = False) -> Foreign:
+    """Opens a SavedModel folder, or a .keras or .h5 file of Keras 2 or 3, after it was looked through.
 
-    Raises UserError if it is none of these, or no classifier of colour images.
+    `trust`: a SavedModel may also do more than compute. Raises UserError if it is none of these, names what is not
+    Keras's, runs an operation that does more than compute, or is no classifier of colour images.
     """
     if not Path(path).exists():
         raise UserError(f"there is no model {path}")
     if Path(path).is_dir():
+        if not trust:
+            safety.check_saved_model(path)
         return _open_saved_model(path)
     if Path(path).suffix not in (".keras", ".h5", ".hdf5"):
         raise UserError(f"{path} must be a SavedModel folder, or a file .keras or .h5")
-    _refuse_code(path)
+    safety.check_keras(path)
     model = _load_keras(path)
-    if len(model.inputs) != 1:
-        raise UserError(f"{path} takes {len(model.inputs)} inputs, not one batch of images")
-    shape = model.inputs[0].shape
+    inputs = model.inputs or []
+    if len(inputs) != 1:
+        raise UserError(f"{path} takes {len(inputs)} inputs, not one batch of images")
+    shape = inputs[0].shape
     trace = tf.function(lambda images: model(images, training=False), input_signature=[tf.TensorSpec(shape)])
-    scores = _only_scores(trace.get_concrete_function().structured_outputs, path)
+    try:
+        outputs = trace.get_concrete_function().structured_outputs
+    except Exception as error:  # Whatever its layers raise.
+        raise UserError(f"{path} cannot be run: {_one_line(error)}") from None
+    scores = _only_scores(outputs, path)
     return _foreign(lambda images: _only_scores(model(images, training=False), path), shape, scores.shape, path)
-
-
-def _refuse_code(path):
-    """Loading a Lambda layer from HDF5, whatever the file's name, runs it; .keras is read in Keras's safe mode."""
-    import h5py
-
-    if not h5py.is_hdf5(path):
-        return
-    with h5py.File(path) as file:
-        config = json.loads(file.attrs.get("model_config", "{}"))
-    if "Lambda" in set(_class_names(config)):
-        raise UserError(f"{path} holds a Lambda layer: Python code, which is not run; export it as a SavedModel")
-
-
-def _class_names(config):
-    if isinstance(config, dict):
-        yield config.get("class_name")
-    for part in config.values() if isinstance(config, dict) else config if isinstance(config, list) else ():
-        yield from _class_names(part)
 
 
 def _load_keras(path):
@@ -68,10 +57,18 @@ def _load_keras(path):
     reasons = []
     for library in (tf_keras, keras):
         try:
-            return library.models.load_model(path, compile=False)
+            model = library.models.load_model(path, compile=False)
         except Exception as error:  # Each raises its own kinds for the other's files.
-            reasons.append(f"{library.__name__}: {' '.join(str(error).split())[:200]}")
+            reasons.append(f"{library.__name__}: {_one_line(error)}")
+        else:
+            if isinstance(model, library.Model):
+                return model
+            reasons.append(f"{library.__name__}: it is no model, but a {type(model).__name__}")
     raise UserError(f"{path} cannot be opened ({'; '.join(reasons)})")
+
+
+def _one_line(error):
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _open_saved_model(path):
@@ -102,13 +99,17 @@ def _only_scores(outputs, path):
     """The logits, or else the only output of rank 2."""
     if not isinstance(outputs, dict):
         outputs = dict(enumerate(outputs)) if isinstance(outputs, (list, tuple)) else {"logits": outputs}
-    scores = {name: value for name, value in outputs.items() if len(value.shape) == 2}
+    if unknown := [name for name, value in outputs.items() if value.shape.rank is None]:
+        raise UserError(f"{path} gives {unknown[0]!r} in no known shape; export it with one, [None, classes]")
+    scores = {name: value for name, value in outputs.items() if value.shape.rank == 2}
     if "logits" not in scores and len(scores) != 1:
         raise UserError(f"{path} gives {len(scores)} outputs of rank 2 and none is named logits: which are the scores?")
     return scores.get("logits", next(iter(scores.values())))
 
 
 def _foreign(call, input_shape, output_shape, path) -> Foreign:
+    if tf.TensorShape(input_shape).rank is None:
+        raise UserError(f"{path} takes inputs of no known shape; export it for images [None, height, width, 3]")
     if len(input_shape) == 4 and input_shape[0] is not None:
         raise UserError(f"{path} takes batches of {input_shape[0]} alone; export it for batches of any size")
     if len(input_shape) != 4 or input_shape[-1] != 3:

@@ -16,18 +16,20 @@ _ASKED = 500  # training images, at most, that the model is asked about to find 
 _COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "worst_case_success_rate")
 
 
-def audit(config, *, command: str, student=None, workdir=None, overwrite: bool = False, compare: bool = False) -> dict:
+def audit(
+    config, *, command: str, student=None, workdir=None, overwrite: bool = False, compare: bool = False, trust=False
+) -> dict:
     """Attacks the model in the file or folder `student` through `config.model.backbone`, and writes a run's report.
 
     `compare` also trains Renofeation from the same teacher on the same data, below the workdir, to set its numbers
-    beside the model's. Returns the content of results.json. Raises UserError if the model is no classifier of the
-    data's classes.
+    beside the model's. `trust` opens a SavedModel that does more than compute. Returns the content of results.json.
+    Raises UserError if the model is no classifier of the data's classes, or not safe to open.
     """
     if student is None:
         raise UserError("--mode=audit needs --student=PATH: a SavedModel folder, or a file .keras or .h5")
     config = config.copy_and_resolve_references()
     common.seed_everything(config.seed)
-    opened = foreign.open_model(student)
+    opened = foreign.open_model(student, trust=trust)
     # All published training images, at the size that the model takes.
     config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
     chosen = settings.read(config, "renofeation", preset="suite")

@@ -202,7 +202,7 @@ def test_what_is_no_classifier_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     for name, reason in {
         "none.keras": "there is no model",
-        "text.keras": "cannot be opened",
+        "text.keras": "is no .keras or .h5 file: it is cut short",
         "empty": "is no SavedModel",
     }.items():
         with pytest.raises(UserError, match=reason):

@@ -1,0 +1,266 @@
+"""What a file may hold before anything of it is built or run: classes of Keras, and operations that compute."""
+
+import functools
+import importlib
+import inspect
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+
+from reno_tf.errors import UserError
+
+_ADVICE = "export the model as a SavedModel, whose operations are listed before it runs"
+_MOST_JSON = 50 * 10**6  # bytes of a config
+_MOST_TIMES = 200  # A member of an archive, or an HDF5 file's arrays, may be so many times as large as what is stored.
+_SMALL = 10**8  # bytes; below, nothing is too large
+
+_MODULES = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.\w+)*|builtins")
+_PARTS = ("layers", "initializers", "regularizers", "constraints", "models", "mixed_precision", "dtype_policies")
+# They run code, or read what a path in the config names.
+_UNSAFE = {
+    *("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"),
+    *("StringLookup", "IntegerLookup", "TextVectorization"),
+}
+_RUN_CODE = {f"the class {name!r}" for name in _UNSAFE}
+_PLAIN = {
+    *("__keras_tensor__", "__tensor__", "__numpy__", "__tuple__", "__ellipsis__"),
+    *("TensorShape", "Functional", "Model", "Sequential"),
+}
+_OPERATIONS = ("numpy", "nn", "image", "math")  # Modules of keras.src.ops; others call what they are given.
+_CALLS = {"TFOpLambda", "SlicingOpLambda"}  # They name a function of TensorFlow.
+_COMPUTING = re.compile(
+    r"__operators__\.\w+|math\.\w+|nn\.\w+|cast|reshape|concat|stack|unstack|split|transpose|identity|squeeze|expand_dims|"
+    r"tile|pad|gather|clip_by_value|zeros_like|ones_like|where|strided_slice|slice|shape|convert_to_tensor|"
+    r"compat\.v1\.(shape|transpose|pad|gather)|image\.(resize|rgb_to_grayscale|per_image_standardization|central_crop)|"
+    r"image\.(adjust_\w+|flip_\w+|convert_image_dtype|resize_with_crop_or_pad)"
+)
+
+# Operations with a state that a model's own computation needs; of those without one all but `_OUTSIDE` only compute.
+_STATEFUL = {
+    *("VarHandleOp", "ReadVariableOp", "AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp", "VariableV2"),
+    *("Variable", "VarIsInitializedOp", "VariableShape", "ResourceGather", "ResourceGatherNd", "DisableCopyOnRead"),
+    *("StatefulPartitionedCall", "If", "While", "Case", "Assert", "CheckNumerics", "CheckNumericsV2", "GuaranteeConst"),
+    *("RandomUniform", "RandomUniformInt", "RandomStandardNormal", "TruncatedNormal", "Multinomial", "RandomShuffle"),
+    *("StatefulStandardNormalV2", "StatefulTruncatedNormal", "StatefulUniform", "StatefulUniformFullInt", "Empty"),
+    *("StatefulUniformInt", "RngReadAndSkip", "RngSkip", "NonDeterministicInts", "StatelessRandomGetAlg"),
+    *("TensorArrayV3", "TensorArrayReadV3", "TensorArrayWriteV3", "TensorArrayGatherV3", "TensorArrayScatterV3"),
+    *("TensorArrayConcatV3", "TensorArraySplitV3", "TensorArraySizeV3", "TensorArrayCloseV3", "TensorArrayGradV3"),
+    *("HashTableV2", "MutableHashTableV2", "AnonymousHashTable", "InitializeTableV2", "LookupTableFindV2"),
+    *("LookupTableSizeV2", "LookupTableImportV2", "LookupTableExportV2", "LookupTableInsertV2", "_Arg", "_Retval"),
+}
+_OUTSIDE = re.compile(
+    r"ReadFile|MatchingFiles|GenerateVocabRemapping|EncodeProto|DecodeProtoV2|PyFuncStateless|_.*|Debug.*|Reader.*|"
+    r"InitializeTableFromTextFile|Sharded.*|.*Dataset.*|.*Summary.*|Xla.*|TPU.*|Tpu.*|.*Host.*"
+)
+_CHECKPOINTS = {"SaveV2", "RestoreV2", "ShardedFilename", "MergeV2Checkpoints"}
+
+
+def check_keras(path: str) -> None:
+    """Raises UserError unless the .keras or .h5 file names nothing but classes of Keras, and holds what it should."""
+    import h5py
+
+    zipped, is_hdf5 = zipfile.is_zipfile(path), h5py.is_hdf5(path)
+    if not zipped and not is_hdf5:
+        raise UserError(f"{path} is no .keras or .h5 file: it is cut short, or of another format")
+    try:
+        if zipped:
+            _check_archive(path)
+        if is_hdf5:
+            with h5py.File(path, "r") as file:
+                _check_hdf5(file, path, stored=_size(path))
+                check_config(_json(file.attrs.get("model_config", "{}"), path), path)
+    except (zipfile.BadZipFile, OSError, KeyError, RuntimeError, EOFError, NotImplementedError) as error:
+        raise UserError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from None
+
+
+def check_config(config, origin: str) -> None:
+    """Raises UserError unless every object that the config describes is of Keras, and only computes."""
+    for described in _objects(config):
+        name, module = described.get("class_name"), described.get("module")
+        if module is not None and not (isinstance(module, str) and _MODULES.fullmatch(module)):
+            raise UserError(f"{origin} names the module {module!r}, which is not Keras's; {_ADVICE}")
+        inner = described.get("config")
+        if not isinstance(name, str):
+            known, told = False, f"the class {name!r}"
+        elif name == "function":
+            known, told = isinstance(inner, str) and inner in _functions(), f"the function {inner!r}"
+        elif name in _CALLS:
+            function = inner.get("function") if isinstance(inner, dict) else None
+            known = isinstance(function, str) and bool(_COMPUTING.fullmatch(function))
+            told = f"the operation {function!r}"
+        else:
+            known, told = name in _classes(), f"the class {name!r}"
+        if not known:
+            why = "runs code of its own" if told in _RUN_CODE else "is none of Keras's that are loaded"
+            raise UserError(f"{origin} names {' '.join(told.split())[:120]}, which {why}; {_ADVICE}")
+
+
+def check_saved_model(path: str) -> None:
+    """Raises UserError if the SavedModel would run an operation that reaches files, the network or Python."""
+    from tensorflow.python.saved_model import loader_impl
+
+    try:
+        meta_graphs = loader_impl.parse_saved_model(path).meta_graphs
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is no SavedModel: {' '.join(str(error).split())[:200]}") from None
+    for meta_graph in meta_graphs:
+        library = {function.signature.name: function for function in meta_graph.graph_def.library.function}
+        nodes = {node.name: node for node in meta_graph.graph_def.node}
+        run, restored = _reached(meta_graph, nodes)
+        called = set(meta_graph.object_graph_def.concrete_functions) | set(_functions_of(run))
+        for function in library.values():
+            called |= set(_functions_of(function.node_def))
+        for name, function in library.items():
+            # What writes and reads checkpoints stands in every SavedModel, and nothing that is run calls it.
+            _check_operations(function.node_def, library.keys() | (set() if name in called else _CHECKPOINTS), path)
+        _check_operations(run, library.keys(), path)
+        _check_operations(restored, library.keys() | _CHECKPOINTS, path)
+
+
+def _reached(meta_graph, nodes) -> tuple[list, list]:
+    """The nodes of the main graph that signatures and initialisers run, and those that only the restoring runs."""
+    roots = [tensor.name for signature in meta_graph.signature_def.values() for tensor in signature.outputs.values()]
+    for key, collection in meta_graph.collection_def.items():
+        if "op" in key and "init" in key or "main_op" in key:
+            roots += collection.node_list.value
+    run = _ancestors(roots, nodes)
+    restored = _ancestors([meta_graph.saver_def.restore_op_name], nodes)
+    return [nodes[name] for name in run], [nodes[name] for name in restored - run]
+
+
+def _ancestors(roots, nodes) -> set[str]:
+    found, waiting = set(), [root.lstrip("^").partition(":")[0] for root in roots]
+    while waiting:
+        name = waiting.pop()
+        if name in nodes and name not in found:
+            found.add(name)
+            waiting += [source.lstrip("^").partition(":")[0] for source in nodes[name].input]
+    return found
+
+
+def _functions_of(nodes) -> Iterator[str]:
+    for node in nodes:
+        yield node.op  # An older form of a call.
+        for value in node.attr.values():
+            yield from [value.func.name] if value.HasField("func") else [func.name for func in value.list.func]
+
+
+def _check_operations(nodes, allowed, path):
+    for node in nodes:
+        if node.op not in allowed and not _computes(node.op):
+            raise UserError(f"{path} runs {node.op}, which does more than compute; --trust opens it nevertheless")
+
+
+@functools.cache
+def _computes(operation: str) -> bool:
+    from tensorflow.python.framework import op_def_registry
+
+    if operation in _STATEFUL:
+        return True
+    definition = op_def_registry.get(operation)
+    if definition is None:  # A function's own name, in older graphs; or an operation that is not there.
+        return False
+    return not definition.is_stateful and not _OUTSIDE.fullmatch(operation)
+
+
+def _objects(config, depth: int = 0) -> Iterator[dict]:
+    """Every part of the config that describes an object: what has a class's name, or a module."""
+    if depth > 500:
+        raise UserError("the model's config is nested too deeply")
+    if isinstance(config, dict):
+        if "class_name" in config or "module" in config:
+            yield config
+        parts = config.values()
+    else:
+        parts = config if isinstance(config, list) else ()
+    for part in parts:
+        yield from _objects(part, depth + 1)
+
+
+@functools.cache
+def _classes() -> set[str]:
+    """The names of the classes of both Keras libraries that may be built."""
+    import keras
+    import tf_keras
+
+    parts = [getattr(library, part, None) for library in (keras, tf_keras) for part in _PARTS]
+    parts += [importlib.import_module(f"keras.src.ops.{part}") for part in _OPERATIONS]
+    names = {name for part in parts if part for name, _ in inspect.getmembers(part, inspect.isclass)}
+    return (names | _PLAIN) - _UNSAFE - _CALLS
+
+
+@functools.cache
+def _functions() -> set[str]:
+    """The names of both Keras libraries' activations."""
+    import keras
+    import tf_keras
+
+    parts = (keras.activations, tf_keras.activations)
+    names = {name for part in parts for name, member in inspect.getmembers(part, callable)}
+    return names - {"get", "serialize", "deserialize"}
+
+
+def _check_archive(path):
+    import h5py
+
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.filename.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", member.filename):
+                raise UserError(f"{path} holds the file {member.filename[:80]!r}, outside of its folder")
+            if member.file_size > max(_SMALL, _MOST_TIMES * member.compress_size):
+                raise UserError(f"{path} holds {member.filename[:80]!r}, which would grow to {member.file_size} bytes")
+        names = archive.namelist()
+        if "config.json" not in names:
+            raise UserError(f"{path} is no model of Keras: it holds no config.json")
+        if len(set(names)) < len(names):
+            raise UserError(f"{path} holds two files of one name")
+        if archive.getinfo("config.json").file_size > _MOST_JSON:
+            raise UserError(f"{path} holds a config of more than {_MOST_JSON} bytes")
+        config = _json(archive.read("config.json"), path)
+        if isinstance(config, dict):
+            config.pop("compile_config", None)  # The optimizer and the loss, which are not built.
+        check_config(config, path)
+        for name in names:
+            if name.endswith((".h5", ".hdf5")):
+                content = archive.read(name)
+                with h5py.File(io.BytesIO(content), "r") as file:
+                    _check_hdf5(file, path, stored=len(content))
+
+
+def _check_hdf5(file, path, *, stored: int):
+    """No link that leads out of the file, and no arrays that only claim their size."""
+    import h5py
+
+    total, waiting, seen = 0, [file], set()
+    while waiting:
+        group = waiting.pop()
+        if group.id in seen:
+            continue
+        seen.add(group.id)
+        for name in group:
+            link = group.get(name, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                raise UserError(f"{path} holds the link {name!r} to {getattr(link, 'filename', 'another place')!r}")
+            member = group[name]
+            if isinstance(member, h5py.Group):
+                waiting.append(member)
+            elif isinstance(member, h5py.Dataset):
+                if member.external or member.is_virtual:
+                    raise UserError(f"{path} keeps {member.name!r} in another file")
+                total += member.size * member.dtype.itemsize
+    if total > max(_SMALL, _MOST_TIMES * stored):
+        raise UserError(f"{path} claims {total} bytes of arrays")
+
+
+def _json(text, path):
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        raise UserError(f"{path} holds a config that is no JSON") from None
+
+
+def _size(path) -> int:
+    with open(path, "rb") as file:
+        return file.seek(0, io.SEEK_END)
