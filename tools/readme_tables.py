@@ -10,32 +10,32 @@ from reno_tf.reporting import seeds, tables
 from reno_tf.reporting.metrics import ASR, CLEAN, CORE, NOISE, TRAINING, WORST, WORST_NOISE, mean_and_std
 from reno_tf.reporting.rendering import markdown_table, render
 from reno_tf.reproduction import outcomes, paper
+from reno_tf.reproduction.artefacts import LABELS
 
 _RESULTS = Path(__file__).parents[1] / "results" / "reproduce-embedded"
-_SHOWN = {
-    CLEAN: "clean (%)",
-    ASR: "the paper's attack: ASR (%)",
-    CORE: "worst of 6 (%)",
-    WORST: "worst of 39 (%)",
-    NOISE: "noise (%)",
-}
-_COMPARED = ("delta", "retraining", "delta_r", "renofeation", "inoculation")
+_COMPARED = (
+    "delta",
+    "retraining",
+    "delta_r",
+    "renofeation",
+    "inoculation",
+)  # In the tables that have a column for each.
 
 
 def methods() -> str:
-    """README.md: averages over the data sets, ours and the paper's."""
+    """README.md: the paper's attack; averages over the data sets, ours and the paper's."""
     theirs = tables.printed(paper.outcomes()["methods"])
     rows = {}
     for line in seeds.lines(_read("methods")):
-        row = rows.setdefault(line.row["label"], {"method": line.row["method"], "ours": {}, "paper": {}})
         other = theirs.get(line.key)
-        row["ours"][line.metric] = mean_and_std(line.average, 1)
-        row["paper"][line.metric] = mean_and_std(other and other.average, 1)
-    header = ["", "`--method=`", *_SHOWN.values(), "the paper: clean", "ASR"]
-    cells = [
-        [label, f"`{row['method']}`", *map(row["ours"].get, _SHOWN), *map(row["paper"].get, (CLEAN, ASR))]
-        for label, row in rows.items()
-    ]
+        columns = [line.average] + ([other and other.average] if line.metric != NOISE else [])
+        numbers = [mean_and_std(column, 1) for column in columns]
+        rows.setdefault((line.row["label"], line.row["method"]), {})[line.metric] = numbers
+    header = ["", "`--method=`", "clean (%)", "ASR (%)", "noise (%)", "the paper: clean", "ASR"]
+    cells = []
+    for (label, method), numbers in rows.items():
+        (clean, paper_clean), (asr, paper_asr), (noise,) = (numbers[metric] for metric in (CLEAN, ASR, NOISE))
+        cells.append([label, f"`{method}`", clean, asr, noise, paper_clean, paper_asr])
     return markdown_table(header, cells)
 
 
@@ -44,39 +44,45 @@ def claims() -> str:
     return render("claims_overview.md.j2", judged=_read("claims")).strip()
 
 
+def worst() -> str:
+    """README.md: the worst case; means over the data sets and seeds that met the whole suite."""
+    header = ["`--method=`", "clean", "the paper's attack", "worst of 6", "worst of 39", "noise, worst of 39"]
+    shown, runs = (CLEAN, ASR, CORE, WORST, WORST_NOISE), _suites()
+    rows = [[f"`{method}`", *(_percent(runs[method], key) for key in shown)] for method in LABELS if method in runs]
+    return markdown_table(header, rows)
+
+
 def attacks() -> str:
     """docs/attacks.md: what each attack of the suite does to each method."""
     runs = _suites()
     rows = []
     for name in next(iter(runs["delta"].values()))["suite"]:
         outside = ATTACKS[name.replace(",", " ").split()[0]].outside
-        rows.append([f"*{name}*" if outside else name, *(_mean(runs[method], name) for method in _COMPARED)])
-    for name, key in {"**worst case of 39**": WORST, "noise, worst of 39": WORST_NOISE}.items():
-        rows.append([name, *(_percent([run[key] for run in runs[method].values()]) for method in _COMPARED)])
+        rates = [np.mean([run["suite"][name] for run in runs[method].values()]) for method in _COMPARED]
+        rows.append([f"*{name}*" if outside else name, *(f"{100 * rate:.1f}" for rate in rates)])
+    rows.append(["**worst case of 39**", *(_percent(runs[method], WORST) for method in _COMPARED)])
+    rows.append(["noise, worst of 39", *(_percent(runs[method], WORST_NOISE) for method in _COMPARED)])
     return markdown_table(["ASR (%)", *(f"`{method}`" for method in _COMPARED)], rows)
 
 
 def datasets() -> str:
-    """docs/defences.md: inoculation beside what it is measured by, on each data set."""
+    """docs/defences.md: clean accuracy, the paper's attack and the worst case on each data set."""
     runs, rows = _suites(), []
-    for data in dict.fromkeys(name.rsplit("-", 2)[1] for name in runs["delta"]):
+    for data in dict.fromkeys(_data(name) for name in runs["delta"]):
         cells = []
-        for method in ("delta", "retraining", "renofeation", "inoculation"):
-            own = [run for name, run in runs[method].items() if name.rsplit("-", 2)[1] == data]
-            cells.append(" / ".join(_percent([run[key] for run in own]) for key in (CLEAN, ASR, WORST)))
+        for method in _COMPARED:
+            own = {name: run for name, run in runs[method].items() if _data(name) == data}
+            cells.append(" / ".join(_percent(own, key) for key in (CLEAN, ASR, WORST)))
         rows.append([data, *cells])
-    return markdown_table(["clean / the paper's attack / worst of 39 (%)", *_NAMES], rows)
+    return markdown_table(["", *(f"`{method}`" for method in _COMPARED)], rows)
 
 
-def training_time() -> dict[str, float]:
-    """{method: mean seconds of the runs of the whole suite}."""
+def seconds() -> dict[str, float]:
+    """{method: how long its training took, mean over the runs of the whole suite}."""
     return {method: float(np.mean([run[TRAINING] for run in runs.values()])) for method, runs in _suites().items()}
 
 
-_NAMES = ("DELTA", "re-training", "Renofeation", "inoculation")
-
-
-def _suites():
+def _suites() -> dict[str, dict]:
     """{method: {run: what is kept of it}} of the plain runs that met the whole suite."""
     found = {}
     for name, run in outcomes.read_all(_RESULTS / "runs.jsonl").items():
@@ -85,12 +91,12 @@ def _suites():
     return found
 
 
-def _mean(runs, attack):
-    return _percent([run["suite"][attack] for run in runs.values()])
+def _data(name):
+    return name.rsplit("-", 2)[1]
 
 
-def _percent(rates):
-    return f"{100 * np.mean(rates):.1f}"
+def _percent(runs, key):
+    return f"{100 * np.mean([run[key] for run in runs.values()]):.1f}"
 
 
 def _read(name):
@@ -98,4 +104,4 @@ def _read(name):
 
 
 if __name__ == "__main__":
-    print(methods(), claims(), attacks(), datasets(), training_time(), sep="\n\n")
+    print(methods(), claims(), worst(), attacks(), datasets(), seconds(), sep="\n\n")

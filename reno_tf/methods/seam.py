@@ -112,7 +112,8 @@ def mask_gradient(gradient, weight, pull):
 
 def removed_part(masks) -> float:
     """Part of the weights whose mask is not above 0."""
-    return float(np.mean(np.concatenate([np.ravel(mask) for mask in masks]) <= 0))
+    removed = tf.add_n([tf.math.count_nonzero(mask <= 0) for mask in masks])
+    return int(removed) / sum(mask.shape.num_elements() for mask in masks)
 
 
 def kept(masks, removed: float) -> list[np.ndarray]:
