@@ -56,13 +56,17 @@ def worst() -> str:
         f"worst of {count}",
         f"noise, worst of {count}",
     ]
-    rows = [[f"`{method}`", *(_percent(runs[method], key) for key in shown)] for method in LABELS if method in runs]
+    header += ["seeds"]
+    rows = []
+    for method in [method for method in LABELS if method in runs]:
+        seeds_done = {name.rsplit("-", 1)[1] for name in runs[method]}
+        rows.append([f"`{method}`", *(_percent(runs[method], key) for key in shown), str(len(seeds_done))])
     return markdown_table(header, rows)
 
 
 def attacks() -> str:
     """docs/attacks.md: what each attack of the suite does to each method."""
-    runs = _suites()
+    runs = _suites(shared=True)
     rows = []
     for name in next(iter(runs["delta"].values()))["suite"]:
         rates = [np.mean([run["suite"][name] for run in runs[method].values()]) for method in _COMPARED]
@@ -74,7 +78,7 @@ def attacks() -> str:
 
 def datasets() -> str:
     """docs/defences.md: clean accuracy, the paper's attack and the worst case on each data set."""
-    runs, rows = _suites(), []
+    runs, rows = _suites(shared=True), []
     for data in dict.fromkeys(_data(name) for name in runs["delta"]):
         cells = []
         for method in _COMPARED:
@@ -89,13 +93,22 @@ def seconds() -> dict[str, float]:
     return {method: float(np.mean([run[TRAINING] for run in runs.values()])) for method, runs in _suites().items()}
 
 
-def _suites() -> dict[str, dict]:
-    """{method: {run: what is kept of it}} of the plain runs that met the whole suite."""
+def _suites(*, shared: bool = False) -> dict[str, dict]:
+    """{method: {run: what is kept of it}} of the plain runs that met the whole suite; shared: of the seeds alone that
+    every compared method has on every data set."""
     found = {}
     for name, run in outcomes.read_all(_RESULTS / "runs.jsonl").items():
         if run["suite"]:
             found.setdefault(name.split("-", 1)[0], {})[name] = run
-    return found
+    if not shared:
+        return found
+    places = [{tuple(name.rsplit("-", 2)[1:]) for name in found[method]} for method in _COMPARED]
+    data = {data for one in places for data, _ in one}
+    seeds_done = {seed for _, seed in places[0] if all((name, seed) in one for one in places for name in data)}
+    return {
+        method: {name: run for name, run in found[method].items() if name.rsplit("-", 1)[1] in seeds_done}
+        for method in _COMPARED
+    }
 
 
 def _count(runs) -> int:
