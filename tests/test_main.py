@@ -168,7 +168,7 @@ def test_killed_in_either_phase_a_run_resumes_to_the_same_bits(tmp_path):
 
 # argument: what the line names
 _MISTAKES = {
-    "--method=finetun": "unknown method 'finetun'; choose one of: delta, delta_adversarial, delta_r, finetune, l2sp",
+    "--method=finetun": "unknown method 'finetun'; choose one of: delta, delta_adversarial, delta_r, finetune, inoc",
     "--config=configs/none.py": "configs/none.py",
     "--config.optimiser.momentum=0": "no config key optimiser.momentum; those of configs/default.py are attack.batch",
     "--config.feature_weight=3": "no config key feature_weight; those of configs/default.py are attack.batch_size, ",
@@ -222,6 +222,7 @@ def test_reproduce_runs_and_writes_the_figure(tmp_path):
         ".md",
         ".tex",
         ".csv",
+        ".jsonl",
         ".png",
         ".svg",
     }
