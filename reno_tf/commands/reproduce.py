@@ -38,7 +38,7 @@ def reproduce(
     if "reproduce" not in config:
         raise UserError("--mode=reproduce goes with a config of configs/reproduce, such as table2.py, not with another")
     plan, folder = Plan(config), Path(workdir or f"runs/reproduce-{config.reproduce.scale}")
-    kept = {} if overwrite else outcomes.read_all(folder / "results" / "runs.jsonl")
+    kept = outcomes.read_all(folder / "results" / "runs.jsonl")
     if dry_run:
         estimate.print_plan(folder, plan, run, kept)
         return
@@ -134,9 +134,10 @@ class _Sweep:
         name, workdir = planned.name, self.folder / planned.name
         try:
             config, identity = settings.read(planned.config, planned.method).as_json(), outcomes.identity(planned)
-            if self.kept.get(name, {}).get("settings") != identity:
+            anew = self.overwrite and name not in self.done
+            if anew or self.kept.get(name, {}).get("settings") != identity:
                 self.kept.pop(name, None)
-            if not (workdir / "results.json").is_file() or (self.overwrite and name not in self.done):
+            if anew or not (workdir / "results.json").is_file():
                 return name in self.kept
             files.claim(workdir, config, overwrite=False)
             self.kept[name] = {"settings": identity, **outcomes.read(workdir)}

@@ -228,8 +228,10 @@ def test_what_is_kept_of_the_runs_stands_for_them(sweeping):
     assert (sweeping.results / "runs.jsonl").read_text() == kept
     sweeping(table7, batch_size=16)  # Other settings: nothing of it stands for them.
     assert sweeping.done == first + first
-    sweeping(table7, batch_size=16, options={"overwrite": True})
-    assert sweeping.done == 3 * first
+    sweeping(table7, data=("greek",), batch_size=16, options={"overwrite": True})
+    assert sweeping.done == 2 * first + [name for name in first if "greek" in name]
+    told = [json.loads(line)["run"] for line in (sweeping.results / "runs.jsonl").read_text().splitlines()]
+    assert set(told) == set(first)  # What the others said is not lost.
 
 
 def test_a_sweep_that_is_interrupted_keeps_what_is_done(sweeping):
