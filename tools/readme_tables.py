@@ -13,13 +13,7 @@ from reno_tf.reproduction import outcomes, paper
 from reno_tf.reproduction.artefacts import LABELS
 
 _RESULTS = Path(__file__).parents[1] / "results" / "reproduce-embedded"
-_COMPARED = (
-    "delta",
-    "retraining",
-    "delta_r",
-    "renofeation",
-    "inoculation",
-)  # In the tables that have a column for each.
+_COMPARED = ("delta", "retraining", "delta_r", "renofeation", "inoculation")  # Each has a column of its own.
 
 
 def methods() -> str:
@@ -48,15 +42,8 @@ def worst() -> str:
     """README.md: the worst case; means over the data sets and seeds that met the whole suite."""
     shown, runs = (CLEAN, ASR, CORE, WORST, WORST_NOISE), _suites()
     count = _count(runs)
-    header = [
-        "`--method=`",
-        "clean",
-        "the paper's attack",
-        "worst of 6",
-        f"worst of {count}",
-        f"noise, worst of {count}",
-    ]
-    header += ["seeds"]
+    header = ["`--method=`", "clean", "the paper's attack", "worst of 6"]
+    header += [f"worst of {count}", f"noise, worst of {count}", "seeds"]
     rows = []
     for method in [method for method in LABELS if method in runs]:
         seeds_done = {name.rsplit("-", 1)[1] for name in runs[method]}

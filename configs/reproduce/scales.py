@@ -4,9 +4,8 @@
     python main.py --mode=reproduce --config=configs/reproduce/table2.py                 # :embedded is the default
     python main.py --mode=reproduce --config=configs/reproduce/table2.py:paper --ray_address=auto
 
-:embedded needs nothing from outside: five small data sets, three small networks. `all.py` is 385 runs and
-40 trials; on two cores with bfloat16, two runs at once (the extra `sweeps`), about five hours. Runs that
-several tables share are done once.
+:embedded needs nothing from outside: five small data sets, three small networks. `all.py` is 554 runs and
+40 trials, on two cores with bfloat16 two at once (the extra `sweeps`). Runs that several tables share are done once.
 :paper has the real networks, data sets and hyper-parameters; the weights and data are prepared as
 configs/paper.py says.
 """

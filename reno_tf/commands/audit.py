@@ -33,7 +33,7 @@ def audit(
     # All published training images, at the size that the model takes.
     config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
     chosen = settings.read(config, "renofeation", preset="suite")
-    workdir = Path(workdir or f"runs/audit-{Path(student).stem}-{chosen.data.name.removeprefix('tfds:')}")
+    workdir = Path(workdir or f"runs/audit-{Path(student).stem}-{chosen.data.short_name}")
     dataset = _load(chosen, opened)
     convention = _convention(chosen, config.audit, opened, dataset)
     model = foreign.Student(opened, convention)

@@ -15,7 +15,7 @@ def run(config, *, command: str, method: str = "renofeation", workdir=None, over
     with the same numbers. Returns the content of results.json, or nothing to a worker that only trains.
     """
     chosen = settings.read(config, method)
-    workdir = Path(workdir or f"runs/{method}-{chosen.data.name.removeprefix('tfds:')}-{chosen.seed}")
+    workdir = Path(workdir or f"runs/{method}-{chosen.data.short_name}-{chosen.seed}")
     strategy = distribution.strategy(chosen.training.distribution, batch_size=chosen.training.batch_size)
     common.seed_everything(chosen.seed)
 

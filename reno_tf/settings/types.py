@@ -32,6 +32,11 @@ class Data:
         if not self.name.startswith("tfds:"):
             choose("config.data.name", self.name, [*DATASETS, "tfds:NAME"])
 
+    @property
+    def short_name(self) -> str:
+        """What folders are called by."""
+        return self.name.removeprefix("tfds:")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Networks:

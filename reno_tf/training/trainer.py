@@ -128,8 +128,7 @@ class Transfer(tf_keras.Model):
     def _step(self, images, labels):
         own = {"stages": self._stages, "student": self.student, "teacher": self._frozen, "state": dict(self.state)}
         now = {"number": self.step.read_value(), "phase": self._phase, "key": self._key()}
-        now["total_steps"] = self.total_steps
-        return Step(images=images, labels=labels, **own, **now)
+        return Step(images=images, labels=labels, total_steps=self.total_steps, **own, **now)
 
     def _key(self):
         """int32 [2]: what is random in a step is drawn from it."""
