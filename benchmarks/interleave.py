@@ -9,7 +9,7 @@ import statistics
 import time
 
 MATMULS = ("matmul float32", "matmul bfloat16")  # What the machine multiplies at most, beside the contenders.
-_MATMUL = 4096
+_MATMUL, _MATMUL_ON_GPU = 4096, 16384
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
@@ -21,7 +21,8 @@ def measure(build, names, *, rounds: int, **options) -> tuple[dict, dict]:
         it returns is kept as the contender's result. A function of an importable module.
 
     Returns:
-      {name: {"seconds": [...], "cpu_seconds": [...], "result": ...}}, and {name: why it was skipped}.
+      {name: {"seconds": [...], "cpu_seconds": [...], "first_seconds": of the run that warms up, "result": ...}},
+      and {name: why it was skipped}.
     """
     spawn, pipes, skipped = multiprocessing.get_context("spawn"), {}, {}
     measured = {}
@@ -32,7 +33,7 @@ def measure(build, names, *, rounds: int, **options) -> tuple[dict, dict]:
         outcome, value = pipe.recv()
         print(f"{name}: {outcome}{'' if outcome == 'ready' else f', {value}'}", flush=True)
         if outcome == "ready":
-            pipes[name], measured[name] = pipe, {"seconds": [], "cpu_seconds": [], "result": value}
+            pipes[name], measured[name] = pipe, {"seconds": [], "cpu_seconds": [], **value}
         else:
             skipped[name] = value
     for _ in range(rounds):
@@ -45,13 +46,15 @@ def measure(build, names, *, rounds: int, **options) -> tuple[dict, dict]:
 
 
 def _serve(pipe, build, name, options):
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # The contenders share a GPU's memory.
     try:
         run = build(name, **options)
-        result = run()
+        start = time.perf_counter()
+        value = {"result": run(), "first_seconds": time.perf_counter() - start}
     except Exception as error:  # A peer that is absent or broken is left out, and the table says why.
         pipe.send(("skipped", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"))
         return
-    pipe.send(("ready", result))
+    pipe.send(("ready", value))
     while _asked(pipe):
         wall, cpu = time.perf_counter(), time.process_time()
         run()
@@ -82,16 +85,23 @@ def ratio(entry: dict, other: dict) -> float:
 
 
 def matmul(name: str):
-    """The contender of one of `MATMULS`: TensorFlow's product of two square matrices."""
+    """The contender of one of `MATMULS`: TensorFlow's product of two square matrices. Returns its GFLOP."""
     import tensorflow as tf
 
-    left, right = (tf.cast(tf.random.normal([_MATMUL, _MATMUL]), name.split()[1]) for _ in range(2))
-    return lambda: float(tf.matmul(left, right)[0, 0])
+    size = _MATMUL_ON_GPU if tf.config.list_physical_devices("GPU") else _MATMUL
+    left, right = (tf.cast(tf.random.normal([size, size]), name.split()[1]) for _ in range(2))
+
+    def run():
+        float(tf.matmul(left, right)[0, 0])  # A GPU is asked for the outcome.
+        return 2 * size**3 / 1e9
+
+    return run
 
 
 def matmul_rates(measured: dict) -> dict:
     """Takes `MATMULS` out of what was measured: {"float32": rates in GFLOP/s, "bfloat16": ...}."""
-    return {name.split()[1]: rates(measured.pop(name), 2 * _MATMUL**3 / 1e9) for name in MATMULS}
+    entries = {name.split()[1]: measured.pop(name) for name in MATMULS}
+    return {dtype: rates(entry, entry["result"]) for dtype, entry in entries.items()}
 
 
 def use_threads() -> None:
@@ -105,6 +115,20 @@ def use_threads() -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     torch.set_num_threads(THREADS)
+
+
+def require_gpu() -> None:
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        raise RuntimeError("no GPU is visible")
+
+
+def torch_device():
+    """The GPU where PyTorch sees one."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def machine() -> str:

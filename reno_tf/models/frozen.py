@@ -118,8 +118,9 @@ def _checked(model):
     frozen = _Frozen(model)
     shape = [given or probe for given, probe in zip(model.input.shape, _PROBE, strict=True)]
     images = np.random.default_rng(0).uniform(size=shape).astype(np.float32)
-    expected = model(images, training=False)
-    for name, features in frozen(images, list(model.output)).items():
+    with tf.device("CPU:0"):  # A GPU rounds float32 to TF32 in convolutions: far coarser than the tolerance.
+        expected, folded = model(images, training=False), frozen(images, list(model.output))
+    for name, features in folded.items():
         error = np.max(np.abs(features - expected[name]))
         if not error <= _TOLERANCE * np.sqrt(np.mean(np.square(expected[name]))):
             raise UserError(f"{model.name} cannot be frozen: its folded {name} features are off by {error:.1e}")
