@@ -21,7 +21,8 @@ def get_config() -> ConfigDict:
     config.data.dir = placeholder(str)  # data.name=folder: the images; else archives that were fetched by hand
     config.data.shots = 4  # training images per class; 0 takes all
     config.data.fraction = 1.0  # part of those that is taken (paper, table 5)
-    config.data.validation_per_class = 40  # held out of the training split, for every choice of a number
+    config.data.validation_per_class = 40  # held out for every choice of a number, as far as shots leave any; without
+    # shots (0) it is a fifth of a class at most
     config.data.size = 32  # side of photos in pixels, after the crop; the embedded sets have their own
     config.data.skip_unreadable = False  # drop images that cannot be decoded, rather than fail
     config.data.cache = False  # keep the encoded photos in memory once they are read

@@ -83,7 +83,12 @@ class Dataset:
         return {"train": self.train.origin(), "validation": self.validation.origin()}
 
 
-def draw(split: Split, *, shots=0, fraction=1.0, validation_per_class=0, seed: int) -> tuple[Split, Split]:
+_VALIDATION_SHARE = 5  # Of this many images at most one is held out, where all others are trained on.
+
+
+def draw(
+    split: Split, *, shots=0, fraction=1.0, validation_per_class=0, seed: int, class_names=None
+) -> tuple[Split, Split]:
     """Draws training and validation images of each class, as a pure function of (seed, class).
 
     Smaller draws are parts of larger ones: four shots of ten, 33 % of 66 %. Raises UserError if a class is too small.
@@ -91,17 +96,24 @@ def draw(split: Split, *, shots=0, fraction=1.0, validation_per_class=0, seed: i
     Args:
       shots: training images of each class; 0: all images except those of validation.
       fraction: in (0, 1], the part of the shots that is drawn, at least one image of each class.
-      validation_per_class: validation images of each class.
+      validation_per_class: validation images of each class, if the class has as many. Shots leave fewer, but one;
+        without shots it is at most a fifth of the class, rounded, but one.
+      class_names: what the error calls the classes; by default their labels.
     """
     if not 0 < fraction <= 1:
         raise UserError(f"data.fraction must be in (0, 1], not {fraction}")
     train, validation = [], []
     for label in np.unique(split.labels):
         members = np.flatnonzero(split.labels == label)
-        available = len(members) - validation_per_class
-        if available < max(shots, 1):
-            asked = f"data.shots={shots} and data.validation_per_class={validation_per_class}"
-            raise UserError(f"class {label} has {len(members)} training images: too few for {asked}")
+        spare = len(members) - shots if shots else max(1, round(len(members) / _VALIDATION_SHARE))
+        held_out = min(validation_per_class, spare)
+        available = len(members) - held_out
+        if available < max(shots, 1) or held_out < min(validation_per_class, 1):
+            name = label if class_names is None else repr(class_names[label])
+            asked = f"data.shots={shots}" + " and one for validation" * bool(validation_per_class)
+            raise UserError(
+                f"class {name} has {len(members)} training image{'s' * (len(members) != 1)}: too few for {asked}"
+            )
         members = np.random.default_rng([seed, int(label)]).permutation(members)
         train.append(members[: max(1, round(fraction * (shots or available)))])
         validation.append(members[available:])

@@ -62,7 +62,9 @@ def _decode(content):
 
 def _rgb(image):
     if image.mode.startswith("I;16"):  # Pillow's own conversion clips at 255.
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+        grey = np.asarray(image)
+        clear = grey == image.info["transparency"] if "transparency" in image.info else False
+        return Image.fromarray(np.where(clear, 255, grey >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -61,7 +61,7 @@ def load(
     if source.sizes not in (None, sizes):
         raise UserError(f"{name} has {sizes} classes, training and test images; published are {source.sizes}")
     draws = {"shots": shots, "fraction": fraction, "validation_per_class": validation_per_class, "seed": seed}
-    train, validation = draw(splits["train"], **draws)
+    train, validation = draw(splits["train"], **draws, class_names=class_names)
     augment = transforms.random_affine if source.origin == "embedded" else None
     own_name = name.removeprefix("tfds:")  # Folders are called by it.
     return Dataset(own_name, class_names, train, validation, splits["test"], augment, unreadable, source.note)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from reno_tf import data
-from reno_tf.data import Split, glyphs
+from reno_tf.data import Split, base, glyphs
 from reno_tf.errors import UserError
 
 
@@ -53,8 +53,41 @@ def test_draws_are_stratified_nested_seeded_and_disjoint(digits):
     assert not (as_set(ten.train) | as_set(ten.validation)) & as_set(ten.test)
 
 
-def test_too_small_classes_are_named(digits):
-    with pytest.raises(UserError, match="class .* training images: too few for data.shots=60"):
+@pytest.mark.parametrize(
+    "shots, asked, held_out",
+    [
+        (0, 40, 6),  # a fifth of 30
+        (0, 4, 4),
+        (0, 0, 0),
+        (10, 40, 20),  # what the shots leave
+        (10, 4, 4),
+        (29, 4, 1),
+    ],
+)
+def test_small_classes_hold_fewer_images_out(shots, asked, held_out):
+    split = Split(np.zeros([60, 1, 1, 3], np.uint8), np.repeat([0, 1], 30))
+    train, validation = base.draw(split, shots=shots, validation_per_class=asked, seed=0)
+    assert (np.bincount(validation.labels, minlength=2) == held_out).all()
+    assert (np.bincount(train.labels) == (shots or 30 - held_out)).all()
+    assert not set(train.indices) & set(validation.indices)
+
+
+@pytest.mark.parametrize(
+    "members, options, asked",
+    [
+        (30, {"shots": 31}, "data.shots=31"),
+        (30, {"shots": 30, "validation_per_class": 40}, "data.shots=30 and one for validation"),
+        (1, {"validation_per_class": 2}, "data.shots=0 and one for validation"),
+    ],
+)
+def test_too_small_classes_are_named(members, options, asked):
+    split = Split(np.zeros([members, 1, 1, 3], np.uint8), np.ones(members, int))
+    with pytest.raises(UserError, match=f"^class 'bee' has {members} training images?: too few for {asked}$"):
+        base.draw(split, **options, seed=0, class_names=["ant", "bee"])
+
+
+def test_the_data_sets_classes_are_named(digits):
+    with pytest.raises(UserError, match="class '.' has .* training images: too few for data.shots=60"):
         digits(shots=60)
 
 
@@ -135,4 +168,4 @@ def test_two_processes_may_build_the_same_data_set_at_once(tmp_path):
 
 def test_a_split_holds_whole_numbers():
     with pytest.raises(UserError, match="images must be uint8, 0 to 255, not float32"):
-        data.Split(np.zeros((2, 4, 4, 3), np.float32), np.zeros(2, np.int64))
+        Split(np.zeros((2, 4, 4, 3), np.float32), np.zeros(2, np.int64))

@@ -137,6 +137,12 @@ def test_sixteen_bits_keep_the_high_byte():
     np.testing.assert_array_equal(read, np.repeat((grey // 256)[..., None], 3, -1))
 
 
+def test_sixteen_bits_are_white_where_one_value_is_transparent():
+    grey = np.array([[0, 300, 65535], [300, 301, 40000]], np.uint16)
+    read = _read(normalize(_file(Image.fromarray(grey), "PNG", transparency=300)))
+    np.testing.assert_array_equal(read[..., 0], [[0, 255, 255], [255, 1, 156]])
+
+
 def _png_claiming(width, height):
     """A small PNG whose header claims a size."""
     content = _file(_scene(), "PNG")
