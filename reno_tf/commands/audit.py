@@ -10,7 +10,7 @@ from reno_tf import files, settings
 from reno_tf.commands import common
 from reno_tf.commands.run import run
 from reno_tf.errors import UserError
-from reno_tf.evaluation import measure, suite, surrogate
+from reno_tf.evaluation import cost, measure, suite, surrogate
 
 _ASKED = 500  # training images, at most, that the model is asked about to find what it wants to be fed
 _COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "worst_case_success_rate")
@@ -47,6 +47,8 @@ def audit(
         print(f"{workdir} is finished already; --overwrite starts it anew")
         return results
 
+    split = suite.split(chosen, dataset)
+    print(f"audit of {Path(student).name}: {cost.tell(chosen, teacher.model, split, exposure=True)}", flush=True)
     found = _found(convention)
     identity = files.digest(audited["sha256"].encode(), json.dumps(found).encode())
     networks = {"teacher": (teacher.model, teacher.identity), "student": (model, identity)}

@@ -40,7 +40,7 @@ def reproduce(
     plan, folder = Plan(config), Path(workdir or f"runs/reproduce-{config.reproduce.scale}")
     kept = outcomes.read_all(folder / "results" / "runs.jsonl")
     if dry_run:
-        estimate.print_plan(folder, plan, run, kept)
+        estimate.print_plan(folder, plan, kept)
         return
     with contextlib.suppress(RuntimeError):  # Initialised already: by someone's own program.
         tf.config.set_visible_devices([], "GPU")  # The runs are processes of their own, and want the GPUs whole.
@@ -117,7 +117,12 @@ class _Sweep:
         for planned in due:
             if self._is_finished(planned) or planned.name in self.missing:
                 continue
-            options = {"workdir": str(self.folder / planned.name), "overwrite": self.overwrite, "command": self.command}
+            options = {
+                "workdir": str(self.folder / planned.name),
+                "overwrite": self.overwrite,
+                "command": self.command,
+                "announce": False,
+            }
             call = functools.partial(run, planned.config, method=planned.method, **options)
             tasks.append(sweep.Task(planned.name, call))
         options = {"address": self.ray_address, "report": functools.partial(print, flush=True)}

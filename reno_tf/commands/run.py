@@ -4,15 +4,18 @@ from pathlib import Path
 
 from reno_tf import data, files, models, serving, settings, training
 from reno_tf.commands import common
-from reno_tf.evaluation import measure, suite, surrogate
+from reno_tf.evaluation import cost, measure, suite, surrogate
 from reno_tf.training import distribution
 
 
-def run(config, *, command: str, method: str = "renofeation", workdir=None, overwrite: bool = False) -> dict:
+def run(
+    config, *, command: str, method: str = "renofeation", workdir=None, overwrite: bool = False, announce: bool = True
+) -> dict:
     """Trains one student and measures it; the README says what `workdir` then holds.
 
     A finished run is not redone, an interrupted one resumes from its newest checkpoint and ends
-    with the same numbers. Returns the content of results.json, or nothing to a worker that only trains.
+    with the same numbers. `announce`: whether it prints beforehand how long that takes. Returns the content of
+    results.json, or nothing to a worker that only trains.
     """
     chosen = settings.read(config, method)
     workdir = Path(workdir or f"runs/{method}-{chosen.data.short_name}-{chosen.seed}")
@@ -35,6 +38,9 @@ def run(config, *, command: str, method: str = "renofeation", workdir=None, over
         print(f"{workdir} is finished already; --overwrite starts it anew")
         return files.read_json(workdir / "results.json")
 
+    if announce:
+        needs = cost.tell(chosen, teacher.model, suite.split(chosen, dataset))
+        print(f"{method} on {dataset.name}: {needs}", flush=True)
     student = training.fit_student(chosen, model, dataset, workdir)
     if chosen.training.distribution != "none":
         # A strategy's own variables can be read by all workers together alone.

@@ -237,7 +237,12 @@ def predict(student, images, label: str) -> np.ndarray:
 
 def target(settings: Settings, dataset, networks: dict) -> Target:
     """What is attacked by these settings."""
-    split = dataset.test if settings.report.split == "test" else dataset.validation
-    own = dataset.validation if len(dataset.validation) and settings.report.split == "test" else split
+    attacked = split(settings, dataset)
+    own = dataset.validation if len(dataset.validation) and settings.report.split == "test" else attacked
     drawn = np.random.default_rng(settings.attack.seed).permutation(len(own))[: settings.attack.own_images]
-    return Target(networks, split, own.take(drawn).floats())
+    return Target(networks, attacked, own.take(drawn).floats())
+
+
+def split(settings: Settings, dataset):
+    """The images that are attacked."""
+    return dataset.test if settings.report.split == "test" else dataset.validation

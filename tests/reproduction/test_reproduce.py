@@ -56,7 +56,7 @@ class _Sweeping:
         return failed
 
 
-def _pretend(config, *, method, workdir, overwrite, command):
+def _pretend(config, *, method, workdir, overwrite, command, announce):
     """What a run leaves behind that others read. Larger steps are better here, and seeds differ by a point."""
     chosen = settings.read(config, method)
     files.claim(files.Path(workdir), chosen.as_json(), overwrite=overwrite)
