@@ -3,6 +3,7 @@
 import pytest
 import tf_keras
 from test_keras_applications import check_against_keras, check_weights_file
+from test_keras_files import LIBRARIES, check_a_file
 
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 
@@ -19,3 +20,11 @@ def test_its_weights_are_written_and_read(backbone):
 def test_gives_keras_features_and_takes_dropout(backbone):
     application = _NAMES[backbone.removeprefix("keras_")]
     check_against_keras(application, image_size=96 if application in _ONE_SIZE else None)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("application", [_NAMES[name.removeprefix("keras_")] for name in KERAS_APPLICATIONS])
+def test_the_weights_that_keras_writes_are_read(tmp_path, application, library):
+    if not hasattr(LIBRARIES[library].applications, application):
+        pytest.skip(f"{library} has none")
+    check_a_file(tmp_path, application, library, "weights", False, image_size=96 if application in _ONE_SIZE else None)

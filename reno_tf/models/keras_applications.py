@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from reno_tf.errors import UserError
-from reno_tf.models import backbone, graph, layers
+from reno_tf.models import backbone, graph, keras_files, layers
 
 # Where the paper taps; for every other network the rule of `find_taps` holds.
 _TAPS = {"MobileNetV2": ("block_2_add", "block_5_add", "block_9_add", "block_15_add", "out_relu")}
@@ -25,17 +25,30 @@ def application_layers(application: str, images, stages, *, taps=None, keras_wei
       application: the function's name there: "ResNet50", "DenseNet121", ...
       images: [B, H, W, 3] in [0, 1]. stages: see `Backbone`.
       taps: names of the layers that end the stages, in order; None finds them (`find_taps`).
-      keras_weights: None, "imagenet" (Keras downloads them) or a file of Keras's weights without top.
+      keras_weights: None, "imagenet" (Keras downloads them) or a file; see `keras_files.load`.
 
     Raises UserError: a tap that is no layer of the network, or a network that needs `image_size` (NASNet).
     """
     tf_keras.backend.reset_uids()  # Teacher and student pair up by name, so unnamed layers need equal ones.
     build = getattr(tf_keras.applications, application)
-    network = build(include_top=False, weights=keras_weights, input_shape=tuple(images.shape[1:]))
+    shape, downloaded = tuple(images.shape[1:]), keras_weights == "imagenet"
+    network = build(include_top=False, weights=None, input_shape=shape)
+    if downloaded:
+        source = build(include_top=False, weights="imagenet", input_shape=shape)
+        network.set_weights(source.get_weights())
+    elif keras_weights:
+        keras_files.load(network, keras_weights)
+    if keras_weights:
+        _square_deviations(network)
     taps = taps or _TAPS.get(application) or find_taps(network)
     unknown = [name for name in taps if name not in {layer.name for layer in network.layers}]
     if unknown:
         raise UserError(f"{application} has no layer {unknown[0]} to tap")
+
+    for layer in network.layers:
+        if isinstance(layer, tf_keras.layers.Normalization) and layer.weights:
+            # Keras computes with what they were when it last looked.
+            layer.mean, layer.variance = layer.adapt_mean, layer.adapt_variance
 
     def run(node, *arguments, **keywords):
         output = node.layer(*arguments, **keywords)
@@ -43,6 +56,18 @@ def application_layers(application: str, images, stages, *, taps=None, keras_wei
 
     nodes = graph.nodes(network)
     return graph.replay(nodes, network.input, _preprocess(images, build), run)[id(nodes[-1].outputs)]
+
+
+def _square_deviations(network):
+    """Turns the deviations that EfficientNet's published weights have in the place of variances into variances.
+
+    Keras divides by their root twice, but where the weights are asked for as "imagenet" alone.
+    """
+    for layer in network.layers:
+        if isinstance(layer, tf_keras.layers.Normalization) and layer.weights:
+            mean, variance, *rest = layer.get_weights()
+            if np.allclose(variance, layers.IMAGENET["std"], atol=1e-3):
+                layer.set_weights([mean, np.square(variance), *rest])
 
 
 def find_taps(network: tf_keras.Model) -> list[str]:

@@ -48,3 +48,17 @@ def conv_norm(
 def conv_norm_names(name: str, conv: str, bn: str) -> dict[str, str]:
     """{layer: published module} of what `conv_norm` builds under `name`."""
     return {f"{name}_conv": conv, f"{name}_bn": bn}
+
+
+def timm_names(blocks) -> dict[str, str]:
+    """{layer: timm's module} of inverted residuals. blocks: (row of the network's table, expansion) of each block."""
+    names, last, place = conv_norm_names("stem", "conv_stem", "bn1"), None, 0
+    for number, (row, expansion) in enumerate(blocks, 1):
+        last, place = row, place + 1 if row == last else 0
+        theirs = f"blocks.{row}.{place}"
+        parts = (("expand", "conv_pw"), ("depthwise", "conv_dw"), ("project", "conv_pwl"))
+        if expansion == 1:  # timm's depthwise-separable block
+            parts = (("depthwise", "conv_dw"), ("project", "conv_pw"))
+        for count, (part, convolution) in enumerate(parts, 1):
+            names |= conv_norm_names(f"block{number}_{part}", f"{theirs}.{convolution}", f"{theirs}.bn{count}")
+    return names | conv_norm_names("last", "conv_head", "bn2") | {"head": "classifier"}

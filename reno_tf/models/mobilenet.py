@@ -5,13 +5,13 @@ import functools
 from tf_keras import layers
 
 from reno_tf.models.backbone import Backbone
-from reno_tf.models.layers import IMAGENET, SMALL, conv_norm, conv_norm_names, normalize
+from reno_tf.models.layers import IMAGENET, SMALL, conv_norm, conv_norm_names, normalize, timm_names
 
 # Expansion, channels, repeats, stride of the first: the paper's t, c, n, s.
 _TABLE = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
-_BLOCKS = tuple(  # Expansion, channels and stride of each block.
-    (expansion, channels, stride if repeat == 0 else 1)
-    for expansion, channels, repeats, stride in _TABLE
+_BLOCKS = tuple(  # Row of the table, expansion, channels and stride of each block.
+    (row, expansion, channels, stride if repeat == 0 else 1)
+    for row, (expansion, channels, repeats, stride) in enumerate(_TABLE)
     for repeat in range(repeats)
 )
 _TAPPED = (3, 6, 10, 16)  # Blocks, counted from 1; the fifth stage is the last convolution.
@@ -32,7 +32,7 @@ def mobilenet(images, stages, *, mean, std, width=1.0, stem_stride=2):
       stem stride of 1. Stages 1 to 4 are outputs of linear bottlenecks, so they may be negative.
     """
     x = _conv_norm_relu(normalize(images, mean=mean, std=std), round(32 * width), 3, stem_stride, "stem")
-    for number, (expansion, channels, stride) in enumerate(_BLOCKS, 1):
+    for number, (_, expansion, channels, stride) in enumerate(_BLOCKS, 1):
         x = _inverted_residual(x, expansion, round(channels * width), stride, f"block{number}")
         x = stages(x) if number in _TAPPED else x
     return stages(_conv_norm_relu(x, 1280, 1, 1, "last"))
@@ -41,7 +41,7 @@ def mobilenet(images, stages, *, mean, std, width=1.0, stem_stride=2):
 def torchvision_names() -> dict[str, str]:
     """{layer: torchvision's module}."""
     names = conv_norm_names("stem", "features.0.0", "features.0.1")
-    for number, (expansion, *_) in enumerate(_BLOCKS, 1):
+    for number, (_, expansion, *_) in enumerate(_BLOCKS, 1):
         ours, theirs = f"block{number}", f"features.{number}.conv"
         activated = ("expand", "depthwise") if expansion > 1 else ("depthwise",)
         for place, part in enumerate(activated):
@@ -66,7 +66,8 @@ def _conv_norm_relu(x, channels, kernel, stride, name):
     return layers.ReLU(6.0, name=f"{name}_relu")(conv_norm(x, channels, kernel, stride, name))
 
 
+_PUBLISHED = torchvision_names(), timm_names([block[:2] for block in _BLOCKS])
 MOBILENETS = {
-    "mobilenet_v2": Backbone(functools.partial(mobilenet, **IMAGENET), torchvision_names()),
+    "mobilenet_v2": Backbone(functools.partial(mobilenet, **IMAGENET), _PUBLISHED),
     "mobilenet_v2_cifar": Backbone(functools.partial(mobilenet, width=0.5, stem_stride=1, **SMALL)),
 }

@@ -73,7 +73,7 @@ def _residual(x, convolutions, stride, name):
 
 def _imagenet(block, *depths):
     network = functools.partial(resnet, block=block, depths=depths, **IMAGENET)
-    return Backbone(network, torchvision_names(block=block, depths=depths))
+    return Backbone(network, (torchvision_names(block=block, depths=depths),))  # timm's names are the same.
 
 
 def _cifar(*depths):

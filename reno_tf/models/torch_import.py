@@ -77,13 +77,20 @@ def _read_safetensors(content, origin):
 
 def num_classes(backbone: str, state: dict) -> int:
     """Rows of the state dict's linear head; 1000 if it has none, which `convert` then refuses."""
-    head = state.get(BACKBONES[backbone].published_names["head"] + ".weight")
+    head = state.get(_form(backbone, state)["head"] + ".weight")
     return 1000 if head is None else len(head)
 
 
-def state_shapes(model) -> dict[str, tuple]:
-    """{"conv1.weight": (64, 3, 7, 7), ...}: the state dict that fits `model`."""
-    return {key: tuple(weight.shape[axis] for axis in np.argsort(axes)) for _, weight, key, axes in _published(model)}
+def state_shapes(model, form: int = 0) -> dict[str, tuple]:
+    """{"conv1.weight": (64, 3, 7, 7), ...}: the state dict that fits `model`, in one of the published forms."""
+    published = _published(model, BACKBONES[model.name].published_names[form])
+    return {key: tuple(weight.shape[axis] for axis in np.argsort(axes)) for _, weight, key, axes in published}
+
+
+def _form(backbone, state) -> Mapping[str, str]:
+    """The published names of which the state dict has the most."""
+    modules = {key.rpartition(".")[0] for key in state}
+    return max(BACKBONES[backbone].published_names, key=lambda names: len(modules.intersection(names.values())))
 
 
 def convert(state: dict[str, np.ndarray], model, *, origin: str) -> dict[str, np.ndarray]:
@@ -93,9 +100,11 @@ def convert(state: dict[str, np.ndarray], model, *, origin: str) -> dict[str, np
     """
     # A counter of training steps, which files from before PyTorch 0.4.1 lack.
     state = {key: value for key, value in state.items() if not key.endswith(".num_batches_tracked")}
-    check_fit(state_shapes(model), {key: value.shape for key, value in state.items()}, origin, model.name)
+    form = _form(model.name, state)
+    expected = state_shapes(model, BACKBONES[model.name].published_names.index(form))
+    check_fit(expected, {key: value.shape for key, value in state.items()}, origin, model.name)
     values = {}
-    for name, _, key, axes in _published(model):
+    for name, _, key, axes in _published(model, form):
         value = state[key].astype(np.float32)
         if not np.isfinite(value).all():
             raise UserError(f"{origin}: {key} has values that are not finite")
@@ -103,9 +112,8 @@ def convert(state: dict[str, np.ndarray], model, *, origin: str) -> dict[str, np
     return values
 
 
-def _published(model) -> Iterator[tuple]:
+def _published(model, modules) -> Iterator[tuple]:
     """Of each weight: its name, the variable, its key in the state dict, and which axes of that tensor are ours."""
-    modules = BACKBONES[model.name].published_names
     for layer in model.layers:
         for weight in layer.weights:
             name = weight.name.removesuffix(":0")

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import tf_keras
 
-from configs.default import get_config
-from reno_tf import commands, models
+from reno_tf import models
 from reno_tf.errors import UserError
 from reno_tf.models import keras_applications, weights
 
@@ -112,25 +111,3 @@ def check_weights_file(backbone, **options):
     found = weights.values(other)
     for name, value in weights.values(model).items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
-
-
-def test_a_file_of_keras_weights_is_imported(monkeypatch, tmp_path):
-    monkeypatch.setattr(weights, "PRETRAINED", tmp_path / "pretrained")
-    config = get_config()
-    config.model.backbone = "keras_mobilenetv2"
-
-    def start(file):
-        commands.start("import_weights", config, command="", file=str(tmp_path / file))
-
-    tf_keras.applications.VGG16(include_top=False, weights=None).save_weights(tmp_path / "vgg.weights.h5")
-    for file in ("none.h5", "x.pth", "vgg.weights.h5"):
-        (tmp_path / "x.pth").write_bytes(b"PK")
-        with pytest.raises(UserError, match="gives no weights of keras_mobilenetv2|must be a .h5"):
-            start(file)
-    assert not (tmp_path / "pretrained").exists()
-    keras = tf_keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(96, 96, 3))
-    keras.save_weights(tmp_path / "mine.h5")
-    start("mine.h5")
-    model = models.build("keras_mobilenetv2", weights="mine")
-    for ours, theirs in zip(models.named_weights(model).values(), keras.weights, strict=True):
-        np.testing.assert_array_equal(ours, theirs)

@@ -41,7 +41,7 @@ def published_names():
 
 @pytest.fixture
 def family(monkeypatch, tmp_path):
-    monkeypatch.setitem(models.BACKBONES, "lite", Backbone(lite, published_names()))
+    monkeypatch.setitem(models.BACKBONES, "lite", Backbone(lite, (published_names(),)))
     monkeypatch.setattr(weights, "PRETRAINED", tmp_path / "pretrained")
 
 
