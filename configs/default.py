@@ -54,7 +54,9 @@ def get_config() -> ConfigDict:
     # What a task changes for all methods that start there: keys of optimizer, steps and method, by their last name.
     config.recipes = ConfigDict({"teacher": {}, "random": {}})
 
-    config.precision = "float32"  # of training; or "mixed_bfloat16": weights, losses and statistics stay float32
+    config.precision = (
+        "float32"  # of training; "mixed_bfloat16": weights, losses and statistics stay float32; or "auto"
+    )
     config.distribution = "none"  # of training: "mirrored" over this machine's devices, "multi_worker" by TF_CONFIG
     config.batch_size = 32  # images, of all devices together (paper: 64; the embedded training set has 40)
     config.interval = 50  # steps between validations, checkpoints and rows of the history; divides the steps

@@ -35,10 +35,31 @@ def test_auto_follows_the_gpu(monkeypatch, capability, resolved):
     assert hardware.resolve_precision("auto") == resolved
 
 
+@pytest.mark.parametrize(
+    ("backbone", "flags", "gpu", "mixed"),
+    [
+        ("resnet18_cifar", {"amx_bf16"}, False, True),
+        ("resnet18_cifar", {"avx2"}, False, False),
+        ("mobilenet_v2_cifar", {"amx_bf16"}, False, False),  # depthwise
+        ("mobilenet_v2_cifar", {"avx2"}, True, True),
+    ],
+)
+def test_training_is_mixed_where_that_is_faster(monkeypatch, backbone, flags, gpu, mixed):
+    monkeypatch.setattr(hardware, "cpu_flags", lambda: flags)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"] if gpu and kind == "GPU" else [])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {"compute_capability": (9, 0)})
+    model = models.build(backbone, num_classes=2, precision="auto")
+    assert models.is_mixed(model) == mixed
+    assert {weight.dtype for weight in model.weights} == {tf.float32}
+    assert model(np.zeros([1, 32, 32, 3], np.float32))["logits"].dtype == tf.float32
+
+
 def test_float16_is_refused():
     with pytest.raises(UserError, match="unknown precision 'float16'; choose one of: auto, bfloat16, float32"):
         attacks.penultimate_pgd(tiny(), precision="float16")
-    with pytest.raises(UserError, match="unknown precision 'mixed_float16'; choose one of: float32, mixed_bfloat16"):
+    with pytest.raises(
+        UserError, match="unknown precision 'mixed_float16'; choose one of: auto, float32, mixed_bfloat16"
+    ):
         tiny(precision="mixed_float16")
 
 
@@ -99,7 +120,7 @@ def test_two_devices_give_what_one_gives():
 @pytest.mark.parametrize("method", [methods.Renofeation, methods.DeltaAdversarial])
 def test_mixed_training_stays_near_float32(method, images, labels):
     losses, students = {}, {}
-    for precision in models.mixed_precision.PRECISIONS:
+    for precision in ("float32", "mixed_bfloat16"):
         students[precision] = student = tiny(num_classes=3, seed=2, dropout=0.1, precision=precision)
         model = reno_tf.Transfer(student, tiny(seed=1), method())
         model.compile(optimizer=swa.wrap(optimizers.SGD(0.001, 0.9), period=1))
@@ -107,7 +128,7 @@ def test_mixed_training_stays_near_float32(method, images, labels):
     np.testing.assert_allclose(losses["mixed_bfloat16"][:2], losses["float32"][:2], rtol=0.02)
     np.testing.assert_allclose(losses["mixed_bfloat16"], losses["float32"], rtol=0.15)  # Roundings add up.
     assert losses["mixed_bfloat16"] != losses["float32"]
-    exact, mixed = (models.named_weights(students[precision]) for precision in models.mixed_precision.PRECISIONS)
+    exact, mixed = (models.named_weights(students[precision]) for precision in ("float32", "mixed_bfloat16"))
     assert list(exact) == list(mixed) and all(weight.dtype == tf.float32 for weight in mixed.values())
 
 

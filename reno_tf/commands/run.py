@@ -48,6 +48,7 @@ def run(
         student.set_weights(trained.get_weights())
     if not distribution.is_chief(strategy):
         return {}
+    precision = "mixed_bfloat16" if models.is_mixed(student) else "float32"
     models.as_float32(student)  # What is measured and exported.
     history = training.read_history(workdir)
 
@@ -61,7 +62,7 @@ def run(
     measured.results["seconds"]["train"] = round(sum(row["seconds"] for row in history), 3)
     path, shape = workdir / "export" / f"{method}-{dataset.name}" / "1", dataset.test.images.shape[1:]
     serving.write_saved_model(student, path, class_names=dataset.class_names, image_shape=shape)
-    results = {"method": method, **common.facts(chosen, dataset, teacher), **measured.results}
+    results = {"method": method, "precision": precision, **common.facts(chosen, dataset, teacher), **measured.results}
     seen = data.first_images(dataset, batch_size=chosen.training.batch_size, seed=chosen.seed)
     options = {"history": history, "seen": seen, "command": command}
     common.write_report(workdir, results, measured, target, dataset, chosen, **options)

@@ -10,7 +10,7 @@ from reno_tf.models.frozen import freeze, resolve_precision
 from reno_tf.models.graph import convolution_activations
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 from reno_tf.models.layers import normalization
-from reno_tf.models.mixed_precision import as_float32, is_mixed, policy
+from reno_tf.models.mixed_precision import as_float32, is_mixed, pays, policy
 from reno_tf.models.mobilenet import MOBILENETS
 from reno_tf.models.replicas import synchronize
 from reno_tf.models.resnet import RESNETS
@@ -39,7 +39,8 @@ def build(
       momentum: of every BatchNorm's moving statistics. torchvision's; Keras's own (0.99 to 0.999) average over
         more steps than a short training has.
       precision: "float32", or "mixed_bfloat16": bfloat16 feature maps between float32 weights, for
-        training. Normalisation, BatchNorm's statistics, "penultimate" and "logits" stay float32.
+        training. Normalisation, BatchNorm's statistics, "penultimate" and "logits" stay float32. "auto": what is
+        faster for the network on this hardware.
       **options: of `Backbone.build` (`dropout`, `tap`, `image_size`) and of the family.
 
     Returns:
@@ -50,6 +51,8 @@ def build(
     backbone = BACKBONES[choose("backbone", name, BACKBONES)]
     with policy(precision):
         model = backbone.build(name, num_classes=num_classes, **options)
+    if precision == "auto" and not pays(model):
+        as_float32(model)
     for layer in model._flatten_layers():
         if isinstance(layer, tf_keras.layers.BatchNormalization):
             layer.momentum = momentum
