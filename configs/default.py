@@ -96,8 +96,13 @@ def get_config() -> ConfigDict:
     config.curve.factors = (0.25, 0.5, 2.0, 5.0)  # times the attack's epsilon, beside the headline's 1 and 0
     config.curve.images = 200  # of the test split, the first
 
-    config.audit = ConfigDict()  # --mode=audit
+    config.audit = ConfigDict()  # --mode=audit; "auto" is found by asking the model
     config.audit.input_range = "auto"  # what the model wants: "0..1", "0..255", "-1..1", "caffe" or "mean/std"
+    config.audit.geometry = "auto"  # how a photo becomes its input: "zoom", "crop", "squash" or "pad" (docs/audit.md)
+    config.audit.outputs = (
+        "auto"  # "logits", "probabilities", "log-probabilities", "sigmoids", "one sigmoid", "one logit"
+    )
+    config.audit.scores = placeholder(str)  # which of several outputs has the scores; None: "logits", or the only one
     config.audit.label_order = "auto"  # which output is which label; "given": in theirs; or "2,0,1": of each label
 
     config.pretrain = ConfigDict()  # --mode=pretrain

@@ -38,3 +38,14 @@ def torchvision_test_view(encoded: bytes, size: int) -> np.ndarray:
         image = image.resize((int(shorter * width / height), shorter), Image.Resampling.BILINEAR)
     left, top = (round((side - size) / 2) for side in image.size)
     return np.asarray(image.crop((left, top, left + size, top + size)))
+
+
+def view(encoded: bytes, size: int, geometry: str) -> np.ndarray:
+    """The whole image squashed, its centre cropped after its shorter side became `size`, or all of it between black."""
+    image = Image.fromarray(pixels(encoded))
+    if geometry == "squash":
+        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+    side = min(image.size) if geometry == "crop" else max(image.size)
+    image = image.resize([max(size * own // side, 1) for own in image.size], Image.Resampling.BILINEAR)
+    left, top = (round((own - size) / 2) for own in image.size)
+    return np.asarray(image.crop((left, top, left + size, top + size)))  # Pillow's crop is black outside of the image.

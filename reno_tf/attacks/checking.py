@@ -45,5 +45,9 @@ def refuse_zero_gradient(loss, images) -> None:
             total = tf.reduce_sum(loss(images))
         return tf.reduce_any(tape.gradient(total, images, unconnected_gradients=tf.UnconnectedGradients.ZERO) != 0)
 
-    if not any_gradient(images):
+    try:
+        found = any_gradient(images)
+    except LookupError as error:  # An operation that has none, as some of those that change an image's contrast.
+        raise ZeroGradient(f"the attack cannot work: {' '.join(str(error).split())[:200]}") from None
+    if not found:
         raise ZeroGradient("the attack cannot work: the attacked model's gradient is zero everywhere")

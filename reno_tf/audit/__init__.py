@@ -2,4 +2,5 @@
 
 from reno_tf.audit.convention import RANGES, Convention, detect
 from reno_tf.audit.opening import Foreign, open_model
+from reno_tf.audit.outputs import KINDS, as_logits, kind_of
 from reno_tf.audit.student import Student

@@ -1,12 +1,13 @@
 """How a model wants to be fed and read, found by asking it on clean images."""
 
 import dataclasses
+import math
 
 import numpy as np
 import tensorflow as tf
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import binomtest
 
+from reno_tf.audit import outputs
 from reno_tf.audit.opening import Foreign
 from reno_tf.errors import UserError, choose
 
@@ -21,82 +22,286 @@ RANGES = {
     "caffe": lambda images: 255 * images[..., ::-1] - _CAFFE_MEAN,
     "mean/std": lambda images: (images - _MEAN) / _STD,
 }
+_ROUNDS = (2, 10, 50)  # images of each class that are asked about, and at least:
+_LEAST = (100, 500, 2500)
+_WORSE = 0.01  # A way to feed the model is out when it is worse than the best with at most this chance of error.
+_ALIKE = 0.01  # Two ways that get different answers for at most this part of the images are as good as one.
+_SURE = 2.5  # standard deviations by which a model has to be better than chance
+_DRAWS = 8  # answers that are averaged where a model gives another each time
+_FLIPS = 2000  # of a permutation test
+
+
+@dataclasses.dataclass(frozen=True)
+class Tried:
+    """One way to feed the model, and how that went on the images that it was asked about.
+
+    accuracy: balanced, the mean over the classes of the part that is right; with the labels as they come, and with the
+    labels matched to the outputs (each half of the images by what was matched on the other).
+    """
+
+    geometry: str
+    input_range: str
+    asked: int
+    accuracy: float
+    accuracy_ci95: tuple[float, float]
+    matched: float
+
+    @property
+    def best(self) -> float:
+        return max(self.accuracy, self.matched)
 
 
 @dataclasses.dataclass(frozen=True)
 class Convention:
-    """How a model is to be fed and read.
+    """How a model is to be fed and read."""
 
-    accuracies: input range -> accuracy on the images that were asked, with the labels as they come, and
-    accuracy on half of them with the labels matched as well as possible on the other half.
-    """
-
+    geometry: str  # how a photo becomes its input: a key of `reno_tf.data.transforms.GEOMETRIES`, "" where it was none
     input_range: str  # a key of `RANGES`
+    outputs: str  # what its scores are: a key of `outputs.KINDS`
     order: np.ndarray  # int [classes], the output that stands for each label
-    probabilities: bool  # whether its scores are probabilities
-    accuracies: dict[str, tuple[float, float]]
+    renamed: bool  # whether that order was found by matching
+    unmatched: tuple[int, ...]  # labels of which most images get another answer
+    draws: int  # answers to an image that are averaged; more than one where each is another
+    tried: tuple[Tried, ...]
+
+    @property
+    def chosen(self) -> Tried:
+        return next(way for way in self.tried if (way.geometry, way.input_range) == (self.geometry, self.input_range))
 
 
-def detect(model: Foreign, images, labels, *, input_range: str = "auto", order: str = "auto") -> Convention:
-    """Finds the input range, and which output stands for which label, by asking the model on clean images.
+def detect(
+    model: Foreign, views: dict, labels, *, input_range="auto", geometry="auto", kind="auto", order="auto", seed=0
+) -> Convention:
+    """Finds how to feed the model and how to read it, by asking it about clean images.
+
+    Every way is asked about a few images of each class, then those that are not significantly worse than the best about
+    more. Ways are compared image by image (a permutation test of the balanced accuracy's difference).
 
     Args:
-      images: float32 [N, H, W, 3] in [0, 1], none of which is attacked later. labels: int [N].
-      input_range: a key of `RANGES`; "auto" takes the one with the most right answers.
-      order: "given": output i is label i; or the output of each label, as "2,0,1". "auto": as given, unless
-        matching outputs and labels anew more than doubles the accuracy (on images it was not matched on).
+      views: {geometry: images, float32 [N, H, W, 3] in [0, 1]}, the same images in each; none is attacked later.
+      labels: int [N].
+      input_range: a key of `RANGES`; geometry: of `views`; kind: of `outputs.KINDS`; "auto" finds them.
+      order: "given": output i is label i; or the output of each label, as "2,0,1". "auto": as given, unless matching
+        outputs and labels anew is significantly better on images that it was not matched on.
 
-    Raises UserError if under no input range the model does better than chance, or for an order that is none.
+    Raises UserError if under no way the model does better than chance, if ways cannot be told apart, for outputs that
+    are not finite, or for an order that is none.
     """
+    given = _order(order, model.num_classes)
+    ranges = ["0..255"] if model.integers else list(RANGES)
     if input_range != "auto":
-        choose("input range", input_range, RANGES)
-    given, tried = _order(order, model.num_classes), {}
-    parts = [images[i : i + 100] for i in range(0, len(images), 100)]
-    for name in [input_range] if input_range != "auto" else ["0..255"] if model.integers else RANGES:
-        scores = np.concatenate([model.call(tf.constant(RANGES[name](part), tf.float32)) for part in parts])
-        tried[name] = (scores, *_accuracies(scores.argmax(1), labels, given))
-    best = max(tried, key=lambda name: max(tried[name][1 : 3 if order == "auto" else 2]))
-    scores, as_given, matched = tried[best]
-    renamed = order == "auto" and matched > 2 * as_given
-    asked = len(labels) // 2 if renamed else len(labels)
-    _check_better_than_chance(matched if renamed else as_given, asked, model.num_classes)
-    return Convention(
-        best,
-        _match(scores.argmax(1), labels, model.num_classes) if renamed else given,
-        bool(np.all(scores >= 0) and np.allclose(scores.sum(1), 1, atol=1e-3)),
-        {name: (float(row[1]), float(row[2])) for name, row in tried.items()},
-    )
+        ranges = [choose("config.audit.input_range", input_range, RANGES)]
+    if geometry != "auto" and "" in views:
+        raise UserError("config.audit.geometry goes with photos; these images have one size")
+    geometries = list(views) if geometry == "auto" else [choose("config.audit.geometry", geometry, views)]
+    if kind != "auto":
+        choose("config.audit.outputs", kind, outputs.KINDS)
+    asking = _Asking(model, views, np.asarray(labels), given, order == "auto", kind, seed)
+    ways = [(view, name) for view in geometries for name in ranges]
+    for each, least in zip(_ROUNDS, _LEAST, strict=True):
+        asking.ask(ways, max(each * model.num_classes, least))
+        ways = asking.survivors(ways)
+        if len(ways) == 1 and asking.asked(ways[0]) >= min(_LEAST[1], len(labels)):
+            break
+    asking.check_chance(ways[0])
+    asking.check_apart(ways)
+    return asking.convention(ways[0])
+
+
+@dataclasses.dataclass
+class _Asking:
+    """The answers so far: way -> scores of the first images of `_places`."""
+
+    model: Foreign
+    views: dict
+    labels: np.ndarray
+    given: np.ndarray
+    may_rename: bool
+    kind: str
+    seed: int
+
+    def __post_init__(self):
+        self._scores, self._coarse = {}, False
+        self._places = _by_turns(self.labels, self.seed)
+
+    def ask(self, ways, count):
+        for way in ways:
+            had = self._scores.get(way, [])
+            done = sum(map(len, had))
+            for start in range(done, min(count, len(self.labels)), 100):
+                places = np.sort(self._places[start : min(start + 100, count)])
+                had.append(self._answers(way, places))
+            self._scores[way] = had
+
+    def _answers(self, way, places):
+        """Scores in the order of the images' numbers within a part; `_labels_of` has the labels likewise."""
+        geometry, name = way
+        images = tf.constant(RANGES[name](self.views[geometry][places]), tf.float32)
+        scores = self.model.call(images)
+        self._coarse |= scores.dtype.size < tf.float32.size
+        return np.asarray(tf.cast(scores, tf.float32))
+
+    def asked(self, way):
+        return sum(map(len, self._scores[way]))
+
+    def _labels_of(self, way):
+        parts, start = [], 0
+        for part in self._scores[way]:
+            parts.append(self.labels[np.sort(self._places[start : start + len(part)])])
+            start += len(part)
+        return np.concatenate(parts)
+
+    def _predicted(self, way):
+        scores = np.concatenate(self._scores[way])
+        return np.asarray(outputs.as_logits(tf.constant(scores), self._kind())).argmax(1)
+
+    def _kind(self):
+        """From all answers, those to what it was fed wrongly too: a sigmoid stays in [0, 1] then, and logits do not."""
+        if self.kind != "auto":
+            return self.kind
+        scores = np.concatenate([part for parts in self._scores.values() for part in parts])
+        finite = scores[np.isfinite(scores).all(1)]  # Fed wrongly, half precision may overflow.
+        return outputs.kind_of(finite if len(finite) else scores, coarse=self._coarse)
+
+    def _right(self, way):
+        """Whether each answer is right, as given and matched, bool [N] each."""
+        predicted, labels = self._predicted(way), self._labels_of(way)
+        as_given = self.given[labels] == predicted
+        if not self.may_rename:
+            return as_given, as_given
+        return as_given, _cross_matched(predicted, labels, self.model.num_classes)
+
+    def survivors(self, ways):
+        """The ways that are not significantly worse than the best, which comes first.
+
+        Where the best has the labels as they come, all have to: swapped colours can look like swapped labels.
+        """
+        labels, rights = self._labels_of(ways[0]), {way: self._right(way) for way in ways}
+        scores = {way: [balanced(right, labels) for right in both] for way, both in rights.items()}
+        ranked = sorted(ways, key=lambda way: (max(scores[way]), scores[way][0]), reverse=True)
+        best = ranked[0]
+        which = int(self._is_renamed(best))
+        good = rights[best][which]
+        return [way for way in ranked if way == best or _worse(rights[way][which], good, labels, self.seed) >= _WORSE]
+
+    def _is_renamed(self, way):
+        """Whether the labels match the outputs significantly better in another order."""
+        return self.may_rename and _worse(*self._right(way), self._labels_of(way), self.seed) < _WORSE
+
+    def check_chance(self, way):
+        right, labels = self._right(way)[self._is_renamed(way)], self._labels_of(way)
+        if interval(right, labels, _SURE)[0] <= 1 / len(np.unique(labels)):
+            raise UserError(
+                f"the model gets {right.sum()} of {len(right)} clean images right, no more than chance, in every "
+                "way that was tried: are these its classes? (config.audit.input_range, geometry, label_order)"
+            )
+
+    def check_apart(self, ways):
+        """Raises UserError for ways that are as good as the best and not the same."""
+        answers = {way: self._predicted(way) for way in ways}
+        others = [way for way in ways[1:] if np.mean(answers[way] != answers[ways[0]]) > _ALIKE]
+        if others:
+            told = " or ".join(map(self._told, (ways[0], others[0])))
+            raise UserError(
+                f"it cannot be told how the model wants its images, {told}: say it, "
+                "--config.audit.input_range=... and --config.audit.geometry=..."
+            )
+
+    def _told(self, way):
+        tried = self._tried(way)
+        low, high = (f"{100 * value:.1f}" for value in tried.accuracy_ci95)
+        return f"{' '.join(filter(None, way))} ({100 * tried.accuracy:.1f} % right [{low}, {high}])"
+
+    def _tried(self, way):
+        (as_given, matched), labels = self._right(way), self._labels_of(way)
+        return Tried(
+            *way, len(labels), balanced(as_given, labels), interval(as_given, labels), balanced(matched, labels)
+        )
+
+    def convention(self, way):
+        predicted, labels, renamed = self._predicted(way), self._labels_of(way), self._is_renamed(way)
+        if not np.isfinite(np.concatenate(self._scores[way])).all():
+            raise UserError("the model gives values that are not finite for clean images")
+        order = _match(predicted, labels, self.model.num_classes) if renamed else self.given
+        tried = tuple(self._tried(other) for other in self._scores)
+        unmatched = _unmatched(predicted, labels, order)
+        return Convention(*way, self._kind(), order, renamed, unmatched, self._draws(way), tried)
+
+    def _draws(self, way):
+        places = np.sort(self._places[:20])
+        first, again = (self._answers(way, places) for _ in range(2))
+        return 1 if np.allclose(first, again, rtol=1e-3, atol=1e-4) else _DRAWS
+
+
+def balanced(right, labels) -> float:
+    """Mean over the classes of the part of its images that is right."""
+    return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
+
+
+def interval(right, labels, z=1.96) -> tuple[float, float]:
+    """Wilson's interval of the balanced accuracy, `z` standard deviations wide, for as many images as it rests on."""
+    counts = np.unique(labels, return_counts=True)[1]
+    rate, size = balanced(right, labels), len(counts) ** 2 / np.sum(1 / counts)
+    middle, width = rate + z**2 / (2 * size), z * math.sqrt(rate * (1 - rate) / size + z**2 / (4 * size**2))
+    return tuple(float(np.clip((middle + sign * width) / (1 + z**2 / size), 0, 1)) for sign in (-1, 1))
+
+
+def _by_turns(labels, seed) -> np.ndarray:
+    """The images' places in an order of which each beginning has about as many of each class."""
+    generator, turns = np.random.default_rng(seed), np.zeros(len(labels))
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        turns[generator.permutation(members)] = np.arange(len(members))
+    return np.lexsort((labels, turns))
+
+
+def _worse(right, best, labels, seed) -> float:
+    """The chance that `right` would be so much below `best`, bool [N] each, if both were equally good."""
+    counts = np.bincount(labels)
+    difference = (best.astype(float) - right) / counts[labels]
+    difference = difference[difference != 0]
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(_FLIPS, len(difference)))
+    flipped = (signs * np.abs(difference)).sum(1)
+    return float((1 + np.sum(flipped >= difference.sum() - 1e-12)) / (1 + _FLIPS))
 
 
 def _order(order, num_classes) -> np.ndarray:
     if order in ("auto", "given"):
         return np.arange(num_classes)
-    outputs = order.split(",")
-    if sorted(outputs) != sorted(map(str, range(num_classes))):
+    named = order.split(",")
+    if sorted(named) != sorted(map(str, range(num_classes))):
         raise UserError(
             f'unknown label order {order!r}; choose one of: auto, given, or the output of each label, as "2,0,1": '
             f"each from 0 to {num_classes - 1} once"
         )
-    return np.array(outputs, int)
+    return np.array(named, int)
 
 
-def _accuracies(predicted, labels, given):
-    """Accuracy as given; accuracy on every second image with what was matched on the others."""
-    matching = _match(predicted[1::2], labels[1::2], len(given))
-    return np.mean(given[labels] == predicted), np.mean(matching[labels[::2]] == predicted[::2])
+def _cross_matched(predicted, labels, num_classes):
+    """Whether each answer is right by what was matched on the other half of the images."""
+    right, half = np.zeros(len(labels), bool), _halves(labels)
+    for own in (half, ~half):
+        right[own] = _match(predicted[~own], labels[~own], num_classes)[labels[own]] == predicted[own]
+    return right
+
+
+def _halves(labels):
+    """Every second image of each class, bool [N]."""
+    turns = np.zeros(len(labels), int)
+    for label in np.unique(labels):
+        members = labels == label
+        turns[members] = np.arange(members.sum())
+    return turns % 2 == 0
 
 
 def _match(predicted, labels, num_classes) -> np.ndarray:
-    """The output that is matched to each label, so that most predictions are right."""
-    counts = np.zeros((num_classes, num_classes), int)
-    np.add.at(counts, (labels, predicted), 1)
-    return linear_sum_assignment(counts, maximize=True)[1]
+    """The output that is matched to each label, so that most predictions are right; as given where that is no worse."""
+    counts = np.zeros((num_classes, num_classes))
+    np.add.at(counts, (labels, predicted), 1 / np.bincount(labels, minlength=num_classes)[labels])
+    return linear_sum_assignment(counts + 1e-6 * np.eye(num_classes), maximize=True)[1]
 
 
-def _check_better_than_chance(accuracy, asked, num_classes):
-    right = round(accuracy * asked)
-    if binomtest(right, asked, 1 / num_classes, alternative="greater").pvalue > 0.001:
-        raise UserError(
-            f"the model gets {right} of {asked} clean images right, no more than chance, under every input range "
-            f"tried: are these its classes? (config.audit.input_range: {', '.join(RANGES)})"
-        )
+def _unmatched(predicted, labels, order) -> tuple[int, ...]:
+    return tuple(
+        int(label) for label in np.unique(labels) if np.mean(predicted[labels == label] == order[label]) <= 0.5
+    )

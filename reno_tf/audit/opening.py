@@ -7,36 +7,43 @@ from pathlib import Path
 import tensorflow as tf
 
 from reno_tf.audit import safety
-from reno_tf.errors import UserError
+from reno_tf.errors import UserError, choose
 
 
 @dataclasses.dataclass(frozen=True)
 class Foreign:
     """A classifier as its file describes it."""
 
-    call: Callable  # images [B, H, W, 3] in its own range -> scores [B, classes]
+    call: Callable  # images [B, H, W, 3] in its own range -> scores [B, outputs], of whatever kind
+    format: str  # "SavedModel", "Keras 2" or "Keras 3"
     height: int | None  # of its input in pixels, None where it takes any
     width: int | None
-    num_classes: int
+    num_outputs: int  # 1 stands for two classes
     integers: bool = False  # whether it takes whole numbers, as an image file has them
+    layers: tuple[str, ...] = ()  # what Keras calls the layers that tell what it is: "EfficientNetB0", "Rescaling"
+
+    @property
+    def num_classes(self) -> int:
+        return max(self.num_outputs, 2)
 
 
-def open_model(path: str, *, trust: bool = False) -> Foreign:
+def open_model(path: str, *, trust: bool = False, scores: str | None = None) -> Foreign:
     """Opens a SavedModel folder, or a .keras or .h5 file of Keras 2 or 3, after it was looked through.
 
-    `trust`: a SavedModel may also do more than compute. Raises UserError if it is none of these, names what is not
-    Keras's, runs an operation that does more than compute, or is no classifier of colour images.
+    `trust`: a SavedModel may also do more than compute. `scores`: which of several outputs has the scores. Raises
+    UserError if it is none of these, names what is not Keras's, runs an operation that does more than compute, or is no
+    classifier of colour images.
     """
     if not Path(path).exists():
         raise UserError(f"there is no model {path}")
     if Path(path).is_dir():
         if not trust:
             safety.check_saved_model(path)
-        return _open_saved_model(path)
+        return _open_saved_model(path, scores)
     if Path(path).suffix not in (".keras", ".h5", ".hdf5"):
         raise UserError(f"{path} must be a SavedModel folder, or a file .keras or .h5")
     safety.check_keras(path)
-    model = _load_keras(path)
+    model, version = _load_keras(path)
     inputs = model.inputs or []
     if len(inputs) != 1:
         raise UserError(f"{path} takes {len(inputs)} inputs, not one batch of images")
@@ -46,8 +53,24 @@ def open_model(path: str, *, trust: bool = False) -> Foreign:
         outputs = trace.get_concrete_function().structured_outputs
     except Exception as error:  # Whatever its layers raise.
         raise UserError(f"{path} cannot be run: {_one_line(error)}") from None
-    scores = _only_scores(outputs, path)
-    return _foreign(lambda images: _only_scores(model(images, training=False), path), shape, scores.shape, path)
+
+    def call(images):
+        return _only_scores(model(images, training=False), scores, path)
+
+    found = _only_scores(outputs, scores, path).shape
+    return _foreign(call, shape, found, path, format=version, layers=_telling(model))
+
+
+def _telling(model) -> tuple[str, ...]:
+    """The networks inside of it, and what prepares its images."""
+    prepares = ("Rescaling", "Normalization", "Resizing", "CenterCrop")
+    told = []
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            told += [layer.name, *_telling(layer)]
+        elif type(layer).__name__ in prepares or type(layer).__name__.startswith("Random"):
+            told.append(type(layer).__name__)
+    return tuple(told)
 
 
 def _load_keras(path):
@@ -55,14 +78,14 @@ def _load_keras(path):
     import tf_keras
 
     reasons = []
-    for library in (tf_keras, keras):
+    for version, library in (("Keras 2", tf_keras), ("Keras 3", keras)):
         try:
             model = library.models.load_model(path, compile=False)
         except Exception as error:  # Each raises its own kinds for the other's files.
             reasons.append(f"{library.__name__}: {_one_line(error)}")
         else:
             if isinstance(model, library.Model):
-                return model
+                return model, version
             reasons.append(f"{library.__name__}: it is no model, but a {type(model).__name__}")
     raise UserError(f"{path} cannot be opened ({'; '.join(reasons)})")
 
@@ -71,11 +94,11 @@ def _one_line(error):
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _open_saved_model(path):
+def _open_saved_model(path, scores):
     try:
-        loaded = tf.saved_model.load(path)
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        raise UserError(f"{path} is no SavedModel: {str(error).splitlines()[0]}") from None
+        loaded = _load_saved_model(path)
+    except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        raise UserError(f"{path} is no SavedModel: {_one_line(error)}") from None
     names = list(loaded.signatures)
     if "serving_default" not in names and len(names) != 1:
         raise UserError(f"{path} has no signature serving_default, but: {', '.join(names) or 'none'}")
@@ -89,31 +112,52 @@ def _open_saved_model(path):
     @tf.function(autograph=False, experimental_attributes={"_noinline": True})
     def call(images, kept=loaded):  # `kept`: a signature does not keep its variables alive.
         taken = tf.round(images) if spec.dtype.is_integer else images
-        return _only_scores(signature(**{name: tf.cast(taken, spec.dtype)}), path)
+        return _only_scores(signature(**{name: tf.cast(taken, spec.dtype)}), scores, path)
 
-    opened = _foreign(call, spec.shape, _only_scores(signature.structured_outputs, path).shape, path)
-    return dataclasses.replace(opened, integers=spec.dtype.is_integer)
+    shape = _only_scores(signature.structured_outputs, scores, path).shape
+    return _foreign(call, spec.shape, shape, path, format="SavedModel", integers=spec.dtype.is_integer)
 
 
-def _only_scores(outputs, path):
-    """The logits, or else the only output of rank 2."""
+def _load_saved_model(path):
+    try:
+        return tf.saved_model.load(path)
+    except ValueError as error:
+        if "tags" not in str(error):
+            raise
+        return tf.saved_model.load(path, tags=["serve"])  # Of several graphs, the one that is made to be served.
+
+
+def _only_scores(outputs, name, path):
+    """The output of that name; or the logits, or else the only output of numbers of rank 2."""
     if not isinstance(outputs, dict):
         outputs = dict(enumerate(outputs)) if isinstance(outputs, (list, tuple)) else {"logits": outputs}
-    if unknown := [name for name, value in outputs.items() if value.shape.rank is None]:
+    outputs = {str(key): value for key, value in outputs.items()}
+    if name is not None:
+        return outputs[choose("config.audit.scores", name, outputs)]
+    numbers = {key: value for key, value in outputs.items() if value.dtype in _FLOATS}
+    if unknown := [key for key, value in numbers.items() if value.shape.rank is None]:
         raise UserError(f"{path} gives {unknown[0]!r} in no known shape; export it with one, [None, classes]")
-    scores = {name: value for name, value in outputs.items() if value.shape.rank == 2}
-    if "logits" not in scores and len(scores) != 1:
-        raise UserError(f"{path} gives {len(scores)} outputs of rank 2 and none is named logits: which are the scores?")
-    return scores.get("logits", next(iter(scores.values())))
+    found = {key: value for key, value in numbers.items() if value.shape.rank == 2}
+    if "logits" in found or len(found) == 1:
+        return found.get("logits", next(iter(found.values())))
+    if not found:
+        raise UserError(f"{path} gives no output of rank 2: [images, classes]; it has {', '.join(outputs)}")
+    raise UserError(
+        f"{path} gives {', '.join(found)}, each of rank 2: say which has the scores, --config.audit.scores=NAME"
+    )
 
 
-def _foreign(call, input_shape, output_shape, path) -> Foreign:
+_FLOATS = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
+
+
+def _foreign(call, input_shape, output_shape, path, **facts) -> Foreign:
     if tf.TensorShape(input_shape).rank is None:
         raise UserError(f"{path} takes inputs of no known shape; export it for images [None, height, width, 3]")
     if len(input_shape) == 4 and input_shape[0] is not None:
         raise UserError(f"{path} takes batches of {input_shape[0]} alone; export it for batches of any size")
     if len(input_shape) != 4 or input_shape[-1] != 3:
         raise UserError(f"{path} takes inputs of shape {tuple(input_shape)}, not colour images [B, H, W, 3]")
-    if not output_shape[-1] or output_shape[-1] < 2:
-        raise UserError(f"{path} gives outputs of shape {tuple(output_shape)}, not scores of two classes or more")
-    return Foreign(call, input_shape[1], input_shape[2], int(output_shape[-1]))
+    if not output_shape[-1]:
+        raise UserError(f"{path} gives outputs of shape {tuple(output_shape)}, not scores of so many classes")
+    facts |= {"height": input_shape[1], "width": input_shape[2], "num_outputs": int(output_shape[-1])}
+    return Foreign(call=call, **facts)

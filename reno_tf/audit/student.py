@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from reno_tf.audit.convention import RANGES, Convention
 from reno_tf.audit.opening import Foreign
+from reno_tf.audit.outputs import as_logits
 
 
 class Student:
@@ -14,7 +15,6 @@ class Student:
         self.output = {"logits": tf.TensorSpec([None, model.num_classes])}
 
     def __call__(self, images, training=False) -> dict:
-        scores = self._model.call(RANGES[self._convention.input_range](images))
-        if self._convention.probabilities:
-            scores = tf.math.log(tf.maximum(scores, 1e-30))
-        return {"logits": tf.gather(tf.cast(scores, tf.float32), self._convention.order, axis=1)}
+        fed = RANGES[self._convention.input_range](images)
+        draws = [as_logits(self._model.call(fed), self._convention.outputs) for _ in range(self._convention.draws)]
+        return {"logits": tf.gather(tf.add_n(draws) / len(draws), self._convention.order, axis=1)}

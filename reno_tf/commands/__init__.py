@@ -7,6 +7,7 @@ from absl import logging
 from reno_tf.commands.audit import audit
 from reno_tf.commands.export import export
 from reno_tf.commands.import_weights import import_weights
+from reno_tf.commands.inspect_model import inspect as inspect_model
 from reno_tf.commands.prepare_data import list_data, prepare_data
 from reno_tf.commands.pretrain import pretrain
 from reno_tf.commands.report import report
@@ -15,7 +16,19 @@ from reno_tf.commands.run import run
 from reno_tf.commands.taps import taps
 from reno_tf.errors import UserError, choose
 
-_FUNCTIONS = (run, audit, pretrain, reproduce, report, export, import_weights, taps, prepare_data, list_data)
+_FUNCTIONS = (
+    run,
+    audit,
+    inspect_model,
+    pretrain,
+    reproduce,
+    report,
+    export,
+    import_weights,
+    taps,
+    prepare_data,
+    list_data,
+)
 MODES = {function.__name__: function for function in _FUNCTIONS}
 # A flag that stands for a key of the config.
 _SHORT = {

@@ -1,18 +1,16 @@
 """--mode=audit: how exposed a model is, that was made elsewhere, to someone who has the public backbone."""
 
+import dataclasses
 import json
 from pathlib import Path
 
-import numpy as np
-
 from reno_tf import audit as foreign
-from reno_tf import files, settings
+from reno_tf import data, files, settings
 from reno_tf.commands import common
 from reno_tf.commands.run import run
 from reno_tf.errors import UserError
 from reno_tf.evaluation import cost, measure, suite, surrogate
 
-_ASKED = 500  # training images, at most, that the model is asked about to find what it wants to be fed
 _COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "worst_case_success_rate")
 
 
@@ -29,13 +27,16 @@ def audit(
         raise UserError("--mode=audit needs --student=PATH: a SavedModel folder, or a file .keras or .h5")
     config = config.copy_and_resolve_references()
     common.seed_everything(config.seed)
-    opened = foreign.open_model(student, trust=trust)
+    opened = foreign.open_model(student, trust=trust, scores=config.audit.scores)
     # All published training images, at the size that the model takes.
     config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
     chosen = settings.read(config, "renofeation", preset="suite")
     workdir = Path(workdir or f"runs/audit-{Path(student).stem}-{chosen.data.short_name}")
     dataset = _load(chosen, opened)
     convention = _convention(chosen, config.audit, opened, dataset)
+    dataset = dataset.seen(convention.geometry) if convention.geometry else dataset
+    for line in _told(opened, convention, dataset.class_names):
+        print(line, flush=True)
     model = foreign.Student(opened, convention)
     teacher = common.build_teacher(chosen.networks)
     suite.check(chosen, teacher.model, dataset)
@@ -49,7 +50,7 @@ def audit(
 
     split = suite.split(chosen, dataset)
     print(f"audit of {Path(student).name}: {cost.tell(chosen, teacher.model, split, exposure=True)}", flush=True)
-    found = _found(convention)
+    found = _found(opened, convention, dataset.class_names)
     identity = files.digest(audited["sha256"].encode(), json.dumps(found).encode())
     networks = {"teacher": (teacher.model, teacher.identity), "student": (model, identity)}
     if chosen.surrogate:
@@ -66,13 +67,44 @@ def audit(
     return results
 
 
-def _found(convention) -> dict:
+def _found(opened, convention, class_names) -> dict:
     """What the model said of itself, for results.json."""
     return {
+        "format": opened.format,
+        "geometry": convention.geometry,
         "input_range": convention.input_range,
-        "asked": {name: list(accuracies) for name, accuracies in convention.accuracies.items()},
+        "outputs": convention.outputs,
+        "draws": convention.draws,
+        "whole_numbers": opened.integers,
+        "asked": [dataclasses.asdict(way) for way in convention.tried],
         "label_order": convention.order.tolist(),
+        "label_order_was_matched": convention.renamed,
+        "unmatched": [class_names[label] for label in convention.unmatched],
     }
+
+
+def _told(opened, convention, class_names):
+    """What was found, a line each."""
+    way = convention.chosen
+    seen = f"photos by {convention.geometry!r}, " if convention.geometry else ""
+    right, (low, high) = way.matched if convention.renamed else way.accuracy, way.accuracy_ci95
+    interval = "" if convention.renamed else f" [{100 * low:.1f}, {100 * high:.1f}]"
+    yield (
+        f"{opened.format}; fed {seen}in the range {convention.input_range}; it gives {convention.outputs}; "
+        f"{100 * right:.1f} %{interval} of {way.asked} training images right, each class as heavy"
+    )
+    if convention.renamed:
+        moved = [
+            f"{class_names[label]!r} is output {output}"
+            for label, output in enumerate(convention.order)
+            if label != output
+        ]
+        yield f"its outputs are in another order than the labels: {', '.join(moved[:20])}{', ...' * (len(moved) > 20)}"
+    if convention.unmatched:
+        names = [repr(class_names[label]) for label in convention.unmatched]
+        yield f"most images of {', '.join(names[:20])}{', ...' * (len(names) > 20)} get another answer"
+    if convention.draws > 1:
+        yield f"it gives another answer each time; {convention.draws} are averaged"
 
 
 def _load(chosen, opened):
@@ -87,9 +119,12 @@ def _load(chosen, opened):
 
 
 def _convention(chosen, asked_for, opened, dataset) -> foreign.Convention:
-    asked = dataset.train.take(np.random.default_rng(chosen.seed).permutation(len(dataset.train))[:_ASKED])
-    ranges = {"input_range": asked_for.input_range, "order": asked_for.label_order}
-    return foreign.detect(opened, asked.floats()[:], asked.labels, **ranges)
+    train = dataset.train
+    views = {"": train.floats()}
+    if isinstance(train.images, data.Photos):
+        views = {geometry: train.seen(geometry).floats() for geometry in data.GEOMETRIES}
+    given = {"input_range": asked_for.input_range, "geometry": asked_for.geometry, "kind": asked_for.outputs}
+    return foreign.detect(opened, views, train.labels, **given, order=asked_for.label_order, seed=chosen.seed)
 
 
 def _compare(config, workdir, measured, command) -> list[dict]:

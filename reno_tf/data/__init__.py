@@ -5,4 +5,4 @@ from reno_tf.data.loading import load
 from reno_tf.data.photos import Photos
 from reno_tf.data.pipeline import batches_per_pass, eval_batches, first_images, train_batches
 from reno_tf.data.sources import DATASETS, find
-from reno_tf.data.transforms import random_affine
+from reno_tf.data.transforms import GEOMETRIES, random_affine

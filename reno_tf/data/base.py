@@ -39,6 +39,12 @@ class Split:
         files = None if self.files is None else self.files[positions]
         return Split(images, self.labels[positions], files, self.indices[positions])
 
+    def seen(self, geometry: str) -> "Split":
+        """See `Dataset.seen`."""
+        if not isinstance(self.images, Photos):
+            return self
+        return dataclasses.replace(self, images=self.images.seen(geometry))
+
     def origin(self) -> dict:
         """The images' places in the published split, and their files."""
         return {"indices": self.indices.tolist()} | ({} if self.files is None else {"files": self.files.tolist()})
@@ -71,6 +77,11 @@ class Dataset:
     augment: Callable | None = None
     unreadable: dict[str, list[str]] = dataclasses.field(default_factory=lambda: {"train": [], "test": []})
     note: str = ""
+
+    def seen(self, geometry: str) -> "Dataset":
+        """The same with the views of photos in another geometry; images that never were photos stay as they are."""
+        splits = {split: getattr(self, split) for split in ("train", "validation", "test")}
+        return dataclasses.replace(self, **{name: split.seen(geometry) for name, split in splits.items()})
 
     def facts(self) -> dict:
         """Name and sizes, for results.json."""

@@ -13,13 +13,14 @@ from reno_tf.data import transforms
 class Photos:
     """Behaves as a uint8 array [N, size, size, 3] of `transforms.test_view`s, each of which is decoded when indexed.
 
-    read: number of a photo -> its encoded bytes. numbers: int [N], the photos that belong to this set.
+    read: number of a photo -> its encoded bytes. numbers: int [N], the photos that belong to this set. geometry: of the
+    views, a key of `transforms.GEOMETRIES`.
     """
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, read: Callable, numbers, *, size: int):
-        self._read, self.numbers, self.size = read, np.asarray(numbers, np.int64), size
+    def __init__(self, read: Callable, numbers, *, size: int, geometry: str = "zoom"):
+        self._read, self.numbers, self.size, self.geometry = read, np.asarray(numbers, np.int64), size, geometry
         self.shape = len(self), size, size, 3
 
     def __len__(self):
@@ -30,7 +31,11 @@ class Photos:
         return self._views(tf.constant(np.arange(len(self))[index])).numpy()
 
     def take(self, positions) -> "Photos":
-        return Photos(self._read, self.numbers[positions], size=self.size)
+        return Photos(self._read, self.numbers[positions], size=self.size, geometry=self.geometry)
+
+    def seen(self, geometry: str) -> "Photos":
+        """The same photos in another geometry."""
+        return Photos(self._read, self.numbers, size=self.size, geometry=geometry)
 
     def encoded(self, position):
         """The encoded photo at `position`, a scalar tensor, as a string tensor; works in any graph."""
@@ -39,7 +44,7 @@ class Photos:
 
     def digest(self) -> str:
         """SHA-256 over the size of the views and the encoded bytes of all photos, in hexadecimal."""
-        total = hashlib.sha256(str(self.shape).encode())
+        total = hashlib.sha256(str(self.shape).encode() + self.geometry.removeprefix("zoom").encode())
         for number in self.numbers:
             total.update(hashlib.sha256(self._read(number)).digest())
         return total.hexdigest()
@@ -47,7 +52,9 @@ class Photos:
     @functools.cached_property
     def _views(self):
         """The compiled function from positions [N] to their views."""
-        view = lambda position: transforms.test_view(self.encoded(position), size=self.size)  # noqa: E731
+        view = lambda position: transforms.test_view(  # noqa: E731
+            self.encoded(position), size=self.size, geometry=self.geometry
+        )
         options = {"fn_output_signature": tf.TensorSpec(self.shape[1:], tf.uint8), "parallel_iterations": 8}
         signature = [tf.TensorSpec([None], tf.int64)]
         return tf.function(lambda positions: tf.map_fn(view, positions, **options), input_signature=signature)

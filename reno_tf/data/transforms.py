@@ -67,15 +67,29 @@ def _resize_rows(image, size, *, mirror=False):
     return tf.transpose(resized, [1, 0, 2])
 
 
-def test_view(encoded, *, size: int):
-    """Resizes the shorter side to size * 256 / 224, then crops the centre: uint8 [size, size, 3]."""
+def test_view(encoded, *, size: int, geometry: str = "zoom"):
+    """A whole image as the network sees it in a test: uint8 [size, size, 3]. `geometry`: a key of `GEOMETRIES`."""
     image = decode(encoded)
     sides = tf.shape(image)[:2]
-    height, width = tf.unstack(round(size * 256 / 224) * sides // tf.reduce_min(sides))
+    height, width = tf.unstack(GEOMETRIES[geometry](sides, size))
     image = tf.cast(tf.round(resize(image, height, width)), tf.uint8)
     # torchvision rounds margins of half a pixel to even, as Python does.
-    top, left = (tf.cast(tf.round(tf.cast(side - size, tf.float32) / 2), tf.int32) for side in (height, width))
-    return tf.ensure_shape(image[top : top + size, left : left + size], [size, size, 3])
+    halves = [tf.cast(tf.round(tf.cast(side - size, tf.float32) / 2), tf.int32) for side in (height, width)]
+    top, left = (tf.maximum(half, 0) for half in halves)
+    cut = image[top : top + size, left : left + size]
+    above, before = (tf.maximum(-half, 0) for half in halves)
+    below, behind = size - tf.shape(cut)[0] - above, size - tf.shape(cut)[1] - before
+    return tf.ensure_shape(tf.pad(cut, [[above, below], [before, behind], [0, 0]]), [size, size, 3])
+
+
+# (height and width of an image, the view's side) -> what it is resized to, before what is more is cut off at the centre
+# and what is less is black.
+GEOMETRIES = {
+    "zoom": lambda sides, size: round(size * 256 / 224) * sides // tf.reduce_min(sides),  # torchvision's
+    "crop": lambda sides, size: size * sides // tf.reduce_min(sides),
+    "squash": lambda sides, size: tf.stack([size, size]),
+    "pad": lambda sides, size: tf.maximum(size * sides // tf.reduce_max(sides), 1),
+}
 
 
 def random_resized_crop(encoded, key, *, size: int, **ranges):

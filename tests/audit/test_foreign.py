@@ -22,6 +22,14 @@ def _colours(count=60):
     return images.astype(np.float32), labels
 
 
+def _detect(opened, images, labels, **options):
+    return foreign.detect(opened, {"": images}, labels, **options)
+
+
+def _foreign(call, outputs):
+    return foreign.Foreign(call=call, format="a function", height=8, width=8, num_outputs=outputs)
+
+
 def _model(library, *, fed=None, kernel=_EYE, activation="softmax", size=8):
     """Reads the mean colour; `fed` undoes what it expects to be fed."""
     layers = library.layers
@@ -73,11 +81,11 @@ def test_the_input_range_is_the_one_with_the_right_answers(tmp_path, expected, f
 
     reader = Reader()
     tf.saved_model.save(reader, str(tmp_path / "m"), signatures={"serving_default": reader.serve})
-    found = foreign.detect(foreign.open_model(str(tmp_path / "m")), images, labels)
+    found = _detect(foreign.open_model(str(tmp_path / "m")), images, labels)
     assert found.input_range == expected and found.order.tolist() == [0, 1, 2]
-    assert found.accuracies[expected][0] == 1.0 and not found.probabilities
-    given = foreign.detect(foreign.open_model(str(tmp_path / "m")), images, labels, input_range=expected)
-    assert given.input_range == expected and list(given.accuracies) == [expected]
+    assert found.chosen.accuracy == 1.0 and found.outputs == "logits"
+    given = _detect(foreign.open_model(str(tmp_path / "m")), images, labels, input_range=expected)
+    assert given.input_range == expected and [way.input_range for way in given.tried] == [expected]
 
 
 def test_caffe_is_blue_first_minus_the_mean():
@@ -91,41 +99,41 @@ def test_labels_in_another_order_are_matched_and_probabilities_become_logits(tmp
     images, labels = _colours()
     _model(tf_keras, kernel=40 * np.eye(3)[:, [2, 0, 1]]).save(tmp_path / "m.keras")
     opened = foreign.open_model(str(tmp_path / "m.keras"))
-    found = foreign.detect(opened, images, labels, input_range="0..1")
-    assert found.order.tolist() == [1, 2, 0] and found.probabilities
-    assert found.accuracies["0..1"] == (0.0, 1.0)
+    found = _detect(opened, images, labels, input_range="0..1")
+    assert found.order.tolist() == [1, 2, 0] and found.renamed and found.outputs == "probabilities"
+    assert (found.chosen.accuracy, found.chosen.matched) == (0.0, 1.0) and not found.unmatched
     logits = foreign.Student(opened, found)(tf.constant(images))["logits"].numpy()
     assert (logits.argmax(1) == labels).all()
     np.testing.assert_allclose(np.exp(logits).sum(1), 1, rtol=1e-5)
     with pytest.raises(UserError, match="0 of 60 clean images right, no more than chance"):
-        foreign.detect(opened, images, labels, input_range="0..1", order="given")
+        _detect(opened, images, labels, input_range="0..1", order="given")
 
 
 def test_chance_is_no_detection(tmp_path):
     images, labels = _colours()
     _model(tf_keras, kernel=np.zeros((3, 3))).save(tmp_path / "m.keras")
-    with pytest.raises(UserError, match="no more than chance, under every input range tried"):
-        foreign.detect(foreign.open_model(str(tmp_path / "m.keras")), images, labels)
+    with pytest.raises(UserError, match="no more than chance, in every way that was tried"):
+        _detect(foreign.open_model(str(tmp_path / "m.keras")), images, labels)
 
 
 def test_a_matching_that_chance_alone_would_find_is_no_detection():
     """Of 100 classes guessed at random, a matching to the same images would be right on every fifth."""
     rng = np.random.default_rng(0)
-    guessing = foreign.Foreign(lambda images: tf.constant(rng.random((len(images), 100))), 8, 8, 100)
+    guessing = _foreign(lambda images: tf.constant(rng.random((len(images), 100))), 100)
     images, labels = np.zeros((500, 8, 8, 3), np.float32), rng.integers(0, 100, 500)
-    with pytest.raises(UserError, match="no more than chance, under every input range tried"):
-        foreign.detect(guessing, images, labels)
+    with pytest.raises(UserError, match="no more than chance, in every way that was tried"):
+        _detect(guessing, images, labels)
 
 
 def test_a_given_order_is_taken(tmp_path):
     images, labels = _colours()
     _model(tf_keras, kernel=40 * np.eye(3)[:, [2, 0, 1]]).save(tmp_path / "m.keras")
     opened = foreign.open_model(str(tmp_path / "m.keras"))
-    found = foreign.detect(opened, images, labels, input_range="0..1", order="1,2,0")
-    assert found.order.tolist() == [1, 2, 0] and found.accuracies["0..1"][0] == 1.0
+    found = _detect(opened, images, labels, input_range="0..1", order="1,2,0")
+    assert found.order.tolist() == [1, 2, 0] and found.chosen.accuracy == 1.0 and not found.renamed
     for order in ("1,2", "1,1,0", "1,2,3", "sorted"):
         with pytest.raises(UserError, match=f"unknown label order '{order}'.* each from 0 to 2 once"):
-            foreign.detect(opened, images, labels, order=order)
+            _detect(opened, images, labels, order=order)
 
 
 def _served(path, name, shape, dtype=tf.float32, kernel=_EYE):
@@ -144,13 +152,13 @@ def _served(path, name, shape, dtype=tf.float32, kernel=_EYE):
 def test_the_only_signature_is_taken(tmp_path):
     images, labels = _colours()
     opened = foreign.open_model(_served(tmp_path / "m", "classify", [None, 8, 8, 3]))
-    assert foreign.detect(opened, images, labels, input_range="0..1").accuracies["0..1"][0] == 1.0
+    assert _detect(opened, images, labels, input_range="0..1").chosen.accuracy == 1.0
 
 
 def test_a_model_of_whole_numbers_has_no_gradient(tmp_path):
     images, labels = _colours()
     opened = foreign.open_model(_served(tmp_path / "m", "serving_default", [None, 8, 8, 3], tf.uint8))
-    found = foreign.detect(opened, images, labels)
+    found = _detect(opened, images, labels)
     assert found.input_range == "0..255"
     np.testing.assert_allclose(
         opened.call(tf.constant(255 * images)), np.round(255 * images).mean((1, 2)) @ _EYE, rtol=1e-5
@@ -159,7 +167,7 @@ def test_a_model_of_whole_numbers_has_no_gradient(tmp_path):
     with pytest.raises(attacks.ZeroGradient, match="gradient is zero everywhere"):  # A suite goes on without it.
         attack(images[:1])
     other = foreign.open_model(_served(tmp_path / "float", "serving_default", [None, 8, 8, 3]))
-    found = foreign.detect(other, images, labels, input_range="0..1")
+    found = _detect(other, images, labels, input_range="0..1")
     (attack,) = attacks.build("white_box", foreign.Student(other, found), attacks.Budget(steps=1)).values()
     assert (attack(images[:1]) != images[:1]).numpy().any()
 
@@ -191,8 +199,7 @@ def test_what_is_no_classifier_is_refused(tmp_path):
     refused = {
         "two.keras": (tf_keras.Model(two, layers.Dense(3)(pooled(layers.add(two)))), "takes 2 inputs"),
         "grey.keras": (tf_keras.Sequential([tf_keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(3)]), "colour"),
-        "one.h5": (tf_keras.Sequential([tf_keras.Input((8, 8, 3)), pooled, layers.Dense(1)]), "two classes or more"),
-        "map.h5": (tf_keras.Sequential([tf_keras.Input((8, 8, 3)), layers.Conv2D(3, 3)]), "0 outputs of rank 2"),
+        "map.h5": (tf_keras.Sequential([tf_keras.Input((8, 8, 3)), layers.Conv2D(3, 3)]), "no output of rank 2"),
     }
     for name, (model, reason) in refused.items():
         model.save(tmp_path / name)
@@ -210,3 +217,197 @@ def test_what_is_no_classifier_is_refused(tmp_path):
     with pytest.raises(UserError, match="must be a SavedModel folder"):
         (tmp_path / "m.pt").write_text("")
         foreign.open_model(str(tmp_path / "m.pt"))
+
+
+_KINDS = {  # kind -> what turns logits [B, 3] into it
+    "logits": lambda logits: logits,
+    "probabilities": tf.nn.softmax,
+    "log-probabilities": tf.nn.log_softmax,
+    "sigmoids": tf.sigmoid,
+}
+
+
+def _logits_of_colours(images, gain=20.0):
+    return gain * (tf.reduce_mean(tf.cast(images, tf.float32), [1, 2]) - 0.5)
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float16, tf.bfloat16], ids=lambda dtype: dtype.name)
+@pytest.mark.parametrize("kind", _KINDS)
+def test_each_kind_of_output_becomes_logits_with_a_gradient(kind, dtype):
+    images, labels = _colours()
+    opened = _foreign(lambda x: tf.cast(_KINDS[kind](_logits_of_colours(x)), dtype), 3)
+    found = _detect(opened, images, labels, input_range="0..1")
+    assert found.outputs == kind and found.chosen.accuracy == 1.0
+    student, images = foreign.Student(opened, found), tf.constant(images)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        logits = student(images)["logits"]
+        right = tf.reduce_sum(tf.gather(tf.nn.log_softmax(logits), labels, batch_dims=1))
+    assert logits.dtype == tf.float32 and np.isfinite(logits).all()
+    assert (np.argmax(logits, 1) == labels).all() and np.isfinite(tape.gradient(right, images)).all()
+    if kind in ("probabilities", "log-probabilities"):
+        np.testing.assert_allclose(np.exp(logits).sum(1), 1, rtol=0.05)
+
+
+@pytest.mark.parametrize("kind", ["one sigmoid", "one logit"])
+def test_one_output_tells_two_classes_apart(kind):
+    images, labels = _colours()
+    images, labels = images[labels < 2], labels[labels < 2]
+    of = tf.sigmoid if kind == "one sigmoid" else tf.identity
+    opened = _foreign(lambda x: of(_logits_of_colours(x)[:, 1:2] - _logits_of_colours(x)[:, :1]), 1)
+    assert opened.num_classes == 2
+    found = _detect(opened, images, labels, input_range="0..1")
+    assert found.outputs == kind and found.order.tolist() == [0, 1] and found.chosen.accuracy == 1.0
+    other = _detect(opened, images, 1 - labels, input_range="0..1")  # The second folder is its first class.
+    assert other.order.tolist() == [1, 0] and other.renamed
+    answers = foreign.Student(opened, other)(tf.constant(images))["logits"].numpy().argmax(1)
+    assert (answers == 1 - labels).all()
+
+
+def test_a_kind_may_be_said():
+    images, labels = _colours()
+    opened = _foreign(lambda x: 0.6 * tf.sigmoid(_logits_of_colours(x)), 3)
+    assert _detect(opened, images, labels, input_range="0..1").outputs == "sigmoids"
+    assert _detect(opened, images, labels, input_range="0..1", kind="logits").outputs == "logits"
+    with pytest.raises(UserError, match="unknown config.audit.outputs 'odds'"):
+        _detect(opened, images, labels, kind="odds")
+
+
+def test_values_that_are_not_finite_are_refused():
+    images, labels = _colours()
+    broken = _foreign(lambda x: _logits_of_colours(x) + [0.0, 0.0, np.nan], 3)
+    with pytest.raises(UserError, match="values that are not finite"):
+        _detect(broken, images, labels)
+
+
+def _table(answers, classes):
+    """A model that looks its answer up: an image's first pixel holds its number, over 10 000."""
+    answers = tf.constant(answers)
+    number = lambda x: tf.cast(tf.round(10_000 * x[:, 0, 0, 0]), tf.int32)  # noqa: E731
+    return _foreign(lambda x: 20.0 * tf.one_hot(tf.gather(answers, number(x)), classes), classes)
+
+
+def _numbered(count):
+    images = np.zeros((count, 8, 8, 3), np.float32)
+    images[:, 0, 0, 0] = np.arange(count) / 10_000
+    return images
+
+
+def test_a_perfect_model_of_200_classes_in_any_order_is_read_perfectly():
+    labels = np.repeat(np.arange(200), 12)
+    order = np.random.default_rng(1).permutation(200)
+    found = _detect(_table(order[labels], 200), _numbered(len(labels)), labels, input_range="0..1")
+    assert found.renamed and (found.order == order).all() and found.chosen.matched == 1.0
+
+
+@pytest.mark.parametrize("classes", [4, 50])
+def test_two_swapped_classes_are_noticed(classes):
+    labels = np.repeat(np.arange(classes), 20)
+    order = np.arange(classes)
+    order[[1, 3]] = order[[3, 1]]
+    found = _detect(_table(order[labels], classes), _numbered(len(labels)), labels, input_range="0..1")
+    assert found.renamed and (found.order == order).all()
+
+
+def test_a_model_that_errs_keeps_its_order_and_unmatched_classes_are_named():
+    generator, labels = np.random.default_rng(0), np.repeat(np.arange(5), 60)
+    answers = np.where(generator.random(300) < 0.2, generator.integers(0, 5, 300), labels)
+    answers[labels == 2] = 4  # It never learned one.
+    found = _detect(_table(answers, 5), _numbered(300), labels, input_range="0..1")
+    assert not found.renamed and found.order.tolist() == list(range(5)) and found.unmatched == (2,)
+    low, high = found.chosen.accuracy_ci95
+    assert low < found.chosen.accuracy < high
+
+
+def test_a_rare_class_counts_as_much_as_a_frequent_one():
+    """Fed wrongly, the model always gives the frequent class, and so is right about more images than fed rightly."""
+    labels = np.repeat([0, 1], [270, 30])
+    generator = np.random.default_rng(0)
+    images = np.where(labels == 1, 0.8, 0.2)[:, None, None, None] + generator.uniform(-0.1, 0.1, (300, 8, 8, 3))
+
+    def call(x):
+        mean = tf.reduce_mean(x, [1, 2, 3])
+        legible = tf.reduce_max(x) > 2.0  # 0 to 255
+        doubt = tf.cast(tf.sin(1e4 * mean) > 0.8, tf.float32) * 200  # on every fifth image
+        return tf.where(legible, tf.stack([0 * mean, mean - 127 + doubt], 1), tf.stack([0 * mean + 1, 0 * mean], 1))
+
+    opened = _foreign(call, 2)
+    found = _detect(opened, images.astype(np.float32), labels)
+    chosen = {way.input_range: way.accuracy for way in found.tried}
+    assert found.input_range == "0..255" and chosen["0..1"] == 0.5
+
+
+def test_a_perfect_model_on_a_dozen_photos_is_no_chance():
+    images, labels = _colours(9)
+    images, labels = images[labels < 2], labels[labels < 2]
+    opened = _foreign(lambda x: _logits_of_colours(x)[:, :2], 2)
+    assert _detect(opened, np.tile(images, (2, 1, 1, 1)), np.tile(labels, 2), input_range="0..1", order="given")
+
+
+def _edges(count=60):
+    """{geometry: views} of pictures whose colour is at their edges, which a crop does not see."""
+    whole, labels = _colours(count)
+    cut = np.full_like(whole, 0.5)
+    return {"zoom": cut, "crop": cut, "squash": whole, "pad": cut}, labels
+
+
+def test_the_geometry_is_the_one_with_the_right_answers():
+    views, labels = _edges()
+    opened = _foreign(_logits_of_colours, 3)
+    found = foreign.detect(opened, views, labels)
+    assert (found.geometry, found.input_range) == ("squash", "0..1")
+    assert len(found.tried) == 4 * len(foreign.RANGES)
+    with pytest.raises(UserError, match="no more than chance"):
+        foreign.detect(opened, views, labels, geometry="crop")
+    with pytest.raises(UserError, match="unknown config.audit.geometry 'fit'; choose one of: crop, pad, squash, zoom"):
+        foreign.detect(opened, views, labels, geometry="fit")
+    with pytest.raises(UserError, match="config.audit.geometry goes with photos"):
+        _detect(opened, views["squash"], labels, geometry="crop")
+
+
+def test_ways_that_cannot_be_told_apart_have_to_be_said():
+    whole, labels = _colours()
+    confused = whole.copy()
+    confused[:3] = whole[[1, 2, 0]]  # Three other images are wrong than
+    other = whole.copy()
+    other[3:6] = whole[[4, 5, 3]]  # these.
+    opened, views = _foreign(_logits_of_colours, 3), {"crop": confused, "squash": other}
+    with pytest.raises(UserError, match=r"cannot be told .* crop 0..1 \(95.0 % right .* or squash 0..1 .*geometry="):
+        foreign.detect(opened, views, labels, input_range="0..1")
+    assert foreign.detect(opened, views, labels, input_range="0..1", geometry="squash").geometry == "squash"
+
+
+def test_answers_that_change_are_averaged():
+    generator = tf.random.Generator.from_seed(0)
+    images, labels = _colours()
+    opened = _foreign(lambda x: _logits_of_colours(x) + generator.normal([len(x), 3]), 3)
+    found = _detect(opened, images, labels, input_range="0..1")
+    assert found.draws == 8
+    student = foreign.Student(opened, found)
+    spread = np.std([student(tf.constant(images))["logits"] for _ in range(20)], axis=0).mean()
+    assert 0.7 < spread * np.sqrt(8) < 1.3
+
+
+def _served_outputs(path, **outputs):
+    """A SavedModel with these outputs: name -> a function of the mean colour."""
+
+    class Reader(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, name="images")])
+        def serve(self, x):
+            return {name: of(tf.reduce_mean(x, [1, 2])) for name, of in outputs.items()}
+
+    reader = Reader()
+    tf.saved_model.save(reader, str(path), signatures={"serving_default": reader.serve})
+    return str(path)
+
+
+def test_of_several_outputs_the_scores_may_be_named(tmp_path):
+    outputs = {"scores": lambda mean: mean, "names": lambda mean: tf.gather(["red", "green", "blue"], tf.argsort(mean))}
+    assert foreign.open_model(_served_outputs(tmp_path / "one", **outputs)).num_classes == 3  # Strings are no scores.
+    several = _served_outputs(tmp_path / "two", **outputs, features=lambda mean: 2 * mean)
+    with pytest.raises(UserError, match="gives features, scores, each of rank 2: .*--config.audit.scores=NAME"):
+        foreign.open_model(several)
+    opened = foreign.open_model(several, scores="features")
+    np.testing.assert_allclose(opened.call(tf.ones([1, 8, 8, 3])), [[2, 2, 2]])
+    with pytest.raises(UserError, match="unknown config.audit.scores 'logits'; choose one of: features, names, scores"):
+        foreign.open_model(several, scores="logits")

@@ -52,10 +52,15 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
     assert alone["audit"]["comparison"] == []
     results = _audit(config, student, tmp_path / "run", compare=True)
     assert results["suite"] == alone["suite"]
-    assert "audit of digits.keras: clean" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Keras 2; fed in the range 0..255; it gives probabilities; " in printed
+    assert "its outputs are in another order than the labels: '0' is output 9, " in printed
+    assert "audit of digits.keras: about " in printed and "audit of digits.keras: clean" in printed
     audit = results["audit"]
     assert audit["input_range"] == "0..255" and audit["label_order"] == list(range(9, -1, -1))
-    assert audit["asked"]["0..255"][1] > 0.9 > audit["asked"]["0..255"][0]
+    assert audit["label_order_was_matched"] and audit["outputs"] == "probabilities" and not audit["unmatched"]
+    asked = next(way for way in audit["asked"] if way["input_range"] == "0..255")
+    assert asked["matched"] > 0.9 > asked["accuracy"] and asked["asked"] >= 500 and audit["geometry"] == ""
     assert results["clean_accuracy"] > 0.8
     assert [row["name"] for row in audit["exposure"]] == ["pixel", "white_box"]
     for row in audit["exposure"]:
@@ -101,7 +106,7 @@ def test_mistakes_are_one_line_and_leave_nothing(config, student, tmp_path):
     config.data.name = "digits"
     with pytest.raises(UserError, match="takes images of 16x16 pixels; those of digits are 32x32"):
         _audit(config, tmp_path / "small.keras", tmp_path / "run")
-    with pytest.raises(UserError, match="--student goes with --mode=audit, not with --mode=run"):
+    with pytest.raises(UserError, match="--student goes with --mode=audit or --mode=inspect, not with --mode=run"):
         commands.start("run", config, command="", student=str(student))
     assert not (tmp_path / "run").exists()
 
@@ -115,3 +120,13 @@ def test_the_flags_of_an_audit_stand_for_keys_of_the_config(config, student, tmp
         _audit(config, student, tmp_path / "run", **flags)
     np.testing.assert_array_equal((config.model.weights, config.attack.preset), ("glyphs", "sweet"))
     assert config.attack.cache_limit == 0
+
+
+def test_a_model_is_inspected_without_data(config, student, capsys):
+    commands.start("inspect", config, command="", student=str(student))
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].endswith("digits.keras: Keras 2")
+    assert printed[1:3] == ["takes   images of 32 x 32 pixels, floats", "gives   10 probabilities, for 10 classes"]
+    assert printed[3].startswith("holds   Rescaling, resnet18_cifar") and len(printed) == 4
+    with pytest.raises(UserError, match="--mode=inspect needs --student=PATH"):
+        commands.start("inspect", config, command="")

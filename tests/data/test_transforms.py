@@ -40,6 +40,14 @@ def test_views_are_within_a_level_of_torchvisions(compiled_view, shape, size):
     assert np.abs(ours - photos.torchvision_test_view(encoded, size)).max() <= 1
 
 
+@pytest.mark.parametrize("geometry", ["crop", "squash", "pad"])
+@pytest.mark.parametrize("shape", _SIZES, ids=str)
+def test_other_views_are_within_a_level_of_pillows(shape, geometry):
+    encoded, size = photos.encode(photos.picture(*shape)), 32
+    ours = transforms.test_view(tf.constant(encoded), size=size, geometry=geometry).numpy().astype(int)
+    assert np.abs(ours - photos.view(encoded, size, geometry)).max() <= 1
+
+
 @pytest.mark.parametrize(
     ("shape", "to"), [((50, 70), (224, 100)), ((375, 500), (224, 224)), ((97, 13), (5, 31))], ids=str
 )
