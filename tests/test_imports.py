@@ -9,7 +9,7 @@ _PACKAGE = Path(__file__).parents[1] / "reno_tf"
 # From the ground up. A part may import what stands below it, and itself.
 _FLOORS = (
     ("errors", "version"),
-    ("compat", "draws", "files", "hardware", "progress"),
+    ("archives", "compat", "draws", "files", "hardware", "progress"),
     ("data", "models"),
     ("attacks",),
     ("methods",),

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tf_keras
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from configs.default import get_config
@@ -130,3 +131,34 @@ def test_a_model_is_inspected_without_data(config, student, capsys):
     assert printed[3].startswith("holds   Rescaling, resnet18_cifar") and len(printed) == 4
     with pytest.raises(UserError, match="--mode=inspect needs --student=PATH"):
         commands.start("inspect", config, command="")
+
+
+def _edged(colour, width=48, height=24):
+    """A photo that is grey but for its left and right edge."""
+    pixels = np.full((height, width, 3), 128, np.uint8)
+    pixels[:, :8] = pixels[:, -8:] = colour
+    return pixels
+
+
+def test_photos_are_seen_as_the_model_saw_them(config, tmp_path, capsys):
+    """It was trained on whole photos squashed to squares: what tells its classes apart, a crop of the centre lacks."""
+    colours = {"blue": (30, 60, 220), "green": (40, 200, 70), "red": (230, 40, 50)}
+    for label, colour in colours.items():
+        for number in range(12):
+            path = tmp_path / "photos" / label / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(_edged(np.add(colour, number))).save(path)
+    model = tf_keras.Sequential([tf_keras.Input((16, 16, 3)), tf_keras.layers.Rescaling(1 / 255)])
+    model.add(tf_keras.layers.GlobalAveragePooling2D())
+    model.add(tf_keras.layers.Dense(3))
+    model.layers[-1].set_weights([40 * np.eye(3, dtype=np.float32)[:, ::-1], np.zeros(3, np.float32)])
+    model.save(tmp_path / "model.keras")
+    config.data.update(name="folder", dir=str(tmp_path / "photos"), tfds_dir=str(tmp_path / "tfds"))
+    config.split = "test"
+    config.attack.update(suite=("pixel",), images=4)
+    results = _audit(config, tmp_path / "model.keras", tmp_path / "run")
+    found = results["audit"]
+    assert (found["geometry"], found["outputs"]) == ("squash", "logits")
+    assert results["clean_accuracy"] == 1.0 and found["image_size"] == [16, 16]
+    assert "fed photos by 'squash', in the range " in capsys.readouterr().out
+    assert "(squash) in the range " in (tmp_path / "run" / "report.html").read_text()
