@@ -15,6 +15,10 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("student", None, "Model to audit or inspect: a SavedModel folder, or a file .keras or .h5."),
     flags.DEFINE_bool("trust", False, "With --mode=audit or inspect: open a SavedModel that does more than compute."),
     flags.DEFINE_bool("compare", False, "With --mode=audit: train Renofeation on the same data and compare."),
+    flags.DEFINE_float("fail_above", None, "With --mode=audit: exit with 1 if the worst case is surely above, as 0.2."),
+    flags.DEFINE_integer(
+        "save_images", None, "With --mode=audit: keep so many adversarial images of each attack as PNGs."
+    ),
     flags.DEFINE_bool("half", False, "With --mode=import_weights: keep kernels as float16."),
     flags.DEFINE_string("to", None, "With --mode=export: TF Serving's model base path, which gets the next version."),
     flags.DEFINE_string("backbone", None, "The public backbone (config.model.backbone)."),
@@ -36,12 +40,14 @@ OPEN_SECTIONS = ("method.", "recipes.teacher.", "recipes.random.", "reproduce.")
 def main(argv):
     if argv[1:]:
         fail(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
-    from reno_tf import UserError, commands  # Late: TensorFlow takes seconds to load, --help should not.
+    from reno_tf import TooExposed, UserError, commands  # Late: TensorFlow takes seconds to load, --help should not.
 
     command = " ".join(["python", *sys.argv])
     options = {option.name: option.value for option in OPTIONS}
     try:
         commands.start(flags.FLAGS.mode, flags.FLAGS.config, command=command, **options)
+    except TooExposed as error:
+        fail(error, status=1)
     except (UserError, OSError) as error:
         fail(error)
 
@@ -82,9 +88,9 @@ def keys(config, prefix=""):
         yield from keys(value, f"{prefix}{key}.") if hasattr(value, "items") else [prefix + key]
 
 
-def fail(mistake):
+def fail(mistake, status=2):
     print(f"main.py: {' '.join(str(mistake).split())}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ with compat.quiet_native_logs():
     import tensorflow
 
     from reno_tf import attacks, data, evaluation, methods, models, serving
-    from reno_tf.errors import UserError
+    from reno_tf.errors import TooExposed, UserError
     from reno_tf.methods import losses
     from reno_tf.training import averaging, optimizers
     from reno_tf.training.trainer import Transfer

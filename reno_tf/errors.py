@@ -1,8 +1,12 @@
-"""The one exception that means: the user, not the program, made the mistake."""
+"""What is not the program's fault: a user's mistake, and a model that is more exposed than it may be."""
 
 
 class UserError(ValueError):
     """Says in one line what is wrong and what is allowed; `main.py` prints it and exits with 2."""
+
+
+class TooExposed(Exception):
+    """Says in one line how exposed a model is, beyond what was allowed; `main.py` prints it and exits with 1."""
 
 
 def choose(kind: str, name: str, choices) -> str:

@@ -8,23 +8,38 @@ from reno_tf import audit as foreign
 from reno_tf import data, files, settings
 from reno_tf.commands import common
 from reno_tf.commands.run import run
-from reno_tf.errors import UserError
+from reno_tf.errors import TooExposed, UserError
 from reno_tf.evaluation import cost, measure, suite, surrogate
 
 _COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "worst_case_success_rate")
 
 
 def audit(
-    config, *, command: str, student=None, workdir=None, overwrite: bool = False, compare: bool = False, trust=False
+    config,
+    *,
+    command: str,
+    student: str | None = None,
+    workdir: str | None = None,
+    overwrite: bool = False,
+    compare: bool = False,
+    trust: bool = False,
+    fail_above: float | None = None,
+    save_images: int | None = None,
 ) -> dict:
     """Attacks the model in the file or folder `student` through `config.model.backbone`, and writes a run's report.
 
     `compare` also trains Renofeation from the same teacher on the same data, below the workdir, to set its numbers
-    beside the model's. `trust` opens a SavedModel that does more than compute. Returns the content of results.json.
-    Raises UserError if the model is no classifier of the data's classes, or not safe to open.
+    beside the model's. `trust` opens a SavedModel that does more than compute. `save_images` keeps so many adversarial
+    images of each attack. Returns the content of results.json. Raises UserError if the model is no classifier of the
+    data's classes, or not safe to open; TooExposed, after the report, if the worst case's interval lies above
+    `fail_above`.
     """
     if student is None:
         raise UserError("--mode=audit needs --student=PATH: a SavedModel folder, or a file .keras or .h5")
+    if fail_above is not None and not 0 <= fail_above <= 1:
+        raise UserError(f"--fail_above must be from 0 to 1, not {fail_above}")
+    if save_images is not None and save_images < 1:
+        raise UserError(f"--save_images must be at least 1, not {save_images}")
     config = config.copy_and_resolve_references()
     common.seed_everything(config.seed)
     opened = foreign.open_model(student, trust=trust, scores=config.audit.scores)
@@ -46,7 +61,7 @@ def audit(
     results = files.read_json(workdir / "results.json")
     if results and (results["audit"]["comparison"] or not compare):
         print(f"{workdir} is finished already; --overwrite starts it anew")
-        return results
+        return _judged(results, fail_above)
 
     split = suite.split(chosen, dataset)
     print(f"audit of {Path(student).name}: {cost.tell(chosen, teacher.model, split, exposure=True)}", flush=True)
@@ -57,13 +72,26 @@ def audit(
         folder = chosen.attack.cache or workdir
         networks |= surrogate.train_once(chosen.surrogate, folder, dataset, networks["teacher"])
     target = suite.target(chosen, dataset, networks)
-    measured = measure.measure(chosen, target, dataset, undefended=None, exposure=True, folder=workdir / "suite")
+    options = {"folder": workdir / "suite", "save": save_images and (workdir / "images", save_images)}
+    measured = measure.measure(chosen, target, dataset, undefended=None, exposure=True, **options)
     comparison = _compare(config, workdir, measured.results, command) if compare else []
     shape = {"image_size": list(target.images.shape[1:3])}
     own = {**audited, **found, **shape, "exposure": measured.exposure, "comparison": comparison}
     facts = {"method": f"audit of {Path(student).name}", **common.facts(chosen, dataset, teacher)}
     results = {**facts, **measured.results, "audit": own}
     common.write_report(workdir, results, measured, target, dataset, chosen, history=[], seen=None, command=command)
+    return _judged(results, fail_above)
+
+
+def _judged(results, fail_above) -> dict:
+    """The results, unless the model is surely more exposed than that."""
+    rate, interval = results["worst_case_success_rate"], results["worst_case_success_rate_ci95"]
+    if fail_above is not None and interval is not None and interval[0] > fail_above:
+        low, high = (f"{100 * bound:.1f}" for bound in interval)
+        raise TooExposed(
+            f"the worst case turns {100 * rate:.1f} % [{low}, {high}] of the images wrong that the model gets right, "
+            f"surely more than the {100 * fail_above:g} % of --fail_above"
+        )
     return results
 
 

@@ -54,9 +54,10 @@ def facts(chosen: Settings, dataset, teacher: Teacher) -> dict:
 
 
 def write_report(workdir: Path, results: dict, measured: Measured, target, dataset, chosen: Settings, **options):
-    """The report, with **options of `reporting.write`; then results.json, whose presence says that all was written."""
+    """The report, with **options of `reporting.write`, and images.csv; results.json then says that all was written."""
     options |= {"config": chosen.as_json(), "curve": measured.curve, "convergence": measured.convergence}
     examples = reporting.Examples.choose(target.split, measured.shown, dataset.class_names, **measured.answers)
+    files.write_text(workdir / "images.csv", measured.table)
     reporting.write(workdir, results=results, examples=examples, **options)
     files.write_json(workdir / "results.json", results)
     shutil.rmtree(workdir / "suite", ignore_errors=True)  # Answers to each attack, for a suite that is interrupted.

@@ -30,9 +30,14 @@ def normalize(content: bytes) -> bytes:
         options = {"channels": 3, "dct_method": "INTEGER_ACCURATE"}
         if is_plain_jpeg and np.array_equal(tf.io.decode_jpeg(content, **options), pixels):
             return content
-    png = io.BytesIO()
-    Image.fromarray(pixels).save(png, "PNG")
-    return png.getvalue()
+    return png(pixels)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """uint8 [H, W, 3] as a PNG."""
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()
 
 
 def _decode(content):

@@ -8,7 +8,7 @@ import numpy as np
 import tf_keras
 
 from reno_tf import attacks
-from reno_tf.evaluation import checks, rates, suite, worst
+from reno_tf.evaluation import checks, per_image, rates, suite, worst
 from reno_tf.settings import Settings
 
 
@@ -22,20 +22,23 @@ class Measured:
     shown: np.ndarray  # the first adversarial images of the first attack, float32 [<= 8, H, W, 3]
     answers: dict[str, np.ndarray]  # the student's predictions, {"clean", "adversarial", "noise"}: int64 [N]
     exposure: list[dict]  # rows {"name", "outside", "rates": {epsilon: success}}; empty unless asked for
+    table: str  # CSV, a row for each image
 
 
-def measure(settings: Settings, target: suite.Target, dataset, *, undefended, exposure=False, folder=None) -> Measured:
+def measure(
+    settings: Settings, target: suite.Target, dataset, *, undefended, exposure=False, folder=None, save=None
+) -> Measured:
     """Runs every attack, shows the student clean, adversarial and noise images, and counts.
 
     The headline is the first attack on all images; the worst case for each image, of all attacks, is that of the
     first images. `undefended`: whether the student keeps the teacher's weights and sees no adversarial image; None:
-    unknown. `folder`: see `suite.run`.
+    unknown. `folder`, `save`: see `suite.run`.
     """
     started, student, labels = time.monotonic(), target.student, target.split.labels
     rates.check_student(student, labels, dataset.class_names)
     clean = suite.predict(student, target.images, "clean")
     use = functools.partial(_use, settings, target, exposure)
-    outcomes, skipped = suite.run(settings.attack, target, folder=folder, while_built=use)
+    outcomes, skipped = suite.run(settings.attack, target, folder=folder, while_built=use, save=save)
     first, crafting = outcomes[0], sum(outcome.seconds for outcome in outcomes)
     noise = [np.array(answers) for answers in first.extra["noise"]]
     counts = rates.success_rates(labels, clean, first.predicted, noise[0])
@@ -47,6 +50,8 @@ def measure(settings: Settings, target: suite.Target, dataset, *, undefended, ex
     results = {
         **counts,
         **worst.measure(tried, clean, outcomes, noise, core=settings.attack.core),
+        **per_image.of_all(labels, clean, outcomes, len(tried)),
+        "per_class": per_image.per_class(labels, dataset.class_names, clean, outcomes, len(tried)),
         "validation_accuracy": rates.accuracy(student, dataset.validation),
         **_distances(student, target.networks["teacher"][0], dataset),
         "attack": {
@@ -68,7 +73,8 @@ def measure(settings: Settings, target: suite.Target, dataset, *, undefended, ex
     results["checks"] = checks.check(results=counts, undefended=undefended, **facts)
     answers = {"clean": clean, "adversarial": first.predicted, "noise": noise[0]}
     exposed = _exposed(outcomes, target, clean) if exposure else []
-    return Measured(results, curve, convergence, first.shown, answers, exposed)
+    table = per_image.table(target.split, dataset.class_names, clean, outcomes, len(tried))
+    return Measured(results, curve, convergence, first.shown, answers, exposed, table)
 
 
 def _use(settings, target: suite.Target, exposure, is_first, crafter, craft) -> dict:

@@ -14,6 +14,7 @@ import numpy as np
 from absl import logging
 
 from reno_tf import attacks, files, hardware, progress
+from reno_tf.data import imagefile
 from reno_tf.data.photos import Floats
 from reno_tf.errors import UserError
 from reno_tf.evaluation import rates
@@ -120,7 +121,12 @@ def check(settings: Settings, teacher, dataset) -> None:
 
 
 def run(
-    settings: Attack, target: Target, *, folder: Path | None = None, while_built: Callable | None = None
+    settings: Attack,
+    target: Target,
+    *,
+    folder: Path | None = None,
+    while_built: Callable | None = None,
+    save: tuple[Path, int] | None = None,
 ) -> tuple[list[Outcome], list[dict]]:
     """Runs every attack of the suite and keeps what the student said: the first on all images, the others on the first.
 
@@ -128,6 +134,7 @@ def run(
 
     Args:
       folder: keeps the answers to each attack, so that an interrupted suite goes on where it was.
+      save: a folder, and how many of the first images of each attack it gets as 8-bit PNGs.
       while_built: (whether it is the first, crafter, craft) -> anything that JSON has: what else the attack is used
         for before it is dropped. craft: (crafter, a `Target`) -> its adversarial images.
 
@@ -137,7 +144,8 @@ def run(
     for member in plan(settings, target.networks):
         first = not outcomes and not skipped
         try:
-            outcomes.append(_run(settings, target if first else beginning, member, folder, while_built, first))
+            attacked = target if first else beginning
+            outcomes.append(_run(settings, attacked, member, folder, while_built, save, first))
         except attacks.ZeroGradient as error:
             if first:
                 raise UserError(f"{member.name}: {error}") from None
@@ -147,21 +155,28 @@ def run(
     return outcomes, skipped
 
 
-def _run(settings, target, member, folder, while_built, first) -> Outcome:
+def _run(settings, target, member, folder, while_built, save, first) -> Outcome:
     network, digest = target.networks[member.entry.network]
     others = {"own": target.own_images, "attacked": target.images, None: None}[member.entry.others]
     options = {"seed": settings.seed, "precision": settings.precision}
     crafter = member.attack.on(network, settings.budget, others=others, **options)
     kept = folder and folder / f"{_key(settings, target, crafter, digest, first)}.npz"
     found = kept and _read(kept)
-    if not found:
-        found = _answers(settings, target, member.name, crafter, digest, while_built, first)
+    pictures = _pictures(save, member.name, len(target.split))
+    if not found or not all(path.is_file() for path in pictures):
+        found = _answers(settings, target, member.name, crafter, digest, while_built, pictures, first)
         if kept:
             _write(kept, found)
     return Outcome(member=member, parameters=crafter.parameters, gradients=crafter.gradients, **found)
 
 
-def _answers(settings, target, name, crafter, digest, while_built, first) -> dict:
+def _pictures(save, name, count) -> list[Path]:
+    """The files of an attack's first images."""
+    folder, wanted = save or (None, 0)
+    return [folder / name.replace(" ", "-") / f"{place:05d}.png" for place in range(min(wanted, count))]
+
+
+def _answers(settings, target, name, crafter, digest, while_built, pictures, first) -> dict:
     """What an outcome has of the images that the attack crafts."""
     craft, started = functools.partial(_craft, settings, digest, name), time.monotonic()
     eight_bit = settings.eight_bit and not first
@@ -171,6 +186,11 @@ def _answers(settings, target, name, crafter, digest, while_built, first) -> dic
     rounded = predicted if eight_bit else None
     if settings.eight_bit and first:
         rounded = predict(target.student, _Rounded(crafter, adversarial, target.images), f"{name}, rounded")
+    for place, path in enumerate(pictures):
+        image = slice(place, place + 1)
+        pixels = adversarial[image]
+        pixels = pixels if pixels.dtype == np.uint8 else crafter.levels(pixels, target.images[image]).numpy()
+        files.write_bytes(path, imagefile.png(np.asarray(pixels[0])))
     shown = np.array(adversarial[: _SHOWN if first else 0], np.float32)
     del adversarial  # The cache may need its room.
     extra = while_built(first, crafter, craft) if while_built else {}

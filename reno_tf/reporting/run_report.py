@@ -11,6 +11,8 @@ from reno_tf.reporting import run_figures
 from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE, ROUNDED, WORST, WORST_NOISE, percent
 from reno_tf.reporting.rendering import inline, render
 
+_CLASSES = 30  # of which the rates are shown, the most exposed
+
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
@@ -59,6 +61,8 @@ def write(workdir: Path, *, results, config, history, curve, convergence, exampl
     files.write_json(workdir / "convergence.json", convergence)
     facts = {"results": results, "config": config, "curve": curve, "command": command}
     facts["metrics"] = {key: metric for key, metric in METRICS.items() if key in results}
+    by_exposure = sorted(results["per_class"], key=lambda row: -(row[WORST] or 0.0))
+    facts["classes"] = by_exposure[:_CLASSES]
     links, pictures = {}, {}
     for name, content in figures.items():
         files.write_bytes(workdir / "figures" / name, content)

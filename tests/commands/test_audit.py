@@ -1,7 +1,9 @@
 """--mode=audit on a model that plain Keras made."""
 
 import json
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 import tf_keras
@@ -10,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from configs.default import get_config
 from reno_tf import commands, data, models
-from reno_tf.errors import UserError
+from reno_tf.errors import TooExposed, UserError
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +78,28 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
     markdown = (tmp_path / "run" / "report.md").read_text()
     assert "| attack | ε = 0.05 | ε = 0.1 |\n|---|---|---|\n| pixel | " in markdown
 
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "results.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for found in (results, json.loads((tmp_path / "run" / "renofeation" / "results.json").read_text())):
+        jsonschema.validate(found, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(results | {"clean_accuracy": 97.5}, schema)
+
     audited, renofeation = audit["comparison"]
     assert audited["attack_success_rate"] == worst
     trained = json.loads((tmp_path / "run" / "renofeation" / "results.json").read_text())
     assert renofeation["clean_accuracy"] == trained["clean_accuracy"]
     assert trained["dataset"] == results["dataset"] and trained["dataset"]["num_train"] == 567  # All but 3 a class.
     assert "Beside Renofeation" in html and "Beside Renofeation" in markdown
+
+    low = results["worst_case_success_rate_ci95"][0]
+    _audit(config, student, tmp_path / "run", fail_above=low + 0.001)
+    with pytest.raises(TooExposed, match="surely more than the .* % of --fail_above") as exposed:
+        _audit(config, student, tmp_path / "run", fail_above=low - 0.001)
+    assert not isinstance(exposed.value, UserError)
+    for wrong in ({"fail_above": 1.5}, {"fail_above": -0.1}, {"save_images": 0}):
+        with pytest.raises(UserError, match=f"--{next(iter(wrong))} must be "):
+            _audit(config, student, tmp_path / "run", **wrong)
 
     # Finished, it is not redone; another model's folder is refused.
     _audit(config, student, tmp_path / "run")

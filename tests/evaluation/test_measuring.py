@@ -1,14 +1,17 @@
 """One evaluation: several attacks, their worst case, the controls; on a linear network."""
 
+import csv
 import dataclasses
 import errno
 import functools
+import io
 import weakref
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import tiny
+from PIL import Image
 from toys import CLASSES, linear_teacher
 
 from configs.default import get_config
@@ -300,6 +303,57 @@ def test_the_exposure_is_each_attacks_success_at_several_epsilon(dataset, studen
     assert _measure(chosen, dataset, student).exposure == []
 
 
+def test_each_image_and_each_class_is_accounted_for(dataset, student, tmp_path):
+    chosen = _settings(preset="suite", suite=("pixel", "disruption stage1", "white_box"), images=8, cache="")
+    measured = _measure(chosen, dataset, student)
+    rows = list(csv.DictReader(io.StringIO(measured.table)))
+    assert list(rows[0]) == ["image", "file", "label", "clean", "pixel", "disruption stage1", "white_box", "worst"]
+    assert [int(row["image"]) for row in rows] == list(range(12)) and rows[3]["file"] == ""
+    names, results = dataset.class_names, measured.results
+    assert [row["label"] for row in rows] == [names[label] for label in dataset.test.labels]
+    fooled = [row["pixel"] != row["label"] for row in rows]
+    assert np.mean(fooled) == pytest.approx(results["attack_success_rate"])  # All are right when clean.
+    assert all(row["white_box"] == row["worst"] == "" for row in rows[8:])
+    beaten = [{row["pixel"], row["disruption stage1"]} != {row["label"]} for row in rows[:8]]
+    assert [row["worst"] != row["label"] for row in rows[:8]] == beaten  # The white box does not count.
+    assert np.mean(beaten) == pytest.approx(results["worst_case_success_rate"])
+    assert sum(row["num_images"] for row in results["per_class"]) == 12
+    for row in results["per_class"]:
+        own = [number for number, image in enumerate(rows) if image["label"] == row["class"]]
+        assert row["clean_accuracy"] == 1.0 and row["num_images"] == len(own)
+        assert row["attack_success_rate"] == pytest.approx(np.mean([fooled[number] for number in own]))
+        first = [beaten[number] for number in own if number < 8]
+        assert row["worst_case_success_rate"] == (pytest.approx(np.mean(first)) if first else None)
+
+
+def test_successes_are_counted_of_all_images_too(dataset, student):
+    """Two of the labels are another's, so that the student gets them wrong when clean."""
+    labels = dataset.test.labels.copy()
+    labels[:2] = (labels[:2] + 1) % 3
+    other = dataclasses.replace(dataset, test=Split(dataset.test.images, labels))
+    results = _measure(_settings(cache="", core=()), other, student).results
+    assert results["num_attacked"] == 10
+    for rate in ("attack_success_rate", "worst_case_success_rate"):
+        assert results[f"{rate}_of_all"] == pytest.approx(results[rate] * 10 / 12)
+
+
+def test_adversarial_images_are_kept_as_pngs_in_the_ball(dataset, student, tmp_path):
+    chosen = _settings(preset="suite", suite=("pixel", "disruption stage1"), images=8, cache="")
+    options = {"folder": tmp_path / "suite", "save": (tmp_path / "images", 3)}
+    _measure(chosen, dataset, student, folder=options["folder"])
+    assert not (tmp_path / "images").exists()
+    _measure(chosen, dataset, student, **options)  # Also where the answers were kept before.
+    files = sorted(path.relative_to(tmp_path / "images").as_posix() for path in tmp_path.rglob("*.png"))
+    assert files == [f"{name}/0000{n}.png" for name in ("disruption-stage1", "pixel") for n in range(3)]
+    for name in files:
+        kept = np.asarray(Image.open(tmp_path / "images" / name)).astype(int)
+        clean = dataset.test.images[int(name[-5])].astype(int)
+        assert 0 < np.abs(kept - clean).max() <= 0.3 * 255
+    before = (tmp_path / "images" / files[0]).stat().st_mtime_ns
+    _measure(chosen, dataset, student, **options)
+    assert (tmp_path / "images" / files[0]).stat().st_mtime_ns == before
+
+
 def test_one_attack_is_in_memory_at_a_time_and_the_cache_keeps_its_limit(tmp_path, dataset, student, monkeypatch):
     alive, most, sizes, make = weakref.WeakSet(), [], [], attacks.Crafter.__init__
 
@@ -349,7 +403,9 @@ def _reported(folder, measured, chosen, dataset, **changes):
     facts = {"method": "finetune", "seed": 0, "split": "test", "dataset": dataset.facts()}
     facts |= {"teacher": {"name": "toy/weights", "sha256": "0" * 64}}
     facts["audit"] = {"exposure": [{"name": "white_box", "outside": "", "rates": {"0.1": 0.5}}], "comparison": []}
-    facts["audit"] |= {"input_range": "0..1", "asked": {}, "label_order": [0, 1, 2], "image_size": [4, 4]}
+    facts["audit"] |= {"input_range": "0..1", "geometry": "", "outputs": "logits", "format": "Keras 2", "draws": 1}
+    facts["audit"] |= {"whole_numbers": False, "asked": [], "label_order_was_matched": False, "unmatched": ["b"]}
+    facts["audit"] |= {"image_size": [4, 4]}
     pieces = {"curve": measured.curve, "convergence": measured.convergence, "config": chosen.as_json()}
     pieces["examples"] = reporting.Examples.choose(
         dataset.test, measured.shown, dataset.class_names, **measured.answers
