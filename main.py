@@ -12,7 +12,9 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("method", None, "Transfer method, a key of reno_tf.methods.METHODS (default renofeation)."),
     flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<method>-<data>-<seed>."),
     flags.DEFINE_string("file", None, "Weights file to import: .pth, .safetensors, .h5 or .keras."),
-    flags.DEFINE_string("student", None, "Model to audit or inspect: a SavedModel folder, or a file .keras or .h5."),
+    flags.DEFINE_string(
+        "student", None, "Model to audit or inspect: a SavedModel folder, or a .keras, .h5, .tflite or .onnx."
+    ),
     flags.DEFINE_bool("trust", False, "With --mode=audit or inspect: open a SavedModel that does more than compute."),
     flags.DEFINE_bool("compare", False, "With --mode=audit: train Renofeation on the same data and compare."),
     flags.DEFINE_float("fail_above", None, "With --mode=audit: exit with 1 if the worst case is surely above, as 0.2."),

@@ -8,7 +8,7 @@ import tensorflow as tf
 from scipy.optimize import linear_sum_assignment
 
 from reno_tf.audit import outputs
-from reno_tf.audit.opening import Foreign
+from reno_tf.audit.foreign import Foreign
 from reno_tf.errors import UserError, choose
 
 _CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red
@@ -88,7 +88,7 @@ def detect(
     are not finite, or for an order that is none.
     """
     given = _order(order, model.num_classes)
-    ranges = ["0..255"] if model.integers else list(RANGES)
+    ranges = ["0..255"] if model.integers else [_within(*model.limits)] if model.limits else list(RANGES)
     if input_range != "auto":
         ranges = [choose("config.audit.input_range", input_range, RANGES)]
     if geometry != "auto" and "" in views:
@@ -121,7 +121,7 @@ class _Asking:
     seed: int
 
     def __post_init__(self):
-        self._scores, self._coarse = {}, False
+        self._scores, self._near = {}, self.model.near
         self._places = _by_turns(self.labels, self.seed)
 
     def ask(self, ways, count):
@@ -137,9 +137,9 @@ class _Asking:
         """Scores in the order of the images' numbers within a part; `_labels_of` has the labels likewise."""
         geometry, name = way
         images = tf.constant(RANGES[name](self.views[geometry][places]), tf.float32)
-        scores = self.model.call(images)
-        self._coarse |= scores.dtype.size < tf.float32.size
-        return np.asarray(tf.cast(scores, tf.float32))
+        scores, near = outputs.as_floats(self.model.call(images))
+        self._near = max(self._near, near)
+        return scores
 
     def asked(self, way):
         return sum(map(len, self._scores[way]))
@@ -161,7 +161,7 @@ class _Asking:
             return self.kind
         scores = np.concatenate([part for parts in self._scores.values() for part in parts])
         finite = scores[np.isfinite(scores).all(1)]  # Fed wrongly, half precision may overflow.
-        return outputs.kind_of(finite if len(finite) else scores, coarse=self._coarse)
+        return outputs.kind_of(finite if len(finite) else scores, self._near)
 
     def _right(self, way):
         """Whether each answer is right, as given and matched, bool [N] each."""
@@ -231,6 +231,17 @@ class _Asking:
         places = np.sort(self._places[:20])
         first, again = (self._answers(way, places) for _ in range(2))
         return 1 if np.allclose(first, again, rtol=1e-3, atol=1e-4) else _DRAWS
+
+
+def _within(low, high) -> str:
+    """The range that fits between these limits best."""
+    extremes = tf.constant([[[[0.0] * 3, [1.0] * 3]]])
+
+    def distance(name):
+        values = np.asarray(RANGES[name](extremes))
+        return abs(values.min() - low) + abs(values.max() - high)
+
+    return min(RANGES, key=distance)
 
 
 def balanced(right, labels) -> float:

@@ -1,35 +1,18 @@
 """Opens models of Keras 2, Keras 3 and TensorFlow without running Python code of theirs."""
 
-import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
 
-from reno_tf.audit import safety
+from reno_tf.audit import runtimes, safety
+from reno_tf.audit.foreign import Foreign, check_shapes
 from reno_tf.errors import UserError, choose
 
 
-@dataclasses.dataclass(frozen=True)
-class Foreign:
-    """A classifier as its file describes it."""
-
-    call: Callable  # images [B, H, W, 3] in its own range -> scores [B, outputs], of whatever kind
-    format: str  # "SavedModel", "Keras 2" or "Keras 3"
-    height: int | None  # of its input in pixels, None where it takes any
-    width: int | None
-    num_outputs: int  # 1 stands for two classes
-    integers: bool = False  # whether it takes whole numbers, as an image file has them
-    layers: tuple[str, ...] = ()  # what Keras calls the layers that tell what it is: "EfficientNetB0", "Rescaling"
-
-    @property
-    def num_classes(self) -> int:
-        return max(self.num_outputs, 2)
-
-
 def open_model(path: str, *, trust: bool = False, scores: str | None = None) -> Foreign:
-    """Opens a SavedModel folder, or a .keras or .h5 file of Keras 2 or 3, after it was looked through.
+    """Opens a SavedModel folder, a .keras or .h5 file of Keras 2 or 3, a .tflite or a .onnx.
 
+    A SavedModel and what Keras wrote are looked through before.
     `trust`: a SavedModel may also do more than compute. `scores`: which of several outputs has the scores. Raises
     UserError if it is none of these, names what is not Keras's, runs an operation that does more than compute, or is no
     classifier of colour images.
@@ -40,8 +23,10 @@ def open_model(path: str, *, trust: bool = False, scores: str | None = None) -> 
         if not trust:
             safety.check_saved_model(path)
         return _open_saved_model(path, scores)
+    if asked := {".tflite": runtimes.open_tflite, ".onnx": runtimes.open_onnx}.get(Path(path).suffix):
+        return asked(path)
     if Path(path).suffix not in (".keras", ".h5", ".hdf5"):
-        raise UserError(f"{path} must be a SavedModel folder, or a file .keras or .h5")
+        raise UserError(f"{path} must be a SavedModel folder, or a file .keras, .h5, .tflite or .onnx")
     safety.check_keras(path)
     model, version = _load_keras(path)
     inputs = model.inputs or []
@@ -151,13 +136,6 @@ _FLOATS = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 
 
 def _foreign(call, input_shape, output_shape, path, **facts) -> Foreign:
-    if tf.TensorShape(input_shape).rank is None:
-        raise UserError(f"{path} takes inputs of no known shape; export it for images [None, height, width, 3]")
-    if len(input_shape) == 4 and input_shape[0] is not None:
-        raise UserError(f"{path} takes batches of {input_shape[0]} alone; export it for batches of any size")
-    if len(input_shape) != 4 or input_shape[-1] != 3:
-        raise UserError(f"{path} takes inputs of shape {tuple(input_shape)}, not colour images [B, H, W, 3]")
-    if not output_shape[-1]:
-        raise UserError(f"{path} gives outputs of shape {tuple(output_shape)}, not scores of so many classes")
+    check_shapes(input_shape, output_shape, path)
     facts |= {"height": input_shape[1], "width": input_shape[2], "num_outputs": int(output_shape[-1])}
     return Foreign(call=call, **facts)

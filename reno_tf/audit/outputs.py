@@ -6,7 +6,7 @@ import tensorflow as tf
 from reno_tf.errors import UserError
 
 _SMALLEST = 1e-30  # probability; its logarithm is finite in float32
-_EXACT, _COARSE = 1e-3, 5e-3  # Probabilities add up to 1 within so much, in float32 and in half precision.
+EXACT, COARSE = 1e-3, 5e-3  # Probabilities add up to 1 within so much, in float32 and in half precision.
 
 
 def _logarithm(values):
@@ -33,14 +33,14 @@ KINDS = {
 }
 
 
-def kind_of(scores: np.ndarray, *, coarse: bool = False) -> str:
-    """A key of `KINDS`, from the scores [N, outputs] of some images. `coarse`: they come from half precision.
+def kind_of(scores: np.ndarray, near: float = EXACT) -> str:
+    """A key of `KINDS`, from the scores [N, outputs] of some images; probabilities add up to 1 within `near`.
 
     Raises UserError for values that are not finite.
     """
     if not np.isfinite(scores).all():
         raise UserError("the model gives values that are not finite for clean images")
-    scores, near = scores.astype(np.float64), _COARSE if coarse else _EXACT
+    scores = scores.astype(np.float64)
     inside = bool(np.all((scores >= -near) & (scores <= 1 + near)))
     if scores.shape[1] == 1:
         return "one sigmoid" if inside else "one logit"
@@ -52,5 +52,10 @@ def kind_of(scores: np.ndarray, *, coarse: bool = False) -> str:
 
 
 def as_logits(scores, kind: str):
-    """The logits that the scores stand for, float32 [B, classes]."""
+    """The logits that the scores [B, outputs] of any floating type stand for, float32 [B, classes]."""
     return KINDS[kind](tf.cast(scores, tf.float32))
+
+
+def as_floats(scores) -> tuple[np.ndarray, float]:
+    """The scores as float32, and how exactly probabilities of their type add up to 1."""
+    return np.asarray(tf.cast(scores, tf.float32)), COARSE if scores.dtype.size < tf.float32.size else EXACT

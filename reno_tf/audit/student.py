@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from reno_tf.audit.convention import RANGES, Convention
-from reno_tf.audit.opening import Foreign
+from reno_tf.audit.foreign import Foreign
 from reno_tf.audit.outputs import as_logits
 
 

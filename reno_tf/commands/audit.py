@@ -4,13 +4,17 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
+import tensorflow as tf
+
+from reno_tf import attacks, data, files, settings
 from reno_tf import audit as foreign
-from reno_tf import data, files, settings
 from reno_tf.commands import common
 from reno_tf.commands.run import run
 from reno_tf.errors import TooExposed, UserError
 from reno_tf.evaluation import cost, measure, suite, surrogate
 
+_SIDE, _PROBES = 224, 16  # of the images, if it takes any size, by whose answers a function is told from others
 _COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "worst_case_success_rate")
 
 
@@ -18,7 +22,7 @@ def audit(
     config,
     *,
     command: str,
-    student: str | None = None,
+    student: str | foreign.Foreign | None = None,
     workdir: str | None = None,
     overwrite: bool = False,
     compare: bool = False,
@@ -26,7 +30,9 @@ def audit(
     fail_above: float | None = None,
     save_images: int | None = None,
 ) -> dict:
-    """Attacks the model in the file or folder `student` through `config.model.backbone`, and writes a run's report.
+    """Attacks the model in the file or folder `student`, or one that is open already, and writes a run's report.
+
+    The attacker has `config.model.backbone` with its weights.
 
     `compare` also trains Renofeation from the same teacher on the same data, below the workdir, to set its numbers
     beside the model's. `trust` opens a SavedModel that does more than compute. `save_images` keeps so many adversarial
@@ -35,17 +41,21 @@ def audit(
     `fail_above`.
     """
     if student is None:
-        raise UserError("--mode=audit needs --student=PATH: a SavedModel folder, or a file .keras or .h5")
+        raise UserError(
+            "--mode=audit needs --student=PATH: a SavedModel folder, or a file .keras, .h5, .tflite or .onnx"
+        )
     if fail_above is not None and not 0 <= fail_above <= 1:
         raise UserError(f"--fail_above must be from 0 to 1, not {fail_above}")
     if save_images is not None and save_images < 1:
         raise UserError(f"--save_images must be at least 1, not {save_images}")
     config = config.copy_and_resolve_references()
     common.seed_everything(config.seed)
-    opened = foreign.open_model(student, trust=trust, scores=config.audit.scores)
+    opened, student, digest = _opened(student, trust=trust, scores=config.audit.scores)
     # All published training images, at the size that the model takes.
     config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
     chosen = settings.read(config, "renofeation", preset="suite")
+    if opened.can_only_be_asked:
+        chosen = _without_gradients(chosen)
     workdir = Path(workdir or f"runs/audit-{Path(student).stem}-{chosen.data.short_name}")
     dataset = _load(chosen, opened)
     convention = _convention(chosen, config.audit, opened, dataset)
@@ -55,7 +65,7 @@ def audit(
     model = foreign.Student(opened, convention)
     teacher = common.build_teacher(chosen.networks)
     suite.check(chosen, teacher.model, dataset)
-    audited = {"path": student, "sha256": files.digest_path(Path(student))}
+    audited = {"path": student, "sha256": digest}
     claimed = chosen.as_json() | {"audit": config.audit.to_dict(), "student": audited}
     files.claim(workdir, claimed, overwrite=overwrite)
     results = files.read_json(workdir / "results.json")
@@ -83,6 +93,24 @@ def audit(
     return _judged(results, fail_above)
 
 
+def _opened(student, **options):
+    """The model, its path or name, and a hash that tells it from others."""
+    if not isinstance(student, foreign.Foreign):
+        return foreign.open_model(student, **options), student, files.digest_path(Path(student))
+    size = (student.height or _SIDE, student.width or _SIDE)
+    probe = np.random.default_rng(0).uniform(0, 255, (_PROBES, *size, 3)).astype(np.float32)
+    answers, _ = foreign.as_floats(student.call(tf.constant(probe)))
+    return student, student.format, files.digest(student.format.encode(), answers.tobytes())
+
+
+def _without_gradients(chosen):
+    """The settings without the attacks on the student itself."""
+    kept = tuple(
+        member for member in chosen.attack.suite if attacks.ATTACKS[attacks.split(member)[0]].network != "student"
+    )
+    return dataclasses.replace(chosen, attack=dataclasses.replace(chosen.attack, suite=kept))
+
+
 def _judged(results, fail_above) -> dict:
     """The results, unless the model is surely more exposed than that."""
     rate, interval = results["worst_case_success_rate"], results["worst_case_success_rate_ci95"]
@@ -103,7 +131,7 @@ def _found(opened, convention, class_names) -> dict:
         "input_range": convention.input_range,
         "outputs": convention.outputs,
         "draws": convention.draws,
-        "whole_numbers": opened.integers,
+        "has_gradient": not (opened.integers or opened.can_only_be_asked),
         "asked": [dataclasses.asdict(way) for way in convention.tried],
         "label_order": convention.order.tolist(),
         "label_order_was_matched": convention.renamed,

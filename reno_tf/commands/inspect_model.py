@@ -16,16 +16,16 @@ def inspect(config, *, student: str | None = None, trust: bool = False) -> None:
     Raises UserError if it is no classifier of colour images, or not safe to open.
     """
     if student is None:
-        raise UserError("--mode=inspect needs --student=PATH: a SavedModel folder, or a file .keras or .h5")
+        raise UserError(
+            "--mode=inspect needs --student=PATH: a SavedModel folder, or a file .keras, .h5, .tflite or .onnx"
+        )
     opened = foreign.open_model(student, trust=trust, scores=config.audit.scores)
     size = (opened.height or _SIDE, opened.width or _SIDE)
     noise = tf.constant(np.random.default_rng(0).uniform(0, 255, (4, *size, 3)), tf.float32)
-    scores, again = (opened.call(noise) for _ in range(2))
-    coarse = scores.dtype.size < tf.float32.size
-    scores, again = (np.asarray(tf.cast(value, tf.float32)) for value in (scores, again))
-    kind = foreign.kind_of(scores, coarse=coarse)
+    (scores, near), (again, _) = (foreign.as_floats(opened.call(noise)) for _ in range(2))
+    kind = foreign.kind_of(scores, max(near, opened.near))
     sides = ["any" if side is None else str(side) for side in (opened.height, opened.width)]
-    print(f"{student}: {opened.format}")
+    print(f"{student}: {opened.format}{', which can only be asked' if opened.can_only_be_asked else ''}")
     print(f"takes   images of {' x '.join(sides)} pixels, {'whole numbers' if opened.integers else 'floats'}")
     print(f"gives   {opened.num_outputs} {kind}, for {opened.num_classes} classes")
     print(f"holds   {', '.join(opened.layers) or 'no network or preprocessing that its file names'}")

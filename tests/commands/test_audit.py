@@ -11,7 +11,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from configs.default import get_config
-from reno_tf import commands, data, models
+from reno_tf import audit, commands, data, models
 from reno_tf.errors import TooExposed, UserError
 
 
@@ -59,14 +59,14 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
     assert "Keras 2; fed in the range 0..255; it gives probabilities; " in printed
     assert "its outputs are in another order than the labels: '0' is output 9, " in printed
     assert "audit of digits.keras: about " in printed and "audit of digits.keras: clean" in printed
-    audit = results["audit"]
-    assert audit["input_range"] == "0..255" and audit["label_order"] == list(range(9, -1, -1))
-    assert audit["label_order_was_matched"] and audit["outputs"] == "probabilities" and not audit["unmatched"]
-    asked = next(way for way in audit["asked"] if way["input_range"] == "0..255")
-    assert asked["matched"] > 0.9 > asked["accuracy"] and asked["asked"] >= 500 and audit["geometry"] == ""
+    found = results["audit"]
+    assert found["input_range"] == "0..255" and found["label_order"] == list(range(9, -1, -1))
+    assert found["label_order_was_matched"] and found["outputs"] == "probabilities" and not found["unmatched"]
+    asked = next(way for way in found["asked"] if way["input_range"] == "0..255")
+    assert asked["matched"] > 0.9 > asked["accuracy"] and asked["asked"] >= 500 and found["geometry"] == ""
     assert results["clean_accuracy"] > 0.8
-    assert [row["name"] for row in audit["exposure"]] == ["pixel", "white_box"]
-    for row in audit["exposure"]:
+    assert [row["name"] for row in found["exposure"]] == ["pixel", "white_box"]
+    for row in found["exposure"]:
         assert list(row["rates"]) == ["0.05", "0.1"] and (row["outside"] is not None) == (row["name"] == "white_box")
     pixel, worst = results["suite"][0]["attack_success_rate"], results["attack_success_rate"]
     assert 0.1 < pixel <= worst  # A linear head on the public features is exposed.
@@ -80,12 +80,12 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
 
     schema = json.loads((Path(__file__).parents[2] / "docs" / "results.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
-    for found in (results, json.loads((tmp_path / "run" / "renofeation" / "results.json").read_text())):
-        jsonschema.validate(found, schema)
+    for content in (results, json.loads((tmp_path / "run" / "renofeation" / "results.json").read_text())):
+        jsonschema.validate(content, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(results | {"clean_accuracy": 97.5}, schema)
 
-    audited, renofeation = audit["comparison"]
+    audited, renofeation = found["comparison"]
     assert audited["attack_success_rate"] == worst
     trained = json.loads((tmp_path / "run" / "renofeation" / "results.json").read_text())
     assert renofeation["clean_accuracy"] == trained["clean_accuracy"]
@@ -180,3 +180,20 @@ def test_photos_are_seen_as_the_model_saw_them(config, tmp_path, capsys):
     assert results["clean_accuracy"] == 1.0 and found["image_size"] == [16, 16]
     assert "fed photos by 'squash', in the range " in capsys.readouterr().out
     assert "(squash) in the range " in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_whatever_answers_can_be_audited_and_has_no_white_box(config, student, tmp_path):
+    model = tf_keras.models.load_model(student)
+    config.attack.update(images=6, suite=("pixel", "disruption stage1", "white_box"))
+    opened = audit.from_function(lambda x: model.predict(x, verbose=0), name="a service", size=(32, 32), num_outputs=10)
+    results = commands.audit(config, student=opened, command="", workdir=str(tmp_path / "run"))
+    assert results["audit"]["format"] == results["audit"]["path"] == "a service"
+    assert not results["audit"]["has_gradient"] and [row["name"] for row in results["suite"]] == [
+        "pixel",
+        "disruption stage1",
+    ]
+    assert "the white box is left out" in (tmp_path / "run" / "report.html").read_text()
+    assert results["audit"]["label_order"] == list(range(9, -1, -1))
+    other = audit.from_function(lambda x: -model.predict(x, verbose=0), name="a service", size=(32, 32), num_outputs=10)
+    with pytest.raises(UserError, match="holds another run"):
+        commands.audit(config, student=other, command="", workdir=str(tmp_path / "run"))

@@ -404,7 +404,7 @@ def _reported(folder, measured, chosen, dataset, **changes):
     facts |= {"teacher": {"name": "toy/weights", "sha256": "0" * 64}}
     facts["audit"] = {"exposure": [{"name": "white_box", "outside": "", "rates": {"0.1": 0.5}}], "comparison": []}
     facts["audit"] |= {"input_range": "0..1", "geometry": "", "outputs": "logits", "format": "Keras 2", "draws": 1}
-    facts["audit"] |= {"whole_numbers": False, "asked": [], "label_order_was_matched": False, "unmatched": ["b"]}
+    facts["audit"] |= {"has_gradient": True, "asked": [], "label_order_was_matched": False, "unmatched": ["b"]}
     facts["audit"] |= {"image_size": [4, 4]}
     pieces = {"curve": measured.curve, "convergence": measured.convergence, "config": chosen.as_json()}
     pieces["examples"] = reporting.Examples.choose(

@@ -1,0 +1,41 @@
+"""A model that was made elsewhere, as its file describes it."""
+
+import dataclasses
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from reno_tf.audit.outputs import EXACT
+from reno_tf.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Foreign:
+    """A classifier as its file describes it."""
+
+    call: Callable  # images [B, H, W, 3] in its own range -> scores [B, outputs], of whatever kind
+    format: str  # "SavedModel", "Keras 2", "Keras 3", "TFLite", "ONNX", or whatever a caller's own function is called
+    height: int | None  # of its input in pixels, None where it takes any
+    width: int | None
+    num_outputs: int  # 1 stands for two classes
+    integers: bool = False  # whether it takes whole numbers, as an image file has them
+    near: float = EXACT  # how exactly its probabilities add up to 1
+    limits: tuple[float, float] | None = None  # the least and the most that its input can hold, if that says its range
+    can_only_be_asked: bool = False  # whether it gives no gradient
+    layers: tuple[str, ...] = ()  # what Keras calls the layers that tell what it is: "EfficientNetB0", "Rescaling"
+
+    @property
+    def num_classes(self) -> int:
+        return max(self.num_outputs, 2)
+
+
+def check_shapes(input_shape, output_shape, path) -> None:
+    """Raises UserError unless they are those of a classifier of colour images, in batches of any size."""
+    if tf.TensorShape(input_shape).rank is None:
+        raise UserError(f"{path} takes inputs of no known shape; export it for images [None, height, width, 3]")
+    if len(input_shape) == 4 and input_shape[0] is not None:
+        raise UserError(f"{path} takes batches of {input_shape[0]} alone; export it for batches of any size")
+    if len(input_shape) != 4 or input_shape[-1] != 3:
+        raise UserError(f"{path} takes inputs of shape {tuple(input_shape)}, not colour images [B, H, W, 3]")
+    if not output_shape[-1]:
+        raise UserError(f"{path} gives outputs of shape {tuple(output_shape)}, not scores of so many classes")
