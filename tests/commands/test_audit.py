@@ -194,6 +194,8 @@ def test_whatever_answers_can_be_audited_and_has_no_white_box(config, student, t
     ]
     assert "the white box is left out" in (tmp_path / "run" / "report.html").read_text()
     assert results["audit"]["label_order"] == list(range(9, -1, -1))
-    other = audit.from_function(lambda x: -model.predict(x, verbose=0), name="a service", size=(32, 32), num_outputs=10)
+    other = audit.from_function(
+        lambda x: 0.9 * model.predict(x, verbose=0), name="a service", size=(32, 32), num_outputs=10
+    )
     with pytest.raises(UserError, match="holds another run"):
         commands.audit(config, student=other, command="", workdir=str(tmp_path / "run"))
