@@ -27,6 +27,7 @@ _LEAST = (100, 500, 2500)
 _WORSE = 0.01  # A way to feed the model is out when it is worse than the best with at most this chance of error.
 _ALIKE = 0.01  # Two ways that get different answers for at most this part of the images are as good as one.
 _SURE = 2.5  # standard deviations by which a model has to be better than chance
+_SEVERAL = 0.2  # of the images; a model that finds several classes in more has several labels
 _DRAWS = 8  # answers that are averaged where a model gives another each time
 _FLIPS = 2000  # of a permutation test
 
@@ -104,6 +105,7 @@ def detect(
         if len(ways) == 1 and asking.asked(ways[0]) >= min(_LEAST[1], len(labels)):
             break
     asking.check_chance(ways[0])
+    asking.check_one_label(ways[0])
     asking.check_apart(ways)
     return asking.convention(ways[0])
 
@@ -187,6 +189,13 @@ class _Asking:
     def _is_renamed(self, way):
         """Whether the labels match the outputs significantly better in another order."""
         return self.may_rename and _worse(*self._right(way), self._labels_of(way), self.seed) < _WORSE
+
+    def check_one_label(self, way):
+        scores = np.concatenate(self._scores[way])
+        if self._kind() == "sigmoids" and np.mean((scores > 0.5).sum(1) > 1) > _SEVERAL:
+            raise UserError(
+                "the model says yes to several classes of one image: an audit is of models that give one label"
+            )
 
     def check_chance(self, way):
         right, labels = self._right(way)[self._is_renamed(way)], self._labels_of(way)

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from reno_tf import attacks, data, files, settings
 from reno_tf import audit as foreign
+from reno_tf import data, files, settings
 from reno_tf.commands import common
 from reno_tf.commands.run import run
 from reno_tf.errors import TooExposed, UserError
-from reno_tf.evaluation import cost, measure, suite, surrogate
+from reno_tf.evaluation import cost, measure, suite
 
 _SIDE, _PROBES = 224, 16  # of the images, if it takes any size, by whose answers a function is told from others
 _COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "worst_case_success_rate")
@@ -55,7 +55,7 @@ def audit(
     config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
     chosen = settings.read(config, "renofeation", preset="suite")
     if opened.can_only_be_asked:
-        chosen = _without_gradients(chosen)
+        chosen = chosen.without({"student"})
     workdir = Path(workdir or f"runs/audit-{Path(student).stem}-{chosen.data.short_name}")
     dataset = _load(chosen, opened)
     convention = _convention(chosen, config.audit, opened, dataset)
@@ -77,13 +77,12 @@ def audit(
     print(f"audit of {Path(student).name}: {cost.tell(chosen, teacher.model, split, exposure=True)}", flush=True)
     found = _found(opened, convention, dataset.class_names)
     identity = files.digest(audited["sha256"].encode(), json.dumps(found).encode())
-    networks = {"teacher": (teacher.model, teacher.identity), "student": (model, identity)}
-    if chosen.surrogate:
-        folder = chosen.attack.cache or workdir
-        networks |= surrogate.train_once(chosen.surrogate, folder, dataset, networks["teacher"])
-    target = suite.target(chosen, dataset, networks)
+    public = (teacher.model, teacher.identity)
+    networks, chosen, left_out = common.attackers_networks(chosen, dataset, public, workdir)
+    target = suite.target(chosen, dataset, networks | {"student": (model, identity)})
     options = {"folder": workdir / "suite", "save": save_images and (workdir / "images", save_images)}
     measured = measure.measure(chosen, target, dataset, undefended=None, exposure=True, **options)
+    measured.results["skipped"] += left_out
     comparison = _compare(config, workdir, measured.results, command) if compare else []
     shape = {"image_size": list(target.images.shape[1:3])}
     own = {**audited, **found, **shape, "exposure": measured.exposure, "comparison": comparison}
@@ -101,14 +100,6 @@ def _opened(student, **options):
     probe = np.random.default_rng(0).uniform(0, 255, (_PROBES, *size, 3)).astype(np.float32)
     answers, _ = foreign.as_floats(student.call(tf.constant(probe)))
     return student, student.format, files.digest(student.format.encode(), answers.tobytes())
-
-
-def _without_gradients(chosen):
-    """The settings without the attacks on the student itself."""
-    kept = tuple(
-        member for member in chosen.attack.suite if attacks.ATTACKS[attacks.split(member)[0]].network != "student"
-    )
-    return dataclasses.replace(chosen, attack=dataclasses.replace(chosen.attack, suite=kept))
 
 
 def _judged(results, fail_above) -> dict:
@@ -169,6 +160,9 @@ def _load(chosen, opened):
     if any(wanted not in (None, side) for wanted, side in zip((opened.height, opened.width), shape, strict=True)):
         there = f"those of {name} are {shape[0]}x{shape[1]}, always square"
         raise UserError(f"the model takes images of {opened.height}x{opened.width} pixels; {there}")
+    if opened.num_outputs == 1 and len(dataset.class_names) > 2:
+        told = "the model gives one number for an image, so it tells two classes apart, or none, as a regression does"
+        raise UserError(f"{told}; {name} has {len(dataset.class_names)} classes")
     if opened.num_classes != len(dataset.class_names):
         raise UserError(f"the model tells {opened.num_classes} classes apart, {name} has {len(dataset.class_names)}")
     return dataset

@@ -9,8 +9,10 @@ from typing import Any
 
 import tensorflow as tf
 import tf_keras
+from absl import logging
 
 from reno_tf import data, files, hardware, models, progress, reporting
+from reno_tf.evaluation import surrogate
 from reno_tf.evaluation.measure import Measured
 from reno_tf.settings import Data, Networks, Settings
 
@@ -45,6 +47,27 @@ def build_teacher(networks: Networks) -> Teacher:
     built = [list(networks.taps), networks.image_size]
     identity = files.digest(digest.encode(), json.dumps(built).encode()) if any(built) else digest
     return Teacher(model, {"name": f"{networks.backbone}/{networks.weights}", "sha256": digest}, identity)
+
+
+def attackers_networks(chosen: Settings, dataset, teacher: tuple, workdir: Path) -> tuple[dict, Settings, list[dict]]:
+    """What the attacks go through: {"teacher", and if an attack wants them "surrogate", "ensemble": (model, SHA-256)}.
+
+    Returns it with the settings and what they had to leave out, rows {"name", "why"}: the attacks through the
+    attacker's own student, if that learned nothing. `teacher`: (model, SHA-256). `workdir` keeps it if there is no
+    cache.
+    """
+    networks = {"teacher": teacher}
+    if not chosen.surrogate:
+        return networks, chosen, []
+    networks |= surrogate.train_once(chosen.surrogate, chosen.attack.cache or workdir, dataset, teacher)
+    if why := surrogate.why_useless(networks["surrogate"][0], dataset.train):
+        lacking = {"surrogate", "ensemble"}
+        left_out = [
+            {"name": name, "why": why} for name in chosen.attack.through(lacking) if name != chosen.attack.preset
+        ]
+        logging.warning("%s: the attacks through it are left out", why)
+        return networks, chosen.without(lacking), left_out
+    return networks, chosen, []
 
 
 def facts(chosen: Settings, dataset, teacher: Teacher) -> dict:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from reno_tf import data, files, models, serving, settings, training
 from reno_tf.commands import common
-from reno_tf.evaluation import cost, measure, suite, surrogate
+from reno_tf.evaluation import cost, measure, suite
 from reno_tf.training import distribution
 
 
@@ -52,13 +52,12 @@ def run(
     models.as_float32(student)  # What is measured and exported.
     history = training.read_history(workdir)
 
-    networks = {"teacher": (teacher.model, teacher.identity), "student": (student, models.sha256(models.save(student)))}
-    if chosen.surrogate:
-        folder = chosen.attack.cache or workdir
-        networks |= surrogate.train_once(chosen.surrogate, folder, dataset, networks["teacher"])
-    target = suite.target(chosen, dataset, networks)
+    public = (teacher.model, teacher.identity)
+    networks, chosen, left_out = common.attackers_networks(chosen, dataset, public, workdir)
+    target = suite.target(chosen, dataset, networks | {"student": (student, models.sha256(models.save(student)))})
     measured = measure.measure(chosen, target, dataset, undefended=chosen.method.undefended, folder=workdir / "suite")
 
+    measured.results["skipped"] += left_out
     measured.results["seconds"]["train"] = round(sum(row["seconds"] for row in history), 3)
     path, shape = workdir / "export" / f"{method}-{dataset.name}" / "1", dataset.test.images.shape[1:]
     serving.write_saved_model(student, path, class_names=dataset.class_names, image_shape=shape)

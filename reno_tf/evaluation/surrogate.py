@@ -8,11 +8,14 @@ from pathlib import Path
 import filelock
 import numpy as np
 from absl import logging
+from scipy.stats import binomtest
 
 from reno_tf import attacks, files, models, training
 from reno_tf.data import Dataset
+from reno_tf.evaluation import rates
 from reno_tf.settings import Settings
 
+_TRIED = 500  # images
 _SAMPLES = 4  # beside the average
 _SEED_OFFSET = 10**6  # The attacker does not know the defender's seed.
 
@@ -50,6 +53,19 @@ def train_once(settings: Settings, folder, dataset, teacher: tuple) -> dict:
     if len(students) > 1:
         found["ensemble"] = attacks.Ensemble(tuple(students)), files.digest(*(digest.encode() for digest in digests))
     return found
+
+
+def why_useless(student, others) -> str | None:
+    """Why the attacker's student tells nothing of the task: it is no better than chance. None if it is better.
+
+    It is asked about up to 500 images of the split `others`, from which it did not learn.
+    """
+    drawn = others.take(np.random.default_rng(0).permutation(len(others))[:_TRIED])
+    right = int((rates.predict(student, drawn.floats()) == drawn.labels).sum())
+    chance = np.bincount(drawn.labels).max() / len(drawn)
+    if binomtest(right, len(drawn), float(chance), alternative="greater").pvalue <= 0.05:
+        return None
+    return f"the attacker's own student gets {right} of {len(drawn)} images right, no more than chance"
 
 
 def _key(settings, own, teacher_hash) -> str:

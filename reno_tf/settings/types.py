@@ -114,6 +114,10 @@ class Attack:
         """What the attacks go through."""
         return {ATTACKS[attacks.split(member)[0]].network for member in self.members}
 
+    def through(self, networks: set[str]) -> list[str]:
+        """The members that go through one of these."""
+        return [member for member in self.members if ATTACKS[attacks.split(member)[0]].network in networks]
+
     @property
     def budget(self) -> Budget:
         return Budget(epsilon=self.epsilon, step_size=self.step_size, steps=self.steps)
@@ -160,6 +164,12 @@ class Settings:
     attack: Attack
     report: Report
     surrogate: "Settings | None" = None
+
+    def without(self, networks: set[str]) -> "Settings":
+        """The same without the attacks that go through one of these, but for the headline's."""
+        left_out = set(self.attack.through(networks)) - {self.attack.preset}
+        kept = {key: tuple(m for m in getattr(self.attack, key) if m not in left_out) for key in ("suite", "core")}
+        return dataclasses.replace(self, attack=dataclasses.replace(self.attack, **kept))
 
     def as_json(self) -> dict:
         """The content of config.json."""

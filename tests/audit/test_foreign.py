@@ -413,3 +413,10 @@ def test_of_several_outputs_the_scores_may_be_named(tmp_path):
     np.testing.assert_allclose(opened.call(tf.ones([1, 8, 8, 3])), [[2, 2, 2]])
     with pytest.raises(UserError, match="unknown config.audit.scores 'logits'; choose one of: features, names, scores"):
         foreign.open_model(several, scores="logits")
+
+
+def test_a_model_of_several_labels_is_refused():
+    images, labels = _colours()
+    several = _foreign(lambda x: tf.sigmoid(20 * tf.reduce_mean(x, [1, 2])), 3)  # Every colour that is there.
+    with pytest.raises(UserError, match="says yes to several classes of one image"):
+        _detect(several, images, labels, input_range="0..1")

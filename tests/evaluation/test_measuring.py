@@ -488,6 +488,22 @@ def test_the_surrogate_of_a_folder_that_cannot_be_written_is_not_kept(dataset, m
     assert len(warnings) == 1 and warnings[0].startswith("/proc: ") and "is not kept" in warnings[0]
 
 
+def test_a_surrogate_that_learned_nothing_is_left_out_by_name(dataset, student):
+    images = np.random.default_rng(1).integers(0, 256, [2000, 4, 4, 3]).astype(np.uint8)
+    answers = predict(student, images.astype(np.float32) / 255)
+    few = np.concatenate([np.flatnonzero(answers == label)[:5] for label in range(3)])
+    assert surrogate.why_useless(student, Split(images[few], answers[few])) is None
+    guessing = linear_teacher(seed=9)
+    guessing.layers[-1].set_weights([np.zeros_like(value) for value in guessing.layers[-1].get_weights()])
+    labels = np.arange(12) % 3
+    why = surrogate.why_useless(guessing, Split(dataset.test.images, labels))
+    assert why == "the attacker's own student gets 4 of 12 images right, no more than chance"
+    chosen = _settings(preset="suite", suite=("pixel", "surrogate", "ensemble", "guide"), surrogate="finetune")
+    assert chosen.without({"surrogate", "ensemble"}).attack.members == ("pixel", "guide")
+    headline = _settings(preset="surrogate", core=("ensemble", "disruption"), surrogate="finetune")
+    assert headline.without({"surrogate", "ensemble"}).attack.members == ("surrogate", "disruption")
+
+
 def test_the_surrogate_of_a_mixed_run_is_attacked_in_float32(tmp_path, dataset, images, monkeypatch):
     def build(chosen, num_classes):
         return tiny(num_classes=num_classes, precision=chosen.training.precision)
