@@ -1,6 +1,7 @@
 """Renofeation for TensorFlow. See README.md; `python main.py --help` lists the flags."""
 
 import re
+import shlex
 import sys
 
 from absl import app, flags
@@ -44,10 +45,13 @@ def main(argv):
         fail(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
     from reno_tf import TooExposed, UserError, commands  # Late: TensorFlow takes seconds to load, --help should not.
 
-    command = " ".join(["python", *sys.argv])
+    command = shlex.join(["python", *sys.argv])
+    sys.stdout.reconfigure(errors="backslashreplace")  # A class's name may be in another script than the terminal's.
     options = {option.name: option.value for option in OPTIONS}
     try:
         commands.start(flags.FLAGS.mode, flags.FLAGS.config, command=command, **options)
+    except KeyboardInterrupt:
+        fail("interrupted; the same command goes on from the last checkpoint", status=130)
     except TooExposed as error:
         fail(error, status=1)
     except (UserError, OSError) as error:
@@ -91,6 +95,7 @@ def keys(config, prefix=""):
 
 
 def fail(mistake, status=2):
+    sys.stderr.reconfigure(errors="backslashreplace")
     print(f"main.py: {' '.join(str(mistake).split())}", file=sys.stderr)
     sys.exit(status)
 

@@ -1,13 +1,20 @@
 """Files that are complete or absent, their digests, and the folder of a run."""
 
+import contextlib
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
+
 from reno_tf.errors import UserError
+
+_MARKER, _LOCK = ".reno_tf", ".lock"  # Files in the folder of a run: that it is one, and who writes it.
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -32,6 +39,15 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, content) -> None:
     """As `write_bytes`; sorted keys, and an error for what is no JSON, such as NaN."""
     write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def finite(content):
+    """The content with None in the place of every number that is none, as NaN; for JSON."""
+    if isinstance(content, dict):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def read_json(path: Path):
@@ -64,7 +80,8 @@ def digest_path(path: Path) -> str:
 def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     """Makes `workdir` the folder of the run that `config` describes, unless it is that already.
 
-    Raises UserError if the folder belongs to another run, holds other files, or cannot be written.
+    `overwrite` deletes another run, and nothing that this project did not write. Raises UserError if the folder
+    belongs to another run, holds other files, or cannot be written.
     """
     config = json.loads(json.dumps(config))  # As config.json gives it back: tuples are lists.
     if workdir.exists() and not workdir.is_dir():
@@ -72,11 +89,16 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     known = read_json(workdir / "config.json")
     if not isinstance(known, dict | type(None)):
         raise UserError(f"{workdir / 'config.json'} is not a run's: it holds no settings by name")
-    if known is None and workdir.is_dir() and any(workdir.iterdir()):
+    if known is None and workdir.is_dir() and any(file.name != _LOCK for file in workdir.iterdir()):
         raise UserError(f"workdir {workdir} holds other files and no run; choose another --workdir")
-    instead = "choose another --workdir, or --overwrite it"
+    is_ours = (workdir / _MARKER).is_file()
+    instead = "choose another --workdir" + ", or --overwrite it" * is_ours
     if known is not None and overwrite:
-        shutil.rmtree(workdir)
+        if not is_ours:
+            told = f"no file {_MARKER} says that this project, or this version of it, wrote {workdir}"
+            raise UserError(f"{told}; nothing is deleted: choose another --workdir")
+        with lock(workdir):
+            _clear(workdir)
     elif known is not None and known.get("format") != config.get("format"):
         version = "a run of another version, whose settings this one does not read"
         formats = f"format {known.get('format', 1)}, not {config.get('format', 1)}"
@@ -87,9 +109,34 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     elif known is not None and (workdir / "results.json").is_file():
         return  # A finished run needs no write, which could fail on a full disk.
     try:
+        write_json(workdir / _MARKER, {"project": "reno_tf", "format": config.get("format", 1)})
         write_json(workdir / "config.json", config)
     except OSError as error:
         raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def lock(workdir: Path) -> Iterator[None]:
+    """This process alone writes the folder, as long as it lives. Raises UserError if another one does."""
+    held = filelock.FileLock(workdir / _LOCK, timeout=0)
+    try:
+        held.acquire()
+    except filelock.Timeout:
+        raise UserError(f"another process is writing {workdir}; wait for it, or choose another --workdir") from None
+    except OSError as error:
+        raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _clear(workdir):
+    for inside in workdir.iterdir():
+        if inside.is_dir() and not inside.is_symlink():
+            shutil.rmtree(inside)
+        elif inside.name != _LOCK:
+            inside.unlink()
 
 
 def _differences(there, here, prefix=""):

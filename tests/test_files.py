@@ -1,6 +1,8 @@
 """Files that are whole or absent, and folders that hold one run."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -36,7 +38,7 @@ def test_claim_knows_its_run_and_names_another(tmp_path):
         files.claim(run, {**config, "seed": 1, "attack": {"steps": 20}}, overwrite=False)
     (run / "results.json").write_text("{}")
     files.claim(run, {"seed": 1}, overwrite=True)
-    assert [p.name for p in run.iterdir()] == ["config.json"] and files.read_json(run / "config.json") == {"seed": 1}
+    assert not (run / "results.json").exists() and files.read_json(run / "config.json") == {"seed": 1}
 
 
 @pytest.mark.parametrize("finished", [False, True])
@@ -47,14 +49,44 @@ def test_claim_refuses_a_run_of_another_format_and_says_why(tmp_path, finished):
     if finished:
         (run / "results.json").write_text("{}")
     before = {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in run.iterdir()}
-    told = r"holds a run of another version, .* \(format 1, not 2\); choose another --workdir, or --overwrite it"
+    told = r"holds a run of another version, .* \(format 1, not 2\); choose another --workdir$"
     with pytest.raises(UserError, match=told):
         files.claim(run, {"seed": 0, "format": 2}, overwrite=False)
-    assert {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in run.iterdir()} == before
     with pytest.raises(UserError, match=r"\(format 1, not 3\)"):
         files.claim(run, {"format": 3}, overwrite=False)
-    files.claim(run, {"seed": 0, "format": 2}, overwrite=True)
-    assert [path.name for path in run.iterdir()] == ["config.json"]
+    with pytest.raises(UserError, match="nothing is deleted: choose another --workdir"):  # Anyone's config.json.
+        files.claim(run, {"seed": 0, "format": 2}, overwrite=True)
+    assert {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in run.iterdir()} == before
+
+
+def test_overwriting_deletes_what_a_run_left(tmp_path):
+    run = tmp_path / "run"
+    files.claim(run, {"format": 1}, overwrite=False)
+    files.write_text(run / "checkpoints" / "train" / "x", "")
+    (run / "link").symlink_to(tmp_path)
+    with pytest.raises(UserError, match=r"\(format 1, not 2\); choose another --workdir, or --overwrite it"):
+        files.claim(run, {"format": 2}, overwrite=False)
+    files.claim(run, {"format": 2}, overwrite=True)
+    assert not (run / "checkpoints").exists() and not (run / "link").is_symlink() and tmp_path.is_dir()
+
+
+def test_one_process_writes_a_folder(tmp_path):
+    files.claim(tmp_path / "run", {}, overwrite=False)
+    code = "import sys; from pathlib import Path; from reno_tf import files\nwith files.lock(Path(sys.argv[1])): pass"
+    other = [sys.executable, "-c", code, str(tmp_path / "run")]
+    with files.lock(tmp_path / "run"):
+        refused = subprocess.run(other, capture_output=True, text=True)
+        with pytest.raises(UserError, match="another process is writing .*; wait for it"):
+            files.claim(tmp_path / "run", {"seed": 1}, overwrite=True)
+    assert refused.returncode == 1 and "another process is writing" in refused.stderr
+    assert subprocess.run(other).returncode == 0  # Also after the owner has died: the lock is the process's.
+
+
+def test_what_is_no_number_is_none():
+    assert files.finite({"a": [1.0, float("nan"), (float("inf"), 2)], "b": "nan"}) == {
+        "a": [1.0, None, [None, 2]],
+        "b": "nan",
+    }
 
 
 def test_claim_never_takes_a_folder_that_is_no_run(tmp_path):

@@ -73,22 +73,23 @@ def audit(
         print(f"{workdir} is finished already; --overwrite starts it anew")
         return _judged(results, fail_above)
 
-    split = suite.split(chosen, dataset)
-    print(f"audit of {Path(student).name}: {cost.tell(chosen, teacher.model, split, exposure=True)}", flush=True)
-    found = _found(opened, convention, dataset.class_names)
-    identity = files.digest(audited["sha256"].encode(), json.dumps(found).encode())
-    public = (teacher.model, teacher.identity)
-    networks, chosen, left_out = common.attackers_networks(chosen, dataset, public, workdir)
-    target = suite.target(chosen, dataset, networks | {"student": (model, identity)})
-    options = {"folder": workdir / "suite", "save": save_images and (workdir / "images", save_images)}
-    measured = measure.measure(chosen, target, dataset, undefended=None, exposure=True, **options)
-    measured.results["skipped"] += left_out
-    comparison = _compare(config, workdir, measured.results, command) if compare else []
-    shape = {"image_size": list(target.images.shape[1:3])}
-    own = {**audited, **found, **shape, "exposure": measured.exposure, "comparison": comparison}
-    facts = {"method": f"audit of {Path(student).name}", **common.facts(chosen, dataset, teacher)}
-    results = {**facts, **measured.results, "audit": own}
-    common.write_report(workdir, results, measured, target, dataset, chosen, history=[], seen=None, command=command)
+    with files.lock(workdir):
+        split = suite.split(chosen, dataset)
+        print(f"audit of {Path(student).name}: {cost.tell(chosen, teacher.model, split, exposure=True)}", flush=True)
+        found = _found(opened, convention, dataset.class_names)
+        identity = files.digest(audited["sha256"].encode(), json.dumps(found).encode())
+        public = (teacher.model, teacher.identity)
+        networks, chosen, left_out = common.attackers_networks(chosen, dataset, public, workdir)
+        target = suite.target(chosen, dataset, networks | {"student": (model, identity)})
+        options = {"folder": workdir / "suite", "save": save_images and (workdir / "images", save_images)}
+        measured = measure.measure(chosen, target, dataset, undefended=None, exposure=True, **options)
+        measured.results["skipped"] += left_out
+        comparison = _compare(config, workdir, measured.results, command) if compare else []
+        shape = {"image_size": list(target.images.shape[1:3])}
+        own = {**audited, **found, **shape, "exposure": measured.exposure, "comparison": comparison}
+        facts = {"method": f"audit of {Path(student).name}", **common.facts(chosen, dataset, teacher)}
+        results = {**facts, **measured.results, "audit": own}
+        common.write_report(workdir, results, measured, target, dataset, chosen, history=[], seen=None, command=command)
     return _judged(results, fail_above)
 
 

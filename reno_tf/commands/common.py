@@ -78,7 +78,9 @@ def facts(chosen: Settings, dataset, teacher: Teacher) -> dict:
 
 def write_report(workdir: Path, results: dict, measured: Measured, target, dataset, chosen: Settings, **options):
     """The report, with **options of `reporting.write`, and images.csv; results.json then says that all was written."""
-    options |= {"config": chosen.as_json(), "curve": measured.curve, "convergence": measured.convergence}
+    results = files.finite(results)
+    options |= {"config": chosen.as_json(), "curve": files.finite(measured.curve)}
+    options["convergence"] = files.finite(measured.convergence)
     examples = reporting.Examples.choose(target.split, measured.shown, dataset.class_names, **measured.answers)
     files.write_text(workdir / "images.csv", measured.table)
     reporting.write(workdir, results=results, examples=examples, **options)

@@ -1,5 +1,6 @@
 """--mode=run: data -> teacher and student -> training -> attacks -> report -> export."""
 
+import contextlib
 from pathlib import Path
 
 from reno_tf import data, files, models, serving, settings, training
@@ -29,16 +30,23 @@ def run(
 
     def claim():
         files.claim(workdir, chosen.as_json(), overwrite=overwrite)
-        finished = (workdir / "results.json").is_file()
-        if not finished:
-            files.write_json(workdir / "data.json", dataset.chosen())
-        return finished
+        return (workdir / "results.json").is_file()
 
     if distribution.ask_chief(strategy, claim):
         print(f"{workdir} is finished already; --overwrite starts it anew")
         return files.read_json(workdir / "results.json")
 
-    if announce:
+    writing = files.lock(workdir) if distribution.is_chief(strategy) else contextlib.nullcontext()
+    with writing:
+        return _run(chosen, workdir, dataset, teacher, model, strategy, command=command, announce=announce)
+
+
+def _run(chosen, workdir, dataset, teacher, model, strategy, *, command, announce):
+    """The run in a folder that is its own."""
+    method = chosen.method.name
+    if distribution.is_chief(strategy):
+        files.write_json(workdir / "data.json", dataset.chosen())
+    if announce and distribution.is_chief(strategy):
         needs = cost.tell(chosen, teacher.model, suite.split(chosen, dataset))
         print(f"{method} on {dataset.name}: {needs}", flush=True)
     student = training.fit_student(chosen, model, dataset, workdir)

@@ -28,6 +28,11 @@ _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
 }
 
 
+def plain(text: str) -> str:
+    """The text for a picture, where "$" begins no mathematics."""
+    return text.replace("$", r"\$")
+
+
 def tex(text: str) -> str:
     """The text as LaTeX shows it."""
     return text.translate(str.maketrans(_LATEX))

@@ -5,7 +5,7 @@ import textwrap
 import numpy as np
 
 from reno_tf.reporting.metrics import ASR, NOISE
-from reno_tf.reporting.rendering import plt, png
+from reno_tf.reporting.rendering import plain, plt, png
 
 _RATES = {"ylim": (-2, 102), "xlim": (0, None)}  # To be set after the lines are drawn.
 _NOT_TERMS = {"phase", "step", "seconds", "loss", "accuracy", "validation_accuracy", "validation_cross_entropy"}
@@ -46,7 +46,9 @@ def example_grid(examples) -> bytes:
     for row, predictions in {0: examples.clean_predictions, 2: examples.adversarial_predictions}.items():
         for cell, label, prediction in zip(axes[row], examples.labels, predictions, strict=True):
             color = "tab:green" if label == prediction else "tab:red"
-            cell.set_title(prediction, fontsize=10, color=color, fontweight="bold")
+            cell.set_title(
+                plain(textwrap.shorten(prediction, 18, placeholder=" …")), fontsize=10, color=color, fontweight="bold"
+            )
     largest = np.abs(examples.adversarial - examples.clean).max()
     figure.suptitle(f"The student's predictions (green: right), largest change {largest:.3g} of the range", fontsize=10)
     return png(figure)
@@ -60,7 +62,7 @@ def contact_sheet(images: np.ndarray, names: list[str], *, columns: int = 8) -> 
         cell.axis("off")
     for cell, image, name in zip(np.ravel(axes), images, names, strict=False):
         cell.imshow(image)
-        cell.set_title(textwrap.shorten(name.replace("_", " "), 18, placeholder=" …"), fontsize=8)
+        cell.set_title(plain(textwrap.shorten(name.replace("_", " "), 18, placeholder=" …")), fontsize=8)
     return png(figure)
 
 

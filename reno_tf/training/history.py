@@ -1,6 +1,7 @@
 """What a training leaves behind while it goes: rows of history, scalars for TensorBoard, checkpoints."""
 
 import json
+import math
 import time
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from reno_tf import files
+from reno_tf.errors import UserError
 
 
 def read_history(workdir: Path) -> list[dict]:
@@ -28,6 +30,21 @@ class Record(tf_keras.callbacks.Callback):
         self._rows = [row for row in read_history(self._workdir) if row["step"] <= int(self._transfer.step.numpy())]
         self._writer = tf.summary.create_file_writer(str(self._workdir / "tensorboard"))
         self._since = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        broken = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
+        if broken:
+            step, last = int(self._transfer.step.numpy()), self._manager.latest_checkpoint
+            kept = (
+                f"the last checkpoint is of step {self._rows[-1]['step']}"
+                if last and self._rows
+                else "no checkpoint yet"
+            )
+            told = ", ".join(name for name in broken if name != "loss") or "loss"
+            raise UserError(
+                f"the training broke down at step {step} of phase {self._phase!r}: {told} is not finite ({kept}); "
+                "a smaller config.optimizer.learning_rate or another config.precision may help"
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         step, now = int(self._transfer.step.numpy()), time.monotonic()
