@@ -77,6 +77,12 @@ def digest_path(path: Path) -> str:
     return digest(*(part for file in inside for part in (str(file.relative_to(path)).encode(), file.read_bytes())))
 
 
+def size(path: Path) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    inside = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in inside if file.is_file() and not file.is_symlink())
+
+
 def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     """Makes `workdir` the folder of the run that `config` describes, unless it is that already.
 

@@ -5,6 +5,7 @@ import inspect
 from absl import logging
 
 from reno_tf.commands.audit import audit
+from reno_tf.commands.clean import clean
 from reno_tf.commands.export import export
 from reno_tf.commands.import_weights import import_weights
 from reno_tf.commands.inspect_model import inspect as inspect_model
@@ -28,6 +29,7 @@ _FUNCTIONS = (
     taps,
     prepare_data,
     list_data,
+    clean,
 )
 MODES = {function.__name__: function for function in _FUNCTIONS}
 # A flag that stands for a key of the config.

@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import io
+import shutil
 import socket
 import urllib.parse
 from collections.abc import Callable, Iterable
@@ -12,6 +13,7 @@ import filelock
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from absl import logging
 
 from reno_tf import files
 from reno_tf.data import sources, transforms
@@ -34,13 +36,24 @@ def build(name: str, source: sources.Source, open_builder: Callable, *, folder: 
             command = f"python main.py --mode=prepare_data --config.data.name={name}{place}"
             raise UserError(f"{name} is not prepared; run: {command}")
         parent = Path(builder.data_path).parent
-        parent.mkdir(parents=True, exist_ok=True)
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            told = f"{name} cannot be kept in {parent}: {error.strerror}"
+            raise UserError(f"{told}; name another folder by --config.data.tfds_dir=FOLDER") from None
         if source.origin == "download":
             _check_network(name, builder.url_infos or {}, folder)
         config = tfds.download.DownloadConfig(manual_dir=folder)
         tfds.disable_progress_bar()
         with filelock.FileLock(parent / ".lock"), contextlib.redirect_stdout(io.StringIO()):  # tfds prints its steps.
             builder.download_and_prepare(download_config=config)  # Returns at once if another process was first.
+            for copy in getattr(builder, "older", list)():
+                shutil.rmtree(copy, ignore_errors=True)
+        if source.origin == "folder":
+            size = files.size(Path(builder.data_path)) / 1e6
+            logging.warning(
+                "a copy of %s, %.0f MB, is kept in %s; --mode=clean removes it", folder, size, builder.data_path
+            )
     return open_builder()  # If another process built the data, only a new builder knows them.
 
 

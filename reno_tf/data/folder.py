@@ -23,8 +23,9 @@ _TEST_FRACTION, _SPLIT_SEED = 0.2, 0
 class FolderImages(PhotosBuilder):
     """The images of a folder with the layout of `list_splits`.
 
-    The build is stored under a digest of all files' names, sizes and times, so that a changed folder is
-    built anew. Raises UserError at once for another layout.
+    The build is a copy of the images, stored under digests of the folder's path and of all files' names, sizes and
+    times, so that a changed folder is built anew; `older` names the copies that it replaces. Raises UserError at once
+    for another layout.
     """
 
     BUILDER_CONFIGS = []
@@ -37,12 +38,20 @@ class FolderImages(PhotosBuilder):
         self.class_names, self._photos = list(splits["train"]), {split: _labels(splits[split]) for split in splits}
         listing = [(split, file, *_size_and_time(self._dir / file)) for split in splits for file in self._photos[split]]
         digest = hashlib.sha256(json.dumps(listing).encode()).hexdigest()[:16]
-        name = f"{digest}-{'readable' if skip_unreadable else 'whole'}"
+        self._place = hashlib.sha256(str(self._dir.absolute()).encode(errors="surrogateescape")).hexdigest()[:8]
+        name = f"{self._place}-{digest}-{'readable' if skip_unreadable else 'whole'}"
         self._config = tfds.core.BuilderConfig(name=name, description=f"Images of {self._dir}.")
         super().__init__(config=self._config, data_dir=data_dir, **kwargs)
 
     def get_builder_config(self, name, version=None):
         return self._config  # tfds would warn of a config that is not in BUILDER_CONFIGS.
+
+    def older(self) -> list[Path]:
+        """The copies of the same folder as it was before."""
+        own = Path(self.data_path).parent
+        return [
+            copy for copy in own.parent.glob(f"{self._place}-*") if copy != own and not copy.name.startswith(own.name)
+        ]
 
     def photos(self, dl_manager):
         return self._photos

@@ -91,6 +91,13 @@ def test_the_data_sets_classes_are_named(digits):
         digits(shots=60)
 
 
+def test_a_place_that_cannot_be_made_is_named_with_the_key_that_helps():
+    with pytest.raises(
+        UserError, match="^digits cannot be kept in /proc/nohome/.*: .*; name another .*config.data.tfds_dir"
+    ):
+        data.load("digits", data_dir="/proc/nohome")
+
+
 def test_unknown_data_set():
     with pytest.raises(UserError, match="unknown data set 'cats'; choose one of: .*digits, .*glyphs"):
         data.load("cats")
