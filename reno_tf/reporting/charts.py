@@ -10,6 +10,8 @@ from reno_tf.reporting import seeds
 from reno_tf.reporting.finished_runs import RATES, Run
 from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE
 
+_NOTHING, _AROUND = 1e-6, 0.02  # parts of a value: what is no difference, and what an axis shows beside a single one
+
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
@@ -29,7 +31,11 @@ class Axis:
 def axis(values: Iterable[float], start: float, end: float, *, ticks: int = 5) -> Axis:
     """An axis over all values whose ends are round numbers."""
     values = list(values)
-    places = [float(tick) for tick in MaxNLocator(ticks).tick_values(min(values), max(values))]
+    low, high = min(values), max(values)
+    if high - low < _NOTHING * max(abs(low), abs(high), 1):  # All values are one: about it, not of its last digits.
+        around = max(_AROUND * abs(low), _AROUND)
+        low, high = low - around, high + around
+    places = [float(tick) for tick in MaxNLocator(ticks).tick_values(low, high)]
     return Axis(places[0], places[-1], start, end, tuple(places))
 
 

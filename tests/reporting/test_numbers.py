@@ -2,7 +2,7 @@
 
 import pytest
 
-from reno_tf.reporting import metrics
+from reno_tf.reporting import charts, metrics
 from reno_tf.reporting.seeds import summarise
 
 
@@ -37,3 +37,10 @@ def test_rates_are_in_percent():
 def test_a_claims_statistic_has_the_figures_of_its_unit():
     assert [metrics.statistic(value, "points") for value in (-6.28, None)] == ["-6.3", "–"]
     assert metrics.statistic(0.63064, "") == "0.631"
+
+
+def test_the_axis_of_a_single_value_has_ticks_that_differ():
+    for value in (89.66666666666667, 0.0, 1e-4):
+        found = charts.axis([value, value + 1e-12], 0, 100)
+        assert found.low < value < found.high
+        assert len({f"{tick:.5g}" for tick in found.ticks}) == len(found.ticks)
