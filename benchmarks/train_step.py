@@ -20,13 +20,14 @@ sys.path[:0] = [str(_ROOT), str(_ROOT / "tests"), str(_ROOT / "tools")]
 
 import interleave  # noqa: E402
 
+_BACKBONES = ("resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2", "efficientnet_lite0")
 _RATE, _MOMENTUM, _CLASSES = 0.005, 0.9, 5
 _DELTA = {"weight_decay": 1e-4, "head_decay": 0.01, "feature_weight": 0.5}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backbone", default="resnet18", choices=["resnet18", "resnet34", "resnet50", "mobilenet_v2"])
+    parser.add_argument("--backbone", default="resnet18", choices=_BACKBONES)
     parser.add_argument("--size", type=int, default=224, help="side of the images in pixels")
     parser.add_argument("--batch", type=int, default=32, help="images")
     parser.add_argument("--steps", type=int, default=3, help="training steps of one run")
@@ -94,11 +95,12 @@ def pytorch(backbone):
 
     device = interleave.torch_device()
     teacher, student = reference.build(backbone).to(device), reference.build(backbone).to(device).train()
-    head = student.classifier if backbone == "mobilenet_v2" else student.fc
+    (head,) = (module for module in student.modules() if isinstance(module, torch.nn.Linear))
+    enter = reference.lite_normalized if "lite" in backbone else reference.normalized
     optimizer = torch.optim.SGD(student.parameters(), _RATE, _MOMENTUM, weight_decay=_DELTA["weight_decay"])
 
     def step(images, labels):
-        x, labels = reference.normalized(images).to(device), torch.from_numpy(labels).to(device)
+        x, labels = enter(images).to(device), torch.from_numpy(labels).to(device)
         with torch.no_grad():
             targets = teacher(x)
         outputs = student(x)
