@@ -124,9 +124,11 @@ class _Asking:
 
     def __post_init__(self):
         self._scores, self._near = {}, self.model.near
+        self._known = {}  # What follows from them, until more is asked.
         self._places = _by_turns(self.labels, self.seed)
 
     def ask(self, ways, count):
+        self._known = {}
         for way in ways:
             had = self._scores.get(way, [])
             done = sum(map(len, had))
@@ -161,17 +163,22 @@ class _Asking:
         """From all answers, those to what it was fed wrongly too: a sigmoid stays in [0, 1] then, and logits do not."""
         if self.kind != "auto":
             return self.kind
+        if "kind" in self._known:
+            return self._known["kind"]
         scores = np.concatenate([part for parts in self._scores.values() for part in parts])
         finite = scores[np.isfinite(scores).all(1)]  # Fed wrongly, half precision may overflow.
-        return outputs.kind_of(finite if len(finite) else scores, self._near)
+        self._known["kind"] = outputs.kind_of(finite if len(finite) else scores, self._near)
+        return self._known["kind"]
 
     def _right(self, way):
         """Whether each answer is right, as given and matched, bool [N] each."""
-        predicted, labels = self._predicted(way), self._labels_of(way)
-        as_given = self.given[labels] == predicted
-        if not self.may_rename:
-            return as_given, as_given
-        return as_given, _cross_matched(predicted, labels, self.model.num_classes)
+        if way not in self._known:
+            predicted, labels = self._predicted(way), self._labels_of(way)
+            as_given = matched = self.given[labels] == predicted
+            if self.may_rename:
+                matched = _cross_matched(predicted, labels, self.model.num_classes)
+            self._known[way] = as_given, matched
+        return self._known[way]
 
     def survivors(self, ways):
         """The ways that are not significantly worse than the best, which comes first.
