@@ -99,10 +99,10 @@ def detect(
         choose("config.audit.outputs", kind, outputs.KINDS)
     asking = _Asking(model, views, np.asarray(labels), given, order == "auto", kind, seed)
     ways = [(view, name) for view in geometries for name in ranges]
-    for each, least in zip(_ROUNDS, _LEAST, strict=True):
+    for number, (each, least) in enumerate(zip(_ROUNDS, _LEAST, strict=True)):
         asking.ask(ways, max(each * model.num_classes, least))
         ways = asking.survivors(ways)
-        if len(ways) == 1 and asking.asked(ways[0]) >= min(_LEAST[1], len(labels)):
+        if len(ways) == 1 and number:  # The order of the labels wants the second round too.
             break
     asking.check_chance(ways[0])
     asking.check_one_label(ways[0])
@@ -144,9 +144,6 @@ class _Asking:
         scores, near = outputs.as_floats(self.model.call(images))
         self._near = max(self._near, near)
         return scores
-
-    def asked(self, way):
-        return sum(map(len, self._scores[way]))
 
     def _labels_of(self, way):
         parts, start = [], 0

@@ -298,6 +298,7 @@ def test_a_perfect_model_of_200_classes_in_any_order_is_read_perfectly():
     order = np.random.default_rng(1).permutation(200)
     found = _detect(_table(order[labels], 200), _numbered(len(labels)), labels, input_range="0..1")
     assert found.renamed and (found.order == order).all() and found.chosen.matched == 1.0
+    assert found.chosen.asked == 2000  # Ten of each class, of the twelve.
 
 
 @pytest.mark.parametrize("classes", [4, 50])
