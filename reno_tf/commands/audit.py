@@ -14,6 +14,7 @@ from reno_tf.commands.run import run
 from reno_tf.errors import TooExposed, UserError
 from reno_tf.evaluation import cost, measure, suite
 
+_PASSES = {"teacher": 8.0, "random": 16.0}  # over photos, by what is trained here; by start (docs/choices.md)
 _SIDE, _PROBES = 224, 16  # of the images, if it takes any size, by whose answers a function is told from others
 _COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "worst_case_success_rate")
 
@@ -53,13 +54,13 @@ def audit(
     opened, student, digest = _opened(student, trust=trust, scores=config.audit.scores)
     # All published training images, at the size that the model takes.
     config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
-    chosen = settings.read(config, "renofeation", preset="suite")
-    if opened.can_only_be_asked:
-        chosen = chosen.without({"student"})
+    chosen = _settings(config, opened)
     workdir = Path(workdir or f"runs/audit-{Path(student).stem}-{chosen.data.short_name}")
     dataset = _load(chosen, opened)
     convention = _convention(chosen, config.audit, opened, dataset)
     dataset = dataset.seen(convention.geometry) if convention.geometry else dataset
+    _fit_recipes(config, dataset)
+    chosen = _settings(config, opened, dataset=dataset)
     for line in _told(opened, convention, dataset.class_names):
         print(line, flush=True)
     model = foreign.Student(opened, convention)
@@ -153,6 +154,18 @@ def _told(opened, convention, class_names):
         yield f"most images of {', '.join(names[:20])}{', ...' * (len(names) > 20)} get another answer"
     if convention.draws > 1:
         yield f"it gives another answer each time; {convention.draws} are averaged"
+
+
+def _settings(config, opened, **data_known):
+    chosen = settings.read(config, "renofeation", preset="suite", **data_known)
+    return chosen.without({"student"}) if opened.can_only_be_asked else chosen
+
+
+def _fit_recipes(config, dataset):
+    """What is trained here on photos, the attacker's student and `--compare`'s, sees all of them often enough."""
+    if isinstance(dataset.train.images, data.Photos):
+        for start, passes in _PASSES.items():
+            config.recipes[start].setdefault("passes", passes)
 
 
 def _load(chosen, opened):

@@ -24,6 +24,7 @@ def run(
     common.seed_everything(chosen.seed)
 
     dataset = common.load_data(chosen.data, seed=chosen.seed)
+    chosen = settings.read(config, method, dataset=dataset)
     teacher = common.build_teacher(chosen.networks)
     model = training.new_transfer(chosen, dataset, teacher.model)
     suite.check(chosen, teacher.model, dataset)

@@ -27,9 +27,9 @@ def tell(chosen: Settings, teacher, split, *, exposure=False) -> str:
     """
     passes = {"attacking": attack_passes(chosen, teacher, len(split), exposure=exposure)}
     if not exposure:
-        passes = {"training": training_passes(chosen), **passes}
+        passes = {f"{_steps(chosen)} steps of training": training_passes(chosen), **passes}
     if chosen.surrogate:
-        passes["the attacker's own student"] = training_passes(chosen.surrogate)
+        passes[f"{_steps(chosen.surrogate)} of the attacker's own student"] = training_passes(chosen.surrogate)
     each = seconds_of_pass(teacher, split.images[:PROBE])
     parts = ", ".join(f"{part} {duration(amount * each)}" for part, amount in passes.items())
     return f"about {duration(sum(passes.values()) * each)} on this machine ({parts})"
@@ -37,9 +37,13 @@ def tell(chosen: Settings, teacher, split, *, exposure=False) -> str:
 
 def training_passes(chosen: Settings) -> float:
     """Of all phases; the gradients that a method takes of its images count too."""
-    images = sum(phase.steps for phase in chosen.method.phases(chosen.schedule)) * chosen.training.batch_size
+    images = _steps(chosen) * chosen.training.batch_size
     trained = _TRAINED_HEAD if chosen.method.trains == "head" else _TRAINED
     return images * (trained + _GRADIENT * getattr(chosen.method, "attack_steps", 0))
+
+
+def _steps(chosen):
+    return sum(phase.steps for phase in chosen.method.phases(chosen.schedule))
 
 
 def attack_passes(chosen: Settings, network, num_images: int, *, exposure=False, kept=False) -> float:

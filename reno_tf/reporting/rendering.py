@@ -1,6 +1,7 @@
 """Templates to text, with what Markdown and LaTeX would take for signs of their own; pictures to bytes."""
 
 import base64
+import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,6 +45,11 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
+def hash_source(script: str) -> str:
+    """What a page's Content-Security-Policy calls this inline script by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
 def load(template: str) -> jinja2.Template:
     """The template of that name; in HTML whatever its facts hold is escaped."""
     environment = jinja2.Environment(
@@ -53,7 +59,8 @@ def load(template: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (metrics.percent, metrics.percents, metrics.number, metrics.statistic, metrics.rule, tex, markdown_table)
+    filters = (metrics.percent, metrics.percents, metrics.number, metrics.statistic, metrics.rule)
+    filters += (tex, markdown_table, hash_source)
     environment.filters |= {function.__name__: function for function in filters}
     return environment.get_template(template)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from reno_tf.reporting.metrics import ASR, CLEAN, CORE, FEATURES, NOISE, RELATIVE, WEIGHTS, WORST
 
-NETWORKS = {f"resnet{depth}": f"ResNet-{depth}" for depth in (18, 34, 50, 101)} | {"mobilenetv2": "MobileNetV2"}
+NETWORKS = {f"resnet{depth}": f"ResNet-{depth}" for depth in (18, 34, 50, 101)}
+NETWORKS |= {"mobilenetv2": "MobileNetV2", "efficientnet_lite0": "EfficientNet-Lite0"}
 # What the paper calls the methods.
 LABELS = {
     "linear": "Linear classifier",

@@ -1,6 +1,7 @@
 """From the config object to settings; the only reader of it, but for what makes configs."""
 
 import dataclasses
+import math
 
 from reno_tf.attacks import ATTACKS, split
 from reno_tf.errors import UserError, choose
@@ -19,19 +20,22 @@ _SCHEDULE = {
 }
 
 
-def read(config, method_name: str = "renofeation", *, preset: str = "pixel") -> Settings:
+def read(config, method_name: str = "renofeation", *, preset: str = "pixel", dataset=None) -> Settings:
     """The settings of a run; what the config leaves open is as the method and the attack declare it.
 
-    `preset` is the attack if the config names none. Raises UserError that names the key and what is allowed.
+    `preset` is the attack if the config names none. `dataset`: once it is loaded, config.steps.passes lengthens the
+    training by its size. Raises UserError that names the key and what is allowed.
     """
-    settings = _read(config, method_name, preset, config.method.to_dict())
+    num_images = {"own": len(dataset.train), "surrogate": len(dataset.validation)} if dataset else {}
+    settings = _read(config, method_name, preset, config.method.to_dict(), num_images.get("own"))
     if not settings.attack.networks & {"surrogate", "ensemble"}:
         return settings
     if "ensemble" in settings.attack.networks:  # It is drawn around an average.
         config = config.copy_and_resolve_references()
         config.swa = True
     # The attacker does not know the defender's coefficients.
-    return dataclasses.replace(settings, surrogate=_read(config, settings.attack.surrogate, preset, {}))
+    surrogate = _read(config, settings.attack.surrogate, preset, {}, num_images.get("surrogate"))
+    return dataclasses.replace(settings, surrogate=surrogate)
 
 
 def read_data(config) -> Data:
@@ -47,7 +51,7 @@ def read_pretrain(config) -> Pretrain:
     return filled(Pretrain, config.pretrain, "config.pretrain")
 
 
-def _read(config, method_name, preset, coefficients) -> Settings:
+def _read(config, method_name, preset, coefficients, num_images) -> Settings:
     method = METHODS[choose("method", method_name, METHODS)]
     recipe = _recipe(config, method.start)
     dropout = method.dropout if config.dropout is None else config.dropout
@@ -57,7 +61,7 @@ def _read(config, method_name, preset, coefficients) -> Settings:
         data=read_data(config),
         networks=read_networks(config),
         method=_method(method, recipe, coefficients),
-        schedule=_schedule(config, method, recipe),
+        schedule=_schedule(config, method, recipe, num_images),
         training=filled(Training, {**config, "dropout": dropout}, "config", part=True),
         attack=_attack(config, preset),
         report=filled(Report, {"split": config.split, **curve}, "config"),
@@ -72,7 +76,7 @@ def _read(config, method_name, preset, coefficients) -> Settings:
 def recipe_keys() -> list[str]:
     """What a task may change for all methods of a start: keys of optimizer and steps, and any method's coefficients."""
     coefficients = (field.name for method in METHODS.values() for field in dataclasses.fields(method))
-    return list(dict.fromkeys([*(key for _, key in _SCHEDULE.values()), *coefficients]))
+    return list(dict.fromkeys([*(key for _, key in _SCHEDULE.values()), "passes", *coefficients]))
 
 
 def _recipe(config, start) -> dict:
@@ -94,8 +98,8 @@ def _method(method, recipe, coefficients) -> Method:
     return method(**changes)
 
 
-def _schedule(config, method, recipe) -> Schedule:
-    """The method's own, with what the recipe and the config change."""
+def _schedule(config, method, recipe, num_images) -> Schedule:
+    """The method's own, with what the recipe and the config change; of `num_images` training images, or None."""
     kinds = {field.name: field.type for field in dataclasses.fields(Schedule)}
     changes = {
         field: typed(kinds[field], recipe[key], f"config.recipes.{method.start}.{key}")
@@ -103,11 +107,25 @@ def _schedule(config, method, recipe) -> Schedule:
         if key in recipe
     }
     schedule = dataclasses.replace(method.schedule, **changes)
+    if num_images and (passes := _passes(config, recipe)):
+        steps = math.ceil(passes * num_images / config.batch_size / config.interval) * config.interval
+        schedule = dataclasses.replace(schedule, steps=max(steps, schedule.steps))
     schedule = dataclasses.replace(schedule, steps=method.step_factor * schedule.steps)
     given = {f"config.{section}.{key}": (field, config[section][key]) for field, (section, key) in _SCHEDULE.items()}
     given["config.swa"] = ("swa", config.swa)
     given = {field: typed(kinds[field], value, key) for key, (field, value) in given.items() if value is not None}
     return _checked_schedule(dataclasses.replace(schedule, **given))
+
+
+def _passes(config, recipe) -> float:
+    """Over the training images; 0: the steps do not depend on them."""
+    given, told = recipe.get("passes"), "config.recipes.*.passes"
+    if config.steps.passes is not None:
+        given, told = config.steps.passes, "config.steps.passes"
+    passes = typed(float | None, given, told) or 0
+    if passes < 0:
+        raise UserError(f"{told} must be at least 0, not {passes}")
+    return passes
 
 
 def _checked_schedule(schedule):

@@ -50,7 +50,7 @@ def test_a_run_and_an_audit_say_what_their_time_is_for(monkeypatch):
     # 3 x 1200 answers and 2 of the suite, and 10 x 32 images of training, a sixteenth of a minute each.
     assert (
         cost.tell(chosen, tiny(), split)
-        == "about 5 h 45 min on this machine (training 2 h 0 min, attacking 3 h 45 min)"
+        == "about 5 h 45 min on this machine (10 steps of training 2 h 0 min, attacking 3 h 45 min)"
     )
     assert cost.tell(chosen, tiny(), split, exposure=True) == "about 3 h 45 min on this machine (attacking 3 h 45 min)"
 

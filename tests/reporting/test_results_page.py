@@ -1,5 +1,7 @@
 """The results page, from made-up run folders: its numbers, its links, what it leaves out."""
 
+import base64
+import hashlib
 import html.parser
 import io
 import json
@@ -198,6 +200,22 @@ def test_needs_no_network_and_all_links_lead_somewhere(built):
             assert link[1:] in ids
         elif not link.startswith("data:"):
             assert (folder / urllib.parse.unquote(urllib.parse.urlsplit(link).path)).is_file()
+
+
+def test_the_page_may_run_its_own_script_and_load_nothing(built):
+    _, content, page = built
+    (policy,) = [attributes["content"] for tag, attributes in page.tags if "http-equiv" in attributes]
+    (script,) = re.findall(r"<script>(.*?)</script>", content, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    allowed = dict(part.split(maxsplit=1) for part in policy.split("; "))
+    assert allowed == {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "style-src": "'unsafe-inline'",
+        "script-src": f"'sha256-{digest}'",
+    }
+    handlers = [key for _, attributes in page.tags for key in attributes if key.startswith("on")]
+    assert not handlers  # They would be refused, so nothing may need them.
 
 
 def test_what_cannot_be_read_is_named_with_the_reason(built, capsys):

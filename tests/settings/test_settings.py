@@ -24,6 +24,49 @@ def _read(method="renofeation", *, preset="pixel", **changes):
     return settings.read(config, method, preset=preset)
 
 
+class _Loaded:
+    """As much of a data set as the steps depend on."""
+
+    def __init__(self, train, validation=0):
+        self.train, self.validation = range(train), range(validation)
+
+
+def _read_passes(method, images, passes, **changes):
+    config = get_config()
+    config.recipes.random.passes = passes
+    config.update_from_flattened_dict(changes)
+    return settings.read(config, method, dataset=_Loaded(*images))
+
+
+@pytest.mark.parametrize(
+    ("method", "images", "changes", "steps"),
+    [
+        ("retraining", 3000, {}, 1500),  # 16 passes over 3000 images, 32 a step
+        ("retraining", 3001, {}, 1550),  # up to a whole interval
+        ("retraining", 100, {}, 600),  # never less than the method's own
+        ("retraining", 3000, {"batch_size": 64}, 750),
+        ("retraining", 3000, {"steps.train": 50}, 50),
+        ("retraining", 3000, {"steps.passes": 32.0}, 3000),
+        ("retraining", 3000, {"steps.passes": 0.0}, 600),
+        ("finetune", 3000, {}, 600),  # another start's recipe
+    ],
+)
+def test_a_training_goes_through_its_images_often_enough(method, images, changes, steps):
+    assert _read_passes(method, (images,), 16.0, **changes).schedule.steps == steps
+
+
+def test_the_attackers_student_goes_through_the_attackers_images():
+    chosen = _read_passes("retraining", (3000, 4000), 16.0, **{"attack.preset": "surrogate"})
+    assert (chosen.schedule.steps, chosen.surrogate.schedule.steps) == (1500, 2000)
+
+
+def test_passes_are_a_number_of_at_least_0():
+    with pytest.raises(UserError, match=r"config.steps.passes must be at least 0, not -1"):
+        _read_passes("retraining", (3000,), 16.0, **{"steps.passes": -1.0})
+    with pytest.raises(UserError, match=r"config.recipes.\*.passes must be a number or None, not 'many'"):
+        _read_passes("retraining", (3000,), "many")
+
+
 def _phases(chosen):
     return chosen.method.phases(chosen.schedule)
 
@@ -249,7 +292,7 @@ def test_sections_that_other_modes_read():
 
 
 def test_a_recipe_may_change_the_schedule_and_any_coefficient():
-    schedule = {"learning_rate", "momentum", "swa_learning_rate", "train", "swa", "swa_period"}
+    schedule = {"learning_rate", "momentum", "swa_learning_rate", "train", "swa", "swa_period", "passes"}
     coefficients = {field.name for method in METHODS.values() for field in dataclasses.fields(method)}
     assert set(settings.recipe_keys()) == schedule | coefficients
     assert coefficients > {"weight_decay", "feature_weight", "anchor_weight", "epsilon", "attacked", "mask_steps"}
