@@ -58,15 +58,17 @@ OPEN_SECTIONS = ("method.", "recipes.teacher.", "recipes.random.", "reproduce.")
 def main(argv):
     if argv[1:]:
         fail(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
-    from reno_tf import TooExposed, UserError, commands  # Late: TensorFlow takes seconds to load, --help should not.
+    # Late: TensorFlow takes seconds to load, --help should not.
+    from reno_tf import TooExposed, UserError, commands, interruption
 
+    interruption.unwind()
     command = shlex.join(["python", *sys.argv])
     sys.stdout.reconfigure(errors="backslashreplace")  # A class's name may be in another script than the terminal's.
     options = {option.name: option.value for option in OPTIONS}
     try:
         commands.start(flags.FLAGS.mode, flags.FLAGS.config, command=command, **options)
-    except KeyboardInterrupt:
-        fail("interrupted; the same command goes on from the last checkpoint", status=130)
+    except interruption.Interrupted as stop:
+        fail(stop, status=stop.status)
     except TooExposed as error:
         fail(error, status=1)
     except (UserError, OSError) as error:

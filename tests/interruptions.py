@@ -12,14 +12,14 @@ def rows(workdir):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def kill_after(step, process, workdir):
-    """Kills the run's process once its history has the step; returns the history's last."""
+def kill_after(step, process, workdir, *, by=signal.SIGKILL):
+    """Sends the run's process the signal once its history has the step; returns the history's last."""
     deadline = time.monotonic() + 200
     while time.monotonic() < deadline and process.poll() is None:
         if any(row["step"] >= step for row in rows(workdir)):
             break
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(by)
     process.wait()
     assert not (workdir / "results.json").exists()
     return rows(workdir)[-1]["step"]

@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -169,8 +170,12 @@ def test_killed_in_either_phase_a_run_resumes_to_the_same_bits(tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
 
     uninterrupted = _start(f"--workdir={whole}", *few)
-    for step, end in ((4, 24), (28, 40)):  # in the first phase, in the averaging phase
-        assert step <= kill_after(step, _start(f"--workdir={broken}", *few), broken) < end
+    # In the first phase, in the averaging phase.
+    for step, end, by in ((4, 24, signal.SIGKILL), (28, 40, signal.SIGTERM)):
+        process = _start(f"--workdir={broken}", *few)
+        assert step <= kill_after(step, process, broken, by=by) < end
+    assert process.returncode == 143
+    assert "main.py: interrupted; the same command goes on from step" in process.stderr.read()
     for process in (_start(f"--workdir={broken}", *few), uninterrupted):
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err

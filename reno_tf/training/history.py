@@ -3,12 +3,13 @@
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
 import tf_keras
 
-from reno_tf import files
+from reno_tf import files, interruption
 from reno_tf.errors import UserError
 
 
@@ -19,22 +20,56 @@ def read_history(workdir: Path) -> list[dict]:
 
 
 class Record(tf_keras.callbacks.Callback):
-    """After each interval of a phase: one row of history, the same scalars to TensorBoard, one checkpoint."""
+    """After each interval of a phase: one row of history, the same scalars to TensorBoard, one checkpoint.
 
-    def __init__(self, transfer, phase: str, workdir: Path, manager: tf.train.CheckpointManager):
+    Once `asked_to_stop()` gives a signal's number, the training ends: with a checkpoint of that very step, and what is
+    known of the interval that it was in.
+    """
+
+    def __init__(
+        self,
+        transfer,
+        phase: str,
+        workdir: Path,
+        manager: tf.train.CheckpointManager,
+        asked_to_stop: Callable[[], int] = lambda: 0,
+    ):
         super().__init__()
         self._transfer, self._phase, self._workdir, self._manager = transfer, phase, workdir, manager
+        self._asked_to_stop, self._begun = asked_to_stop, Path(manager.directory) / "interval.json"
 
     def on_train_begin(self, logs=None):
+        step = self._step()
         # Rows of steps that were lost with the killed process are trained, and written, again.
-        self._rows = [row for row in read_history(self._workdir) if row["step"] <= int(self._transfer.step.numpy())]
+        self._rows = [row for row in read_history(self._workdir) if row["step"] <= step]
         self._writer = tf.summary.create_file_writer(str(self._workdir / "tensorboard"))
-        self._since = time.monotonic()
+        begun = files.read_json(self._begun) or {}
+        self._carried = begun if begun.get("step") == step else {}
+        self._since = time.monotonic() - self._carried.get("seconds", 0)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._transfer.resume_means(self._carried.pop("means", {}))  # After Keras has set them to 0.
 
     def on_train_batch_end(self, batch, logs=None):
+        self._stop_if_broken(logs)
+        ends_the_interval = batch + 1 == self.params["steps"]
+        if self._asked_to_stop() and not ends_the_interval:
+            seconds, means = time.monotonic() - self._since, self._transfer.means()
+            files.write_json(self._begun, {"step": self._step(), "seconds": seconds, "means": means})
+            self._manager.save()
+            self._stop()
+
+    def _step(self):
+        return int(self._transfer.step.numpy())
+
+    def _stop(self):
+        told = f"the same command goes on from step {self._step()} of {self._phase!r}"
+        raise interruption.Interrupted(self._asked_to_stop(), told)
+
+    def _stop_if_broken(self, logs):
         broken = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
         if broken:
-            step, last = int(self._transfer.step.numpy()), self._manager.latest_checkpoint
+            step, last = self._step(), self._manager.latest_checkpoint
             kept = (
                 f"the last checkpoint is of step {self._rows[-1]['step']}"
                 if last and self._rows
@@ -47,7 +82,7 @@ class Record(tf_keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch, logs=None):
-        step, now = int(self._transfer.step.numpy()), time.monotonic()
+        step, now = self._step(), time.monotonic()
         metrics = {name.replace("val_", "validation_"): float(value) for name, value in logs.items()}
         self._rows.append({"phase": self._phase, "step": step, "seconds": now - self._since, **metrics})
         self._since = now
@@ -58,6 +93,8 @@ class Record(tf_keras.callbacks.Callback):
         self._writer.flush()
         files.write_text(self._workdir / "history.jsonl", "".join(json.dumps(row) + "\n" for row in self._rows))
         self._manager.save()
+        if self._asked_to_stop():
+            self._stop()
 
     def on_train_end(self, logs=None):
         self._writer.close()

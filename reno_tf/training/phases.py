@@ -1,13 +1,14 @@
 """A training in phases that survives being killed: each phase goes on from its newest checkpoint."""
 
+import contextlib
 import functools
 from pathlib import Path
 
 import tensorflow as tf
 
-from reno_tf import data, hardware, progress
+from reno_tf import data, hardware, interruption, progress
 from reno_tf.methods import Phase
-from reno_tf.training import averaging, distribution, optimizers
+from reno_tf.training import averaging, checkpoints, distribution, optimizers
 from reno_tf.training.history import Record
 from reno_tf.training.spread import Spread
 from reno_tf.training.trainer import Transfer
@@ -82,7 +83,7 @@ def fit(
     state = {"state": model.state} if model.state else {}
     state |= {"spread": spread.state} if spread else {}
     checkpoint = tf.train.Checkpoint(student=model.student, optimizer=optimizer, step=model.step, **state)
-    if latest := tf.train.latest_checkpoint(str(workdir.joinpath(*parts))):
+    if latest := checkpoints.newest(workdir.joinpath(*parts)):
         checkpoint.restore(latest).assert_consumed()
     else:
         model.prepare(train, batches_from)
@@ -95,17 +96,28 @@ def fit(
         options["validation_steps"] = int(validation.cardinality())
     with distribution.folder_to_write(strategy, workdir) as folder:
         manager = tf.train.CheckpointManager(checkpoint, str(folder.joinpath(*parts)), max_to_keep=2)
-        bar = progress.FitProgress(phase.name, done=done, total=phase.steps)
-        model.fit(
-            distribution.spread(strategy, batches_from(first_step + done)),
-            initial_epoch=done // interval,
-            epochs=phase.steps // interval,
-            steps_per_epoch=interval,
-            callbacks=[bar, *([spread] if spread else []), Record(model, phase.name, folder, manager)],
-            verbose=0,
-            **options,
-        )
+        with interruption.deferred() if alone else contextlib.nullcontext(lambda: 0) as asked_to_stop:
+            record = Record(model, phase.name, folder, manager, asked_to_stop)
+            for first, steps, count in _stretches(done, phase.steps, interval):
+                bar = progress.FitProgress(phase.name, done=first, total=phase.steps)
+                model.fit(
+                    distribution.spread(strategy, batches_from(first_step + first)),
+                    epochs=count,
+                    steps_per_epoch=steps,
+                    callbacks=[bar, *([spread] if spread else []), record],
+                    verbose=0,
+                    **options,
+                )
     return optimizer
+
+
+def _stretches(done, steps, interval):
+    """(first step, steps of an epoch, epochs) of what is left: the interval that was begun, then the whole ones."""
+    if begun := done % interval:
+        yield done, interval - begun, 1
+        done += interval - begun
+    if done < steps:
+        yield done, interval, (steps - done) // interval
 
 
 def _optimizer(phase):

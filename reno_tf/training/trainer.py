@@ -125,6 +125,15 @@ class Transfer(tf_keras.Model):
     def metrics(self):
         return list(self._means.values())  # Keras resets these at the start of each epoch.
 
+    def means(self) -> dict[str, list[float]]:
+        """{metric: its sum and count} since the epoch's first step; `resume_means` takes it."""
+        return {name: [float(mean.total), float(mean.count)] for name, mean in self._means.items()}
+
+    def resume_means(self, means: dict[str, list[float]]) -> None:
+        for name, (total, count) in means.items():
+            self._mean(name).total.assign(total)
+            self._mean(name).count.assign(count)
+
     def _step(self, images, labels):
         own = {"stages": self._stages, "student": self.student, "teacher": self._frozen, "state": dict(self.state)}
         now = {"number": self.step.read_value(), "phase": self._phase, "key": self._key()}
@@ -138,11 +147,14 @@ class Transfer(tf_keras.Model):
         hits = tf.cast(tf.equal(tf.argmax(logits, -1), tf.cast(labels, tf.int64)), tf.float32)
         values = {**scalars, "accuracy": hits}
         for name, value in values.items():
-            if name not in self._means:
-                # A tf.function would take the variable for one of its own, and be traced a second time for those.
-                with tf.variable_creator_scope(
-                    lambda create, **settings: create(**settings | {"experimental_enable_variable_lifting": False})
-                ):
-                    self._means[name] = tf_keras.metrics.Mean(name=name)
-            self._means[name].update_state(value, sample_weight=None if name == "accuracy" else tf.shape(labels)[0])
+            self._mean(name).update_state(value, sample_weight=None if name == "accuracy" else tf.shape(labels)[0])
         return {name: self._means[name].result() for name in values}
+
+    def _mean(self, name):
+        if name not in self._means:
+            # A tf.function would take the variable for one of its own, and be traced a second time for those.
+            with tf.variable_creator_scope(
+                lambda create, **settings: create(**settings | {"experimental_enable_variable_lifting": False})
+            ):
+                self._means[name] = tf_keras.metrics.Mean(name=name)
+        return self._means[name]

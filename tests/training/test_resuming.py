@@ -1,13 +1,16 @@
 """Each method with hooks of its own, killed in its training or its preparation, goes on to the same bits."""
 
 import dataclasses
+import shutil
+import signal
 
 import numpy as np
 import pytest
 from replicas import toy, toy_data
 
 import reno_tf
-from reno_tf import data, models, training
+from reno_tf import data, interruption, models, training
+from reno_tf.interruption import Interrupted
 from reno_tf.methods import METHODS, DeltaAdversarial
 from reno_tf.training import history
 
@@ -19,12 +22,12 @@ def _method(name):
     return DeltaAdversarial(epsilon_grows=True) if name == "growing" else METHODS[name](**_SHORT.get(name, {}))
 
 
-def _train(method, workdir):
+def _train(method, workdir, *, interval=1):
     """The student's weights after four steps, and two that average."""
     student, teacher = toy(num_classes=3, dropout=method.dropout, seed=0), toy(seed=1)
     model = reno_tf.Transfer(student, teacher, method, seed=0)
     schedule = dataclasses.replace(method.schedule, steps=4, swa=True, swa_steps=2, swa_period=1)
-    training.train(model, _DATA, method.phases(schedule), workdir, batch_size=8, interval=1, seed=0)
+    training.train(model, _DATA, method.phases(schedule), workdir, batch_size=8, interval=interval, seed=0)
     return {name: weight.numpy() for name, weight in models.named_weights(model.student).items()}
 
 
@@ -60,6 +63,70 @@ def test_killed_while_the_masks_are_learnt(tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             _train(_method("seam"), tmp_path / "broken")
     _compare(_train(_method("seam"), tmp_path / "broken"), whole)
+
+
+@pytest.mark.parametrize("stopped_at", [1, 2, 3, 5, 6])
+def test_asked_to_stop_it_goes_on_from_that_very_step(tmp_path, monkeypatch, stopped_at):
+    whole, record = _train(_method("inoculation"), tmp_path / "whole", interval=2), history.Record.on_train_batch_end
+
+    def record_and_ask(callback, batch, logs):
+        if callback._transfer.step == stopped_at:
+            signal.raise_signal(signal.SIGINT)
+        record(callback, batch, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(history.Record, "on_train_batch_end", record_and_ask)
+        phase = "train" if stopped_at <= 4 else "swa"
+        with pytest.raises(Interrupted, match=f"the same command goes on from step {stopped_at} of '{phase}'"):
+            _train(_method("inoculation"), tmp_path / "broken", interval=2)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    _compare(_train(_method("inoculation"), tmp_path / "broken", interval=2), whole)
+    assert _rows(tmp_path / "broken") == _rows(tmp_path / "whole")
+
+
+def test_a_second_signal_does_not_wait():
+    with pytest.raises(Interrupted, match="interrupted; the same command goes on from the last checkpoint") as stop:
+        with interruption.deferred() as asked:
+            assert asked() == 0
+            signal.raise_signal(signal.SIGINT)
+            assert asked() == signal.SIGINT
+            signal.raise_signal(signal.SIGINT)
+    assert stop.value.status == 130
+
+
+def test_what_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interruption.deferred() as asked:
+            signal.raise_signal(signal.SIGINT)
+            assert asked() == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("cut", ["ckpt-2.index", "ckpt-2.data-00000-of-00001"])
+def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(tmp_path, cut, caplog):
+    whole = _train(_method("weight_variance"), tmp_path / "whole", interval=2)
+    _train(_method("weight_variance"), tmp_path / "broken", interval=2)
+    shutil.rmtree(tmp_path / "broken" / "checkpoints" / "swa")
+    path = tmp_path / "broken" / "checkpoints" / "train" / cut
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    _compare(_train(_method("weight_variance"), tmp_path / "broken", interval=2), whole)
+    assert "train/ckpt-2 is damaged, perhaps cut short; the training goes on from the one before" in caplog.text
+    assert _rows(tmp_path / "broken") == _rows(tmp_path / "whole")
+
+
+def test_without_a_whole_checkpoint_a_phase_begins_anew(tmp_path):
+    whole = _train(_method("weight_variance"), tmp_path / "whole", interval=2)
+    _train(_method("weight_variance"), tmp_path / "broken", interval=2)
+    for path in (tmp_path / "broken" / "checkpoints").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"no checkpoint")
+    _compare(_train(_method("weight_variance"), tmp_path / "broken", interval=2), whole)
+
+
+def _rows(workdir):
+    return [{**row, "seconds": None} for row in training.read_history(workdir)]
 
 
 def _compare(found, expected):
