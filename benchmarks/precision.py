@@ -84,7 +84,7 @@ def _open(path):
     import tensorflow as tf
 
     model = tf.saved_model.load(str(path))
-    return lambda images: model.signatures["serving_default"](images=tf.constant(images))["logits"].numpy()
+    return lambda images: model.signatures["floats"](images=tf.constant(images))["logits"].numpy()
 
 
 def _predict(serve, images):

@@ -84,10 +84,7 @@ def _open_saved_model(path, scores):
         loaded = _load_saved_model(path)
     except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
         raise UserError(f"{path} is no SavedModel: {_one_line(error)}") from None
-    names = list(loaded.signatures)
-    if "serving_default" not in names and len(names) != 1:
-        raise UserError(f"{path} has no signature serving_default, but: {', '.join(names) or 'none'}")
-    signature = loaded.signatures["serving_default" if "serving_default" in names else names[0]]
+    signature = _signature(loaded.signatures, path)
     inputs = signature.structured_input_signature[1]
     if len(inputs) != 1:
         raise UserError(f"{path} takes {', '.join(inputs) or 'nothing'}, not one batch of images")
@@ -101,6 +98,25 @@ def _open_saved_model(path, scores):
 
     shape = _only_scores(signature.structured_outputs, scores, path).shape
     return _foreign(call, spec.shape, shape, path, format="SavedModel", integers=spec.dtype.is_integer)
+
+
+def _signature(signatures, path):
+    """serving_default, or the only one; where that takes encoded images, the only other one that takes numbers."""
+    names = list(signatures)
+    if "serving_default" not in names and len(names) != 1:
+        raise UserError(f"{path} has no signature serving_default, but: {', '.join(names) or 'none'}")
+    first = "serving_default" if "serving_default" in names else names[0]
+    if not _takes_text(signatures[first]):
+        return signatures[first]
+    numbers = [name for name in names if not _takes_text(signatures[name])]
+    if len(numbers) != 1:
+        others = f"those that take numbers are {', '.join(numbers)}" if numbers else "no other takes numbers"
+        raise UserError(f"{path}: its signature {first} takes encoded images, and {others}; export it with one")
+    return signatures[numbers[0]]
+
+
+def _takes_text(signature) -> bool:
+    return any(spec.dtype == tf.string for spec in signature.structured_input_signature[1].values())
 
 
 def _load_saved_model(path):

@@ -52,6 +52,11 @@ _STATEFUL = {
     *("HashTableV2", "MutableHashTableV2", "AnonymousHashTable", "InitializeTableV2", "LookupTableFindV2"),
     *("LookupTableSizeV2", "LookupTableImportV2", "LookupTableExportV2", "LookupTableInsertV2", "_Arg", "_Retval"),
 }
+# Datasets of what is in memory already, by which an export decodes each image for itself.
+_IN_MEMORY = {
+    *("TensorDataset", "TensorSliceDataset", "MapDataset", "ParallelMapDatasetV2", "IgnoreErrorsDataset"),
+    *("ConcatenateDataset", "BatchDatasetV2", "DatasetToSingleElement"),
+}
 _OUTSIDE = re.compile(
     r"ReadFile|MatchingFiles|GenerateVocabRemapping|EncodeProto|DecodeProtoV2|PyFuncStateless|_.*|Debug.*|Reader.*|"
     r"InitializeTableFromTextFile|Sharded.*|.*Dataset.*|.*Summary.*|Xla.*|TPU.*|Tpu.*|.*Host.*"
@@ -157,7 +162,7 @@ def _check_operations(nodes, allowed, path):
 def _computes(operation: str) -> bool:
     from tensorflow.python.framework import op_def_registry
 
-    if operation in _STATEFUL:
+    if operation in _STATEFUL | _IN_MEMORY:
         return True
     definition = op_def_registry.get(operation)
     if definition is None:  # A function's own name, in older graphs; or an operation that is not there.

@@ -3,7 +3,7 @@
 import contextlib
 from pathlib import Path
 
-from reno_tf import data, files, models, serving, settings, training
+from reno_tf import data, files, models, reporting, serving, settings, training
 from reno_tf.commands import common
 from reno_tf.evaluation import cost, measure, suite
 from reno_tf.training import distribution
@@ -68,9 +68,11 @@ def _run(chosen, workdir, dataset, teacher, model, strategy, *, command, announc
 
     measured.results["skipped"] += left_out
     measured.results["seconds"]["train"] = round(sum(row["seconds"] for row in history), 3)
-    path, shape = workdir / "export" / f"{method}-{dataset.name}" / "1", dataset.test.images.shape[1:]
-    serving.write_saved_model(student, path, class_names=dataset.class_names, image_shape=shape)
     results = {"method": method, "precision": precision, **common.facts(chosen, dataset, teacher), **measured.results}
+    seen_as = {"image_shape": dataset.test.images.shape[1:], "geometry": dataset.geometry}
+    card = reporting.model_card(results, **seen_as)
+    path = workdir / "export" / f"{method}-{dataset.name}" / "1"
+    serving.write_saved_model(student, path, class_names=dataset.class_names, card=card, **seen_as)
     seen = data.first_images(dataset, batch_size=chosen.training.batch_size, seed=chosen.seed)
     options = {"history": history, "seen": seen, "command": command}
     common.write_report(workdir, results, measured, target, dataset, chosen, **options)

@@ -83,6 +83,11 @@ class Dataset:
         splits = {split: getattr(self, split) for split in ("train", "validation", "test")}
         return dataclasses.replace(self, **{name: split.seen(geometry) for name, split in splits.items()})
 
+    @property
+    def geometry(self) -> str:
+        """How an image of any size becomes one of these, a key of `transforms.GEOMETRIES`."""
+        return self.test.images.geometry if isinstance(self.test.images, Photos) else "crop"  # Arrays have their size.
+
     def facts(self) -> dict:
         """Name and sizes, for results.json."""
         sizes = {f"num_{split}": len(getattr(self, split)) for split in ("train", "validation", "test")}

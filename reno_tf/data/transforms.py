@@ -68,8 +68,12 @@ def _resize_rows(image, size, *, mirror=False):
 
 
 def test_view(encoded, *, size: int, geometry: str = "zoom"):
-    """A whole image as the network sees it in a test: uint8 [size, size, 3]. `geometry`: a key of `GEOMETRIES`."""
-    image = decode(encoded)
+    """A whole encoded image as the network sees it in a test: uint8 [size, size, 3]. `geometry`: a key of `GEOMETRIES`."""
+    return view(decode(encoded), size=size, geometry=geometry)
+
+
+def view(image, *, size: int, geometry: str):
+    """The same of an image that is decoded, uint8 [H, W, 3]."""
     sides = tf.shape(image)[:2]
     height, width = tf.unstack(GEOMETRIES[geometry](sides, size))
     image = tf.cast(tf.round(resize(image, height, width)), tf.uint8)

@@ -76,6 +76,11 @@ def write(workdir: Path, *, results, config, history, curve, convergence, exampl
     writer.close()
 
 
+def model_card(results, *, image_shape, geometry: str) -> str:
+    """What stands beside an exported student, Markdown. results: the content of results.json."""
+    return render("model_card.md.j2", results=results, image_shape=image_shape, geometry=geometry)
+
+
 def headline(results) -> str:
     """One line: clean accuracy, success of the attack and of noise, the worst case of all attacks and of noise."""
     shown = [key for key in (CLEAN, ASR, ROUNDED, NOISE, WORST) if key in results]
