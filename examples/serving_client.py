@@ -1,7 +1,7 @@
 """Asks a TF Serving server about image files; needs tensorflow and tensorflow-serving-api, and not this project.
 
-    python examples/serving_client.py grpc localhost:8500 renofeation-digits photo1.jpg photo2.png
-    python examples/serving_client.py rest localhost:8501 renofeation-digits photo1.jpg photo2.png
+python examples/serving_client.py grpc localhost:8500 renofeation-digits photo1.jpg photo2.png
+python examples/serving_client.py rest localhost:8501 renofeation-digits photo1.jpg photo2.png
 """
 
 import base64

@@ -14,3 +14,8 @@ def choose(kind: str, name: str, choices) -> str:
     if name not in choices:
         raise UserError(f"unknown {kind} {name!r}; choose one of: {', '.join(sorted(choices))}")
     return name
+
+
+def reason(error) -> str:
+    """What the operating system said, of an error of TensorFlow's, whose message names files and nodes before it."""
+    return error.message.rsplit("; ", 1)[-1].split(" [Op:")[0]

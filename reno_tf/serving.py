@@ -14,6 +14,7 @@ from PIL import Image
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from reno_tf.data import transforms
+from reno_tf.errors import UserError, reason
 
 BYTES, FLOATS = "serving_default", "floats"  # the signatures
 NOT_AN_IMAGE = "not a JPEG, PNG, GIF or BMP image"
@@ -49,8 +50,10 @@ def write_saved_model(
         pixels, found = decoded(image_bytes, size=height, geometry=geometry)
         answered = answers(tf.cast(pixels, tf.float32) / 255)
         blank = {name: tf.zeros_like(values) for name, values in answered.items()}
-        kept = {name: tf.where(tf.reshape(found, [-1] + [1] * (values.shape.rank - 1)), values, blank[name])
-                for name, values in answered.items()}
+        kept = {
+            name: tf.where(tf.reshape(found, [-1] + [1] * (values.shape.rank - 1)), values, blank[name])
+            for name, values in answered.items()
+        }
         return kept | {"errors": tf.where(found, "", NOT_AN_IMAGE)}
 
     archive = tf_keras.export.ExportArchive()
@@ -62,7 +65,10 @@ def write_saved_model(
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as temporary:
         folder = Path(temporary) / "model"
         with contextlib.redirect_stdout(io.StringIO()):  # It prints every captured variable.
-            archive.write_out(str(folder))
+            try:
+                archive.write_out(str(folder))
+            except tf.errors.OpError as error:
+                raise UserError(f"{path} cannot be written: {reason(error)}") from None
         extra = folder / "assets.extra"
         extra.mkdir()
         (extra / "class_names.txt").write_text("".join(f"{name}\n" for name in class_names), encoding="utf-8")

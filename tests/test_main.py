@@ -19,6 +19,7 @@ from reno_tf import commands
 from reno_tf.methods import METHODS
 
 _ROOT = Path(__file__).parents[1]
+_OFFLINE = _ROOT / "tests" / "offline"
 _FEW = (
     "--config.split=validation",
     "--config.data.validation_per_class=2",
@@ -49,13 +50,20 @@ def _main(*arguments):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """One short run per method: (what was printed, {method: workdir})."""
+    """One short run per method, each without a network: (what was printed, {method: workdir})."""
     base = tmp_path_factory.mktemp("runs")
-    path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join([str(_OFFLINE), str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, str(_ROOT / "tests" / "each_method.py"), str(base), *_FEW]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, cwd=_ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and "asked for the network" not in done.stderr, done.stderr
     return done.stdout, {name: base / name for name in METHODS}
+
+
+def test_what_asks_for_the_network_is_refused():
+    ask = "import socket; socket.create_connection(('127.0.0.1', 9))"
+    environment = {**os.environ, "PYTHONPATH": str(_OFFLINE)}
+    done = subprocess.run([sys.executable, "-c", ask], env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and "asked for the network: socket.getaddrinfo" in done.stderr
 
 
 def test_help_fits_a_screen_and_names_every_mode_and_flag():

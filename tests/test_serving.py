@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from toys import SIZE, linear_teacher
 
 from reno_tf import audit, serving
 from reno_tf.data import GEOMETRIES, imagefile, transforms
+from reno_tf.errors import UserError
 
 _ROOT = Path(__file__).parents[1]
 _NAMES = ["ant", "Bee", "кот"]
@@ -141,6 +143,18 @@ def test_the_folder_says_what_it_is(exported):
     assert (extra / "class_names.txt").read_text(encoding="utf-8").splitlines() == _NAMES
     assert (extra / "model_card.md").read_text() == "# what it is\n"
     assert [path.name for path in exported[1].parent.iterdir()] == ["1"]
+
+
+def test_without_room_nothing_is_left(tmp_path):
+    options = {"class_names": _NAMES, "image_shape": (SIZE, SIZE, 3), "geometry": "zoom", "card": ""}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(UserError, match="name/1 cannot be written: File too large"):
+            serving.write_saved_model(linear_teacher(), tmp_path / "name" / "1", **options)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list((tmp_path / "name").iterdir())
 
 
 def test_an_audit_reads_the_export_by_its_numbers(exported):

@@ -16,7 +16,7 @@ from reno_tf.settings import Settings
 _TRAINED, _TRAINED_HEAD = 6.0, 2.0  # passes that an image of a training step costs, teacher and update included
 _GRADIENT = 2.5  # that an image costs for each gradient of an attack
 PROBE = 16  # images
-_MINUTE = 60
+_MINUTE, _SHORT = 60, "less than a minute"
 
 
 def tell(chosen: Settings, teacher, split, *, exposure=False) -> str:
@@ -32,7 +32,8 @@ def tell(chosen: Settings, teacher, split, *, exposure=False) -> str:
         passes[f"{_steps(chosen.surrogate)} of the attacker's own student"] = training_passes(chosen.surrogate)
     each = seconds_of_pass(teacher, split.images[:PROBE])
     parts = ", ".join(f"{part} {duration(amount * each)}" for part, amount in passes.items())
-    return f"about {duration(sum(passes.values()) * each)} on this machine ({parts})"
+    total = duration(sum(passes.values()) * each)
+    return f"{'' if total == _SHORT else 'about '}{total} on this machine ({parts})"
 
 
 def training_passes(chosen: Settings) -> float:
@@ -82,7 +83,7 @@ def duration(seconds: float) -> str:
     """ "less than a minute", "3 minutes", "2 h 5 min"."""
     count = round(seconds / _MINUTE)
     if count < 1:
-        return "less than a minute"
+        return _SHORT
     if count < 2 * _MINUTE:
         return f"{count} minute{'s' * (count > 1)}"
     return f"{count // _MINUTE} h {count % _MINUTE} min"

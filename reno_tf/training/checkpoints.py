@@ -1,9 +1,23 @@
-"""The newest checkpoint that can be read."""
+"""Checkpoints that are whole: one is written or the run ends, and the newest that can be read is gone on from."""
 
+import shutil
 from pathlib import Path
 
 import tensorflow as tf
 from absl import logging
+
+from reno_tf.errors import UserError, reason
+
+
+def save(manager: tf.train.CheckpointManager) -> None:
+    """Raises UserError, with nothing half-written left, if there is no room."""
+    try:
+        manager.save()
+    except tf.errors.OpError as error:
+        for path in Path(manager.directory).glob("*_temp"):
+            shutil.rmtree(path, ignore_errors=True)
+        told = f"no checkpoint can be written to {manager.directory}: {reason(error)}"
+        raise UserError(f"{told}; with more room, the same command goes on from the one before") from None
 
 
 def newest(folder: Path) -> str | None:

@@ -11,6 +11,7 @@ import tf_keras
 
 from reno_tf import files, interruption
 from reno_tf.errors import UserError
+from reno_tf.training import checkpoints
 
 
 def read_history(workdir: Path) -> list[dict]:
@@ -56,7 +57,7 @@ class Record(tf_keras.callbacks.Callback):
         if self._asked_to_stop() and not ends_the_interval:
             seconds, means = time.monotonic() - self._since, self._transfer.means()
             files.write_json(self._begun, {"step": self._step(), "seconds": seconds, "means": means})
-            self._manager.save()
+            checkpoints.save(self._manager)
             self._stop()
 
     def _step(self):
@@ -92,7 +93,7 @@ class Record(tf_keras.callbacks.Callback):
                 tf.summary.scalar(f"validation/{tag}" if tag else f"train/{split}", value)
         self._writer.flush()
         files.write_text(self._workdir / "history.jsonl", "".join(json.dumps(row) + "\n" for row in self._rows))
-        self._manager.save()
+        checkpoints.save(self._manager)
         if self._asked_to_stop():
             self._stop()
 

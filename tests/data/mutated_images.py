@@ -1,6 +1,6 @@
 """Damages image files in 10 000 ways: each must be read as Pillow and TensorFlow both read it, or refused in one line.
 
-    python tests/data/mutated_images.py [--mutants=10000] [--seed=0]      # writes results/mutated_images.json
+python tests/data/mutated_images.py [--mutants=10000] [--seed=0]      # writes results/mutated_images.json
 """
 
 import argparse

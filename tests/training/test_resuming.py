@@ -1,6 +1,7 @@
 """Each method with hooks of its own, killed in its training or its preparation, goes on to the same bits."""
 
 import dataclasses
+import resource
 import shutil
 import signal
 
@@ -10,6 +11,7 @@ from replicas import toy, toy_data
 
 import reno_tf
 from reno_tf import data, interruption, models, training
+from reno_tf.errors import UserError
 from reno_tf.interruption import Interrupted
 from reno_tf.methods import METHODS, DeltaAdversarial
 from reno_tf.training import history
@@ -114,6 +116,20 @@ def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(tmp_path, cu
     _compare(_train(_method("weight_variance"), tmp_path / "broken", interval=2), whole)
     assert "train/ckpt-2 is damaged, perhaps cut short; the training goes on from the one before" in caplog.text
     assert _rows(tmp_path / "broken") == _rows(tmp_path / "whole")
+
+
+def test_without_room_for_a_checkpoint_the_training_ends_and_goes_on_later(tmp_path):
+    whole, limits = _train(_method("weight_variance"), tmp_path / "whole"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
+    try:
+        with pytest.raises(
+            UserError, match=r"checkpoints/train: File too large; with more room, the same command goes"
+        ):
+            _train(_method("weight_variance"), tmp_path / "broken")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list((tmp_path / "broken" / "checkpoints" / "train").iterdir())
+    _compare(_train(_method("weight_variance"), tmp_path / "broken"), whole)
 
 
 def test_without_a_whole_checkpoint_a_phase_begins_anew(tmp_path):
