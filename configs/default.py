@@ -48,9 +48,7 @@ def get_config() -> ConfigDict:
     config.optimizer.swa_learning_rate = placeholder(float)  # constant
     config.steps = ConfigDict()
     config.steps.train = placeholder(int)
-    config.steps.passes = placeholder(
-        float
-    )  # over the training images: more steps than the method's own, if they need it
+    config.steps.passes = placeholder(float)  # over the training images: more steps, if they need it
     config.steps.swa = placeholder(int)
     config.steps.swa_period = placeholder(int)  # a snapshot after this many steps, twice as many, ...
 

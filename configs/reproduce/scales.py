@@ -39,7 +39,7 @@ _SOLAR_NOTES = (
     "The photographs are of 44 solar modules, and which module a cell is of is not published; the test is of blocks of "
     "60 neighbours (reno_tf/data/solar.py).",
     "ε is 0.02. The defects are faint, so noise of that size already turns some cells wrong: look at its column.",
-    "The steps, rates and λ are those of configs/photos.py for every seed, chosen on validation images (docs/choices.md).",
+    "Steps, rates and λ are those of configs/photos.py for every seed, chosen on validation images (docs/choices.md).",
 )
 _PHOTOS = ("dogs", "birds", "actions", "indoor", "flowers")
 # The paper's, for fine-tuning (section 5.1).

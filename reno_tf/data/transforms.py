@@ -68,7 +68,7 @@ def _resize_rows(image, size, *, mirror=False):
 
 
 def test_view(encoded, *, size: int, geometry: str = "zoom"):
-    """A whole encoded image as the network sees it in a test: uint8 [size, size, 3]. `geometry`: a key of `GEOMETRIES`."""
+    """An encoded image as the network sees it in a test: uint8 [size, size, 3]. `geometry`: a key of `GEOMETRIES`."""
     return view(decode(encoded), size=size, geometry=geometry)
 
 

@@ -1,4 +1,4 @@
-"""In PYTHONPATH it ends every Python program that asks for a name or a connection: nothing here may need the network."""
+"""In PYTHONPATH it ends every Python program that asks for a name or a connection: none may need the network."""
 
 import sys
 

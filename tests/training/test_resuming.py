@@ -87,12 +87,12 @@ def test_asked_to_stop_it_goes_on_from_that_very_step(tmp_path, monkeypatch, sto
 
 
 def test_a_second_signal_does_not_wait():
-    with pytest.raises(Interrupted, match="interrupted; the same command goes on from the last checkpoint") as stop:
-        with interruption.deferred() as asked:
-            assert asked() == 0
-            signal.raise_signal(signal.SIGINT)
-            assert asked() == signal.SIGINT
-            signal.raise_signal(signal.SIGINT)
+    told = "interrupted; the same command goes on from the last checkpoint"
+    with pytest.raises(Interrupted, match=told) as stop, interruption.deferred() as asked:
+        assert asked() == 0
+        signal.raise_signal(signal.SIGINT)
+        assert asked() == signal.SIGINT
+        signal.raise_signal(signal.SIGINT)
     assert stop.value.status == 130
 
 
@@ -122,9 +122,7 @@ def test_without_room_for_a_checkpoint_the_training_ends_and_goes_on_later(tmp_p
     whole, limits = _train(_method("weight_variance"), tmp_path / "whole"), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
     try:
-        with pytest.raises(
-            UserError, match=r"checkpoints/train: File too large; with more room, the same command goes"
-        ):
+        with pytest.raises(UserError, match="checkpoints/train: File too large; with more room, the same"):
             _train(_method("weight_variance"), tmp_path / "broken")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
