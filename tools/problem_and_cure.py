@@ -61,7 +61,8 @@ def _draw(pictures, labels, said):
         ):
             cell.imshow(image)
             lines = [
-                f"{student}: {textwrap.shorten(answer, 24, placeholder=' …')}" for student, answer in zip(said, answers)
+                f"{student}: {textwrap.shorten(answer, 24, placeholder=' …')}"
+                for student, answer in zip(said, answers, strict=True)
             ]
             for line, (text, answer) in enumerate(zip(lines, answers, strict=True)):
                 color = "tab:green" if answer == label else "tab:red"
