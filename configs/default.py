@@ -24,6 +24,7 @@ def get_config() -> ConfigDict:
     config.data.validation_per_class = 40  # held out for every choice of a number, as far as shots leave any; without
     # shots (0) it is a fifth of a class at most
     config.data.size = 32  # side of photos in pixels, after the crop; the embedded sets have their own
+    config.data.max_pixels = 89_478_485  # width times height; a larger image is refused before it is decoded (Pillow's)
     config.data.skip_unreadable = False  # drop images that cannot be decoded, rather than fail
     config.data.cache = False  # keep the encoded photos in memory once they are read
     config.data.tfds_dir = placeholder(str)  # where tensorflow-datasets keeps what it built; None: its default

@@ -80,10 +80,12 @@ def audit(
         found = _found(opened, convention, dataset.class_names)
         identity = files.digest(audited["sha256"].encode(), json.dumps(found).encode())
         public = (teacher.model, teacher.identity)
-        networks, chosen, left_out = common.attackers_networks(chosen, dataset, public, workdir)
+        with common.enough_memory("batch_size", chosen.training.batch_size):
+            networks, chosen, left_out = common.attackers_networks(chosen, dataset, public, workdir)
         target = suite.target(chosen, dataset, networks | {"student": (model, identity)})
         options = {"folder": workdir / "suite", "save": save_images and (workdir / "images", save_images)}
-        measured = measure.measure(chosen, target, dataset, undefended=None, exposure=True, **options)
+        with common.enough_memory("attack.batch_size", chosen.attack.batch_size):
+            measured = measure.measure(chosen, target, dataset, undefended=None, exposure=True, **options)
         measured.results["skipped"] += left_out
         comparison = _compare(config, workdir, measured.results, command) if compare else []
         shape = {"image_size": list(target.images.shape[1:3])}

@@ -1,9 +1,11 @@
 """What several commands do alike: load the data, build the teacher, write the report."""
 
+import contextlib
 import dataclasses
 import functools
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import tf_keras
 from absl import logging
 
 from reno_tf import data, files, hardware, models, progress, reporting
+from reno_tf.errors import UserError
 from reno_tf.evaluation import surrogate
 from reno_tf.evaluation.measure import Measured
 from reno_tf.settings import Data, Networks, Settings
@@ -23,10 +26,21 @@ def seed_everything(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
+@contextlib.contextmanager
+def enough_memory(key: str, images: int) -> Iterator[None]:
+    """Raises UserError where memory does not suffice for batches of so many `images`, config.`key`."""
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError):
+        less = f"try --config.{key}={images // 2}" if images > 1 else "nothing smaller is left to try"
+        raise UserError(f"out of memory with config.{key}={images}; {less}") from None
+
+
 def load_data(chosen: Data, **changes) -> data.Dataset:
     """The data set of the settings; `changes` are further arguments of `reno_tf.data.load`, or other ones."""
     arguments = dataclasses.asdict(chosen)
     arguments |= {"folder": arguments.pop("dir"), "data_dir": arguments.pop("tfds_dir")}
+    data.limit_pixels(arguments.pop("max_pixels"))
     arguments["progress"] = functools.partial(progress.bar, label="looking at images", unit="image")
     return data.load(**{**arguments, **changes})
 

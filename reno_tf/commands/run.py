@@ -50,7 +50,8 @@ def _run(chosen, workdir, dataset, teacher, model, strategy, *, command, announc
     if announce and distribution.is_chief(strategy):
         needs = cost.tell(chosen, teacher.model, suite.split(chosen, dataset))
         print(f"{method} on {dataset.name}: {needs}", flush=True)
-    student = training.fit_student(chosen, model, dataset, workdir)
+    with common.enough_memory("batch_size", chosen.training.batch_size):
+        student = training.fit_student(chosen, model, dataset, workdir)
     if chosen.training.distribution != "none":
         # A strategy's own variables can be read by all workers together alone.
         trained, student = student, training.build_student(chosen, num_classes=len(dataset.class_names))
@@ -62,9 +63,12 @@ def _run(chosen, workdir, dataset, teacher, model, strategy, *, command, announc
     history = training.read_history(workdir)
 
     public = (teacher.model, teacher.identity)
-    networks, chosen, left_out = common.attackers_networks(chosen, dataset, public, workdir)
+    with common.enough_memory("batch_size", chosen.training.batch_size):
+        networks, chosen, left_out = common.attackers_networks(chosen, dataset, public, workdir)
     target = suite.target(chosen, dataset, networks | {"student": (student, models.sha256(models.save(student)))})
-    measured = measure.measure(chosen, target, dataset, undefended=chosen.method.undefended, folder=workdir / "suite")
+    options = {"undefended": chosen.method.undefended, "folder": workdir / "suite"}
+    with common.enough_memory("attack.batch_size", chosen.attack.batch_size):
+        measured = measure.measure(chosen, target, dataset, **options)
 
     measured.results["skipped"] += left_out
     measured.results["seconds"]["train"] = round(sum(row["seconds"] for row in history), 3)

@@ -1,6 +1,7 @@
 """Data sets: what they are (`sources`), how they are built and read, and the batches made of them."""
 
 from reno_tf.data.base import Dataset, Split, draw
+from reno_tf.data.imagefile import limit_pixels
 from reno_tf.data.loading import load
 from reno_tf.data.photos import Photos
 from reno_tf.data.pipeline import batches_per_pass, eval_batches, first_images, train_batches

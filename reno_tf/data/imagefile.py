@@ -11,6 +11,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 
 
+def limit_pixels(most: int) -> None:
+    """From here on an image with more pixels than that, width times height, is refused before it is decoded."""
+    Image.MAX_IMAGE_PIXELS = most
+
+
 class ImageError(Exception):
     """The reason why a file is no readable image, in one short line."""
 

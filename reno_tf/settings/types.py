@@ -24,6 +24,7 @@ class Data:
     fraction: float  # part of those (paper, Table 5)
     validation_per_class: int = bounded(least=0)  # images held out of the training split
     size: int = bounded(least=1)  # side of photos in pixels
+    max_pixels: int = bounded(least=1)  # of an image that is decoded
     skip_unreadable: bool
     cache: bool
     tfds_dir: str | None  # where prepared data sets lie
@@ -174,5 +175,5 @@ class Settings:
     def as_json(self) -> dict:
         """The content of config.json."""
         content = dataclasses.asdict(dataclasses.replace(self, surrogate=None))
-        del content["surrogate"]
+        del content["surrogate"], content["data"]["max_pixels"]  # It decides whether there are results, not which.
         return content | {"format": FORMAT, "method": {"name": self.method.name, **content["method"]}}

@@ -7,9 +7,9 @@ import zlib
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
-from reno_tf.data.imagefile import ImageError, normalize
+from reno_tf.data.imagefile import ImageError, limit_pixels, normalize
 
 
 def _scene(mode="RGB", size=(53, 38)):
@@ -222,3 +222,15 @@ def test_image_is_turned_though_its_other_exif_data_is_damaged():
     with pytest.raises(struct.error):
         _pillow(content)
     np.testing.assert_array_equal(_read(normalize(content)), np.rot90(_read(content), -1))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP"])
+def test_an_image_of_more_pixels_than_allowed_is_refused_before_it_is_decoded(kind, monkeypatch):
+    content = _file(_scene(), kind)
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # So that the test leaves it as it was.
+        limit_pixels(52 * 38)
+        patch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("decoded"))
+        with pytest.raises(ImageError, match=r"^more than 1976 pixels$"):
+            normalize(content)
+    assert normalize(content)

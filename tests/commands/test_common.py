@@ -1,0 +1,37 @@
+"""What several commands do alike."""
+
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from configs.default import get_config
+from reno_tf import settings
+from reno_tf.commands import common
+from reno_tf.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("images", "told"), [(32, "try --config.batch_size=16"), (1, "nothing smaller is left to try")]
+)
+@pytest.mark.parametrize("error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")])
+def test_out_of_memory_names_the_batch_size_to_try(error, images, told):
+    with pytest.raises(UserError, match=f"^out of memory with config.batch_size={images}; {told}$"):
+        with common.enough_memory("batch_size", images):
+            raise error
+
+
+def test_a_batch_that_does_not_fit_is_out_of_memory():
+    with pytest.raises(UserError, match="out of memory with config.attack.batch_size=100; try --config.attack.batch"):
+        with common.enough_memory("attack.batch_size", 100):
+            tf.zeros([2**40, 2**10])
+
+
+def test_the_limit_of_pixels_holds_for_what_is_loaded_and_is_no_part_of_a_run(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    config = get_config()
+    usual = settings.read(config).as_json()
+    config.data.max_pixels = 1000
+    chosen = settings.read(config)
+    common.load_data(chosen.data, seed=0)
+    assert Image.MAX_IMAGE_PIXELS == 1000
+    assert chosen.as_json() == usual
