@@ -3,17 +3,18 @@ VENV ?= .venv
 PYTHON ?= $(shell tools/find-python)
 BIN = $(VENV)/bin
 
-.PHONY: run photos test test-short parity networks lint report bench clean
+.PHONY: run photos test test-all parity kills mutants networks lint report bench clean
 
 run: $(VENV)/installed
 	$(BIN)/python main.py --method=renofeation
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
-
-# Without the tests that start main.py more than once, or compile much that no version of Python changes.
-test-short: $(VENV)/installed
 	$(BIN)/python -m pytest -m "not long"
+
+# Also those that start main.py more than once, or compile much that no version of Python changes.
+test-all: $(VENV)/installed
+	$(BIN)/python -m pip check
+	$(BIN)/python -m pytest
 
 # Fine-tuning and Renofeation on photographs of solar cells, from an ImageNet network: about 25 minutes on two cores.
 photos: $(VENV)/installed
@@ -27,6 +28,14 @@ photos: $(VENV)/installed
 parity: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch]'
 	$(BIN)/python -m pytest tests/parity/live.py
+
+# One run killed 20 times at random moments: it must end with the same bits. Writes results/kills.json.
+kills: $(VENV)/installed
+	$(BIN)/python tests/kills.py
+
+# 10 000 damaged images, each read or refused: results/mutated_images.json.
+mutants: $(VENV)/installed
+	$(BIN)/python tests/data/mutated_images.py
 
 # All 71 classifiers of Keras Applications beside Keras's own, with random weights; the tests have one of each family.
 networks: $(VENV)/installed

@@ -1,6 +1,8 @@
 """The house's floors: imports lead downwards, only main touches flags, only settings and what is above the config."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ _PACKAGE = Path(__file__).parents[1] / "reno_tf"
 # From the ground up. A part may import what stands below it, and itself.
 _FLOORS = (
     ("errors", "version"),
-    ("archives", "compat", "draws", "files", "hardware", "progress"),
+    ("archives", "compat", "draws", "files", "hardware", "interruption", "progress"),
     ("data", "models"),
     ("attacks",),
     ("methods",),
@@ -49,6 +51,14 @@ def test_every_part_has_its_floor():
 def test_imports_lead_downwards(path):
     used = {name.split(".")[1] for name in _imports(path) if name.startswith("reno_tf.")}
     assert used & _BELOW.keys() - {_part(path)} <= _BELOW[_part(path)]
+
+
+def test_every_module_can_be_imported_alone():
+    names = [".".join(path.relative_to(_PACKAGE.parent).with_suffix("").parts) for path in _FILES]
+    script = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
+    command = [sys.executable, "-c", script, *(name.removesuffix(".__init__") for name in names)]
+    done = subprocess.run(command, cwd=_PACKAGE.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_flags_and_config_stay_where_they_belong():

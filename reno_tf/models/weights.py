@@ -2,7 +2,6 @@
 
 import binascii
 import hashlib
-import json
 import math
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import safetensors.numpy
 import tf_keras
 
+from reno_tf import files
 from reno_tf.errors import UserError, choose
 from reno_tf.models.backbone import head_layer
 
@@ -103,9 +103,22 @@ def sha256(content: bytes) -> str:
 
 
 def manifest() -> dict:
-    """pretrained/manifest.json: {backbone: {weights' name: entry}}."""
+    """pretrained/manifest.json: {backbone: {weights' name: entry}}. Raises UserError if it is damaged."""
     path = PRETRAINED / "manifest.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    content = files.read_json(path)
+    named = list(content.values()) if isinstance(content, dict) else [] if content is None else [None]
+    entries = [entry for one in named for entry in (one.values() if isinstance(one, dict) else [None])]
+    if not all(map(_is_entry, entries)):
+        raise UserError(f"{path} is damaged: an entry needs sha256 and file, or a command and a url or package")
+    return content or {}
+
+
+def _is_entry(entry) -> bool:
+    """Whether it names a file with its hash, or says how to import one."""
+    if not isinstance(entry, dict) or "sha256" not in entry:
+        return False
+    names = ("command", "package" if "package" in entry else "url") if entry["sha256"] is None else ("file", "sha256")
+    return all(isinstance(entry.get(name), str) for name in names)
 
 
 def locate(backbone: str, weights: str) -> tuple[Path, str]:
