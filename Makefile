@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= $(shell tools/find-python)
 BIN = $(VENV)/bin
 
-.PHONY: run photos test test-all parity kills mutants networks lint report bench clean
+.PHONY: run photos test test-all parity kills mutants networks lint docs report bench clean
 
 run: $(VENV)/installed
 	$(BIN)/python main.py --method=renofeation
@@ -43,6 +43,11 @@ networks: $(VENV)/installed
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+# The documents as a site: site/index.html.
+docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/mkdocs build --quiet
 
 # Every finished run below runs/ on one page: runs/index.html.
 report: $(VENV)/installed

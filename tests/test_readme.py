@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ _RESULTS = _ROOT / "results" / "reproduce-embedded"
 
 
 _PAGES = {
-    "methods": "README.md",
-    "claims": "README.md",
+    "methods": "docs/miniature.md",
+    "claims": "docs/miniature.md",
     "worst": "README.md",
     "attacks": "docs/attacks.md",
     "datasets": "docs/defences.md",
@@ -29,6 +30,36 @@ def test_the_tables_are_up_to_date(table, page):
     spec.loader.exec_module(tool)
     text = getattr(tool, table)()
     assert len(text.splitlines()) > 6 and text in (_ROOT / page).read_text()
+
+
+_DOCUMENTS = [_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md")), _ROOT / "pretrained" / "README.md"]
+
+
+def _anchor(heading):
+    """As it is made of a heading on the code hosting sites."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
+@pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document):
+    for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        if anchor:
+            assert anchor in map(_anchor, re.findall(r"(?m)^#+ (.*)$", target.read_text())), link
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    pages, seen = [_ROOT / "README.md"], set()
+    while pages:
+        page = pages.pop()
+        seen.add(page)
+        found = {(page.parent / link).resolve() for link in re.findall(r"\]\(([^)\s#]+\.md)", page.read_text())}
+        pages += [path for path in found - seen if path.is_file()]
+    assert set(_DOCUMENTS) <= seen
 
 
 def test_the_verdicts_follow_from_the_outcomes():

@@ -17,7 +17,7 @@ _COMPARED = ("delta", "retraining", "delta_r", "renofeation", "inoculation")  # 
 
 
 def methods() -> str:
-    """README.md: the paper's attack; averages over the data sets, ours and the paper's."""
+    """docs/miniature.md: the paper's attack; averages over the data sets, ours and the paper's."""
     theirs = tables.printed(paper.outcomes()["methods"])
     rows = {}
     for line in seeds.lines(_read("methods")):
@@ -34,7 +34,7 @@ def methods() -> str:
 
 
 def claims() -> str:
-    """README.md: the verdicts."""
+    """docs/miniature.md: the verdicts."""
     return render("claims_overview.md.j2", judged=_read("claims")).strip()
 
 

@@ -44,7 +44,7 @@ def build(
       **options: of `Backbone.build` (`dropout`, `tap`, `image_size`) and of the family.
 
     Returns:
-      Images [B, H, W, 3] in [0, 1] -> {"stage1": [B, h, w, c], ..., "penultimate": [B, d][, "logits": [B, n]]}.
+      Images [B, H, W, 3] in [0, 1] -> {"stage1": [B, h, w, c], ..., "penultimate": [B, d]}, and "logits": [B, n].
 
     Raises UserError: unknown name or weights, or a file that is missing, altered or of another network.
     """
