@@ -67,7 +67,7 @@ class Method:
     def terms(self, batch: Batch) -> dict[str, tf.Tensor]:
         """The named terms whose sum is the loss; the names are the TensorBoard tags."""
         return {
-            "cross_entropy": losses.cross_entropy(batch.labels, batch.outputs["logits"]),
+            "cross_entropy": losses.cross_entropy(batch.labels, batch.outputs["logits"], batch.sample_weights),
             "weight_decay": self.weight_decay * losses.half_squared_norm(batch.weights),
             "head_decay": self.head_decay * losses.half_squared_norm(batch.head),
         }

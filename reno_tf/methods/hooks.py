@@ -29,6 +29,7 @@ class Step:
 
     labels: tf.Tensor  # int [B]
     stages: list[str]  # names of the tapped ones
+    sample_weights: tf.Tensor | None = None  # float [B], of Keras's class_weight and sample_weight
     images: tf.Tensor | None = None  # the clean batch, float32 [B, H, W, 3] in [0, 1]
     student: Any = None  # the Keras model
     teacher: Callable | None = None  # frozen, (images, names of outputs) -> {name: features}; see `needs_features`

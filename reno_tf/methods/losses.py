@@ -5,10 +5,11 @@ import tensorflow as tf
 from reno_tf.models import replicas
 
 
-def cross_entropy(labels, logits):
-    """Mean softmax cross-entropy, no label smoothing. labels: int [B]; logits: [B, classes]."""
-    # -1/B sum_i log softmax(z_i)[y_i]
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+def cross_entropy(labels, logits, weights=None):
+    """Mean softmax cross-entropy, no label smoothing. labels: int [B]; logits: [B, classes]; weights: [B]."""
+    # -1/B sum_i w_i log softmax(z_i)[y_i]
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    return tf.reduce_mean(each if weights is None else tf.cast(weights, each.dtype) * each)
 
 
 def half_squared_norm(weights):

@@ -17,7 +17,8 @@ class Transfer(tf_keras.Model):
     a pure function of (seed, step, layer), and over several replicas its BatchNorm takes the whole batch's
     statistics. The teacher is held out of Keras's sight: it is neither trained, nor saved with the student,
     nor listed among the variables. Compile with an optimizer; fit on batches (images [B, H, W, 3]
-    in [0, 1], labels int [B]). Every loss term is a metric of its own.
+    in [0, 1], labels int [B]), with weights [B] if some images are to count for more. Every loss term
+    is a metric of its own.
 
     Args:
       student: a model of `reno_tf.models.build(..., num_classes=...)`. It starts from the
@@ -100,7 +101,7 @@ class Transfer(tf_keras.Model):
         return self.student(images, training=training)["logits"]
 
     def train_step(self, data):
-        step = self._step(*data)
+        step = self._step(*tf_keras.utils.unpack_x_y_sample_weight(data))
         images = self.method.perturb(step)
         seen = step.images if self.method.clean_targets else images
         targets = self._frozen(seen, self._stages) if self.method.needs_features else None
@@ -117,9 +118,9 @@ class Transfer(tf_keras.Model):
         return self._update({"loss": loss, **terms}, step.labels, outputs["logits"])
 
     def test_step(self, data):
-        images, labels = data
-        logits = self(images, training=False)
-        return self._update({"cross_entropy": losses.cross_entropy(labels, logits)}, labels, logits)
+        images, labels, weights = tf_keras.utils.unpack_x_y_sample_weight(data)
+        labels, logits = _flat(labels), self(images, training=False)
+        return self._update({"cross_entropy": losses.cross_entropy(labels, logits, weights)}, labels, logits)
 
     @property
     def metrics(self):
@@ -134,10 +135,11 @@ class Transfer(tf_keras.Model):
             self._mean(name).total.assign(total)
             self._mean(name).count.assign(count)
 
-    def _step(self, images, labels):
+    def _step(self, images, labels, sample_weights):
         own = {"stages": self._stages, "student": self.student, "teacher": self._frozen, "state": dict(self.state)}
         now = {"number": self.step.read_value(), "phase": self._phase, "key": self._key()}
-        return Step(images=images, labels=labels, total_steps=self.total_steps, **own, **now)
+        batch = {"images": images, "labels": _flat(labels), "sample_weights": sample_weights}
+        return Step(**batch, total_steps=self.total_steps, **own, **now)
 
     def _key(self):
         """int32 [2]: what is random in a step is drawn from it."""
@@ -158,3 +160,8 @@ class Transfer(tf_keras.Model):
             ):
                 self._means[name] = tf_keras.metrics.Mean(name=name)
         return self._means[name]
+
+
+def _flat(labels):
+    """Labels [B] of [B] or [B, 1], as Keras takes them."""
+    return tf.reshape(labels, [-1])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 from conftest import tiny
 
 import reno_tf
@@ -112,6 +113,66 @@ def test_evaluate_and_predict_are_kerass(images, labels):
     predicted = model.predict(images, verbose=0)
     assert predicted.shape == (6, 3)
     assert result["accuracy"] == pytest.approx(np.mean(predicted.argmax(1) == labels))
+
+
+def _first_step(images, labels, **options):
+    """The first step's cross-entropy, and the head after it."""
+    model = _transfer("finetune")
+    history = model.fit(images, labels, batch_size=6, shuffle=False, verbose=0, **options).history
+    return history["cross_entropy"][0], models.head_layer(model.student).kernel.numpy()
+
+
+def test_weights_of_samples_and_classes(images, labels):
+    model = _transfer("finetune")
+    # BatchNorm takes the batch's statistics in training.
+    logits = model.student(images, training=True)["logits"]
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits).numpy()
+    weights = np.float32([0, 1, 2, 0.5, 1, 3])
+    plain, _ = _first_step(images, labels)
+    assert plain == pytest.approx(each.mean(), rel=1e-5)
+    weighted, head = _first_step(images, labels, sample_weight=weights)
+    assert weighted == pytest.approx((weights * each).mean(), rel=1e-5)
+    by_class, other_head = _first_step(images, labels, class_weight={0: 0.0, 1: 1.0, 2: 2.0})
+    assert by_class == pytest.approx((np.float32([0, 1, 2])[labels] * each).mean(), rel=1e-5)
+    assert np.abs(head - other_head).max() > 0
+    np.testing.assert_array_equal(
+        _first_step(images, labels, sample_weight=np.ones(6))[1], _first_step(images, labels)[1]
+    )
+    np.testing.assert_array_equal(_first_step(images, labels[:, None])[1], _first_step(images, labels)[1])
+    result = model.evaluate(images, labels, sample_weight=weights, verbose=0, return_dict=True)
+    assert result["accuracy"] == model.evaluate(images, labels, verbose=0, return_dict=True)["accuracy"]
+
+
+def test_kerass_callbacks_and_saved_weights(images, labels, tmp_path):
+    model = _transfer("delta_r")
+    best = tf_keras.callbacks.ModelCheckpoint(
+        str(tmp_path / "best"), monitor="val_accuracy", mode="max", save_best_only=True, save_weights_only=True
+    )
+    early = tf_keras.callbacks.EarlyStopping(monitor="val_cross_entropy", mode="min", min_delta=1e9, patience=1)
+    done = model.fit(
+        images, labels, batch_size=3, epochs=9, validation_data=(images, labels), callbacks=[best, early], verbose=0
+    )
+    assert len(done.history["loss"]) == 2 and (tmp_path / "best.index").is_file()
+    before = model.predict(images, verbose=0)
+    model.save_weights(str(tmp_path / "weights"))
+    other = _transfer("delta_r", seed=1)
+    other.fit(images, labels, batch_size=3, verbose=0)
+    other.load_weights(str(tmp_path / "weights"))
+    np.testing.assert_array_equal(other.predict(images, verbose=0), before)
+
+
+@pytest.mark.parametrize("name", ["renofeation", "inoculation"])
+def test_several_steps_in_one_call_are_the_same_steps(images, labels, name):
+    def trained(**options):
+        model = reno_tf.Transfer(tiny(num_classes=3, seed=2, dropout=0.5), tiny(seed=1), METHODS[name](), total_steps=4)
+        model.compile(optimizer=optimizers.SGD(0.01, 0.9), **options)
+        history = model.fit(_data(images, labels), steps_per_epoch=4, verbose=0).history
+        return history["loss"], model.student.get_weights()
+
+    (loss, weights), (other_loss, others) = trained(), trained(steps_per_execution=2)
+    assert other_loss == pytest.approx(loss, rel=1e-5)
+    for weight, other in zip(weights, others, strict=True):
+        np.testing.assert_allclose(other, weight, rtol=1e-5, atol=1e-6)
 
 
 def test_misfits_are_named(images):
