@@ -111,7 +111,11 @@ def test_tensorboard_has_every_term_and_the_images(runs):
     tags = set(events.Tags()["tensors"])
     terms = {"cross_entropy", "weight_decay", "head_decay", "feature_distance", "loss", "accuracy"}
     assert {f"train/{term}" for term in terms} | {"validation/accuracy"} <= tags
-    assert {"data/training", "attack/clean", "attack/perturbation", "attack/adversarial"} <= tags
+    assert {"train/learning_rate", "train/images_per_second"} <= tags
+    assert {"data/training", "attack/examples", "attack/epsilon", "run/command", "run/settings"} <= tags
+    assert {f"results/{key}" for key in ("clean_accuracy", "attack_success_rate", "worst_case_success_rate")} <= tags
+    rates = [float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors("train/learning_rate")]
+    assert rates[0] == pytest.approx(0.01 * (1 + np.cos(0)) / 2) and rates[-1] == pytest.approx(0.005)
 
 
 @pytest.mark.long

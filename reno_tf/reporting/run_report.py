@@ -1,13 +1,12 @@
-"""A run's report: report.md, report.html with its pictures inside, PNGs, TensorBoard images."""
+"""A run's report: report.md, report.html with its pictures inside, PNGs."""
 
 import dataclasses
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from reno_tf import files
-from reno_tf.reporting import run_figures
+from reno_tf.reporting import run_figures, tensorboard
 from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE, ROUNDED, WORST, WORST_NOISE, percent
 from reno_tf.reporting.rendering import inline, render
 
@@ -39,7 +38,7 @@ class Examples:
 
 
 def write(workdir: Path, *, results, config, history, curve, convergence, examples, seen, command: str) -> None:
-    """Writes report.md, report.html, figures/*.png, curve.json, convergence.json, and images to TensorBoard.
+    """Writes report.md, report.html, figures/*.png, curve.json, convergence.json, and what TensorBoard shows.
 
     results, config: the content of results.json and config.json. history: rows of history.jsonl; empty if nothing was
     trained. curve: rows {"epsilon", "num_images", "attack_success_rate", ...}. convergence: the attack's objective
@@ -51,10 +50,8 @@ def write(workdir: Path, *, results, config, history, curve, convergence, exampl
         "epsilon.png": run_figures.epsilon_curve(curve),
         "convergence.png": run_figures.convergence_curve(convergence),
     }
-    images = {f"attack/{name}": pictures for name, pictures in examples.pictures().items()}
     if history:
         figures |= {"training.png": run_figures.training_curves(history), "data.png": run_figures.contact_sheet(*seen)}
-        images["data/training"] = seen[0]
     if "audit" in results:
         figures["exposure.png"] = run_figures.exposure(results["audit"]["exposure"])
     files.write_json(workdir / "curve.json", curve)
@@ -69,11 +66,8 @@ def write(workdir: Path, *, results, config, history, curve, convergence, exampl
         links[name], pictures[name] = f"figures/{name}", inline(content, "png")
     files.write_text(workdir / "report.md", render("report.md.j2", figures=links, **facts))
     files.write_text(workdir / "report.html", render("report.html.j2", figures=pictures, **facts))
-    writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
-    with writer.as_default(step=history[-1]["step"] if history else 0):
-        for name, shown in images.items():
-            tf.summary.image(name, shown, max_outputs=len(shown))
-    writer.close()
+    step = history[-1]["step"] if history else 0
+    tensorboard.write(workdir, results=results, config=config, figures=figures, command=command, step=step)
 
 
 def model_card(results, *, image_shape, geometry: str) -> str:

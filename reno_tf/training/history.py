@@ -11,7 +11,7 @@ import tf_keras
 
 from reno_tf import files, interruption
 from reno_tf.errors import UserError
-from reno_tf.training import checkpoints
+from reno_tf.training import checkpoints, optimizers
 
 
 def read_history(workdir: Path) -> list[dict]:
@@ -54,6 +54,8 @@ class Record(tf_keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self._stop_if_broken(logs)
         ends_the_interval = batch + 1 == self.params["steps"]
+        if ends_the_interval:  # Validation is no part of it.
+            self._speed = self._transfer.means()["accuracy"][1] / (time.monotonic() - self._since)
         if self._asked_to_stop() and not ends_the_interval:
             seconds, means = time.monotonic() - self._since, self._transfer.means()
             files.write_json(self._begun, {"step": self._step(), "seconds": seconds, "means": means})
@@ -91,6 +93,8 @@ class Record(tf_keras.callbacks.Callback):
             for name, value in metrics.items():
                 split, _, tag = name.partition("validation_")
                 tf.summary.scalar(f"validation/{tag}" if tag else f"train/{split}", value)
+            tf.summary.scalar("train/learning_rate", optimizers.current_rate(self._transfer.optimizer))
+            tf.summary.scalar("train/images_per_second", self._speed)
         self._writer.flush()
         files.write_text(self._workdir / "history.jsonl", "".join(json.dumps(row) + "\n" for row in self._rows))
         checkpoints.save(self._manager)

@@ -46,3 +46,10 @@ class SGD(tf_keras.optimizers.legacy.Optimizer):
 def cosine(learning_rate: float, steps: int):
     """lr(t) = learning_rate/2 (1 + cos(pi t / steps)): cosine decay to 0."""
     return tf_keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+
+
+def current_rate(optimizer) -> float:
+    """The learning rate of the optimizer's last step."""
+    inner = getattr(optimizer, "_optimizer", optimizer)  # of an averaging one
+    rate = inner.learning_rate
+    return float(rate(inner.iterations - 1) if callable(rate) else rate)
