@@ -15,7 +15,7 @@ _FLOORS = (
     ("data", "models"),
     ("attacks",),
     ("methods",),
-    ("settings", "serving"),
+    ("settings", "serving", "tflite"),
     ("training", "audit"),
     ("evaluation",),
     ("reporting",),

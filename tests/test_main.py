@@ -149,6 +149,27 @@ def test_the_export_needs_tensorflow_alone_and_gives_the_same_logits(runs, tmp_p
 
 
 @pytest.mark.long
+def test_a_runs_student_goes_to_devices_and_is_measured_there(runs, tmp_path):
+    workdir = runs[1]["finetune"]
+    status, out, err = _main("--mode=export", f"--workdir={workdir}", f"--to={tmp_path / 'phone'}", "--format=tflite")
+    assert status == 0, err
+    files = [f"finetune-digits-{form}.tflite" for form in ("float16", "int8", "int8_weights")]
+    assert sorted(path.name for path in (tmp_path / "phone").iterdir()) == [
+        *files,
+        "finetune-digits-labels.txt",
+        "model_card.md",
+    ]
+    card = (tmp_path / "phone" / "model_card.md").read_text()
+    results = json.loads((workdir / "results.json").read_text())
+    for name in files:
+        assert f"{name}: clean " in out and f"| {name} | " in card
+    assert f"| the run's student | | {100 * results['clean_accuracy']:.1f} % |" in card
+    status, out, err = _main("--mode=export", f"--workdir={workdir}", f"--to={tmp_path / 'x'}", "--format=coreml")
+    assert status == 2 and "unknown format 'coreml'; choose one of: saved_model, tflite" in err
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.long
 def test_a_finished_run_is_not_redone_and_another_run_is_refused(runs):
     workdir = runs[1]["linear"]
     before = {path: path.stat().st_mtime_ns for path in workdir.rglob("*") if path.is_file()}

@@ -1,33 +1,79 @@
-"""--mode=export: a finished run's student as the next version that TF Serving serves."""
+"""--mode=export: a finished run's student for TF Serving, or for devices."""
 
+import dataclasses
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
-from reno_tf.errors import UserError
+import numpy as np
+
+from reno_tf import audit, files, reporting, settings, tflite
+from reno_tf.commands import common
+from reno_tf.errors import UserError, choose
+from reno_tf.evaluation import measure, suite
+
+FORMATS = ("saved_model", "tflite")
+_NEEDS_GRADIENTS = {"student", "surrogate", "ensemble"}  # Attacks through these are left out for a file.
 
 
-def export(config, *, workdir: str | None = None, to: str | None = None) -> None:
-    """Copies the SavedModel of the finished run in `workdir` to `to`/<the next number>.
+def export(config, *, workdir: str | None = None, to: str | None = None, format: str | None = None) -> None:
+    """Copies the SavedModel of the finished run in `workdir` to `to`/<the next number>, or writes .tflite files there.
 
-    A server that watches `to`, its model base path, takes the new version up once it is whole.
+    A server that watches `to`, its model base path, takes the new version up once it is whole. Of `format` "tflite" are
+    three files, with the names of the classes and a model card that says what the run's attacks do to each.
     Raises UserError for a run that is not finished, and for a folder that cannot be written.
     """
     if workdir is None or to is None:
         needs = "--workdir=RUN, a finished run, and --to=FOLDER, the server's model base path"
         raise UserError(f"--mode=export needs {needs}")
+    kind = choose("format", format or "saved_model", FORMATS)
     models = [file.parent for file in Path(workdir).glob("export/*/*/saved_model.pb")]
     if not (Path(workdir) / "results.json").is_file() or len(models) != 1:
         raise UserError(f"{workdir} is no finished run: it has no results.json beside one SavedModel in export/")
-    folder = Path(to)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Beside it: a rename must stay on one disk.
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
-            whole = shutil.copytree(models[0], Path(scratch) / "model")
-            version = 1 + max((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), default=0)
-            os.rename(whole, folder / str(version))
+        if kind == "tflite":
+            _write_tflite(Path(workdir), models[0], Path(to))
+        else:
+            _copy_version(models[0], Path(to))
     except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
-    print(f"{models[0]} is version {version} in {folder}")
+        raise UserError(f"{to} cannot be written: {error.strerror or error}") from None
+
+
+def _copy_version(model, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    # Beside it: a rename must stay on one disk.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
+        whole = shutil.copytree(model, Path(scratch) / "model")
+        version = 1 + max((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), default=0)
+        os.rename(whole, folder / str(version))
+    print(f"{model} is version {version} in {folder}")
+
+
+def _write_tflite(workdir, model, folder):
+    chosen = settings.restore(files.read_json(workdir / "config.json")).without(_NEEDS_GRADIENTS)
+    report = dataclasses.replace(chosen.report, curve_factors=())
+    chosen = dataclasses.replace(chosen, report=report)
+    common.seed_everything(chosen.seed)
+    dataset, teacher = common.load_data(chosen.data, seed=chosen.seed), common.build_teacher(chosen.networks)
+    name, rows = model.parent.name, []
+    folder.mkdir(parents=True, exist_ok=True)
+    for form, content in tflite.convert(model, dataset.train.floats()).items():
+        path = folder / f"{name}-{form}.tflite"
+        files.write_bytes(path, content)
+        rows.append({"file": path.name, "bytes": len(content), **_measured(path, chosen, dataset, teacher)})
+        print(f"{reporting.headline(rows[-1])}; in {folder}", flush=True)
+    names = (model / "assets.extra" / "class_names.txt").read_text(encoding="utf-8")
+    files.write_text(folder / f"{name}-labels.txt", names)
+    files.write_text(folder / "model_card.md", reporting.device_card(files.read_json(workdir / "results.json"), rows))
+
+
+def _measured(path, chosen, dataset, teacher) -> dict:
+    """What the run's attacks do to the file."""
+    opened = audit.open_model(str(path))
+    plain = {"geometry": "", "input_range": "0..1", "outputs": "probabilities", "renamed": False, "unmatched": ()}
+    order = np.arange(opened.num_classes)
+    student = audit.Student(opened, audit.Convention(**plain, order=order, draws=1, tried=()))
+    networks = {"teacher": (teacher.model, teacher.identity), "student": (student, files.digest_path(path))}
+    target = suite.target(chosen, dataset, networks)
+    return {"method": path.name, **measure.measure(chosen, target, dataset, undefended=None).results}

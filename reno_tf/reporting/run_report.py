@@ -75,6 +75,11 @@ def model_card(results, *, image_shape, geometry: str) -> str:
     return render("model_card.md.j2", results=results, image_shape=image_shape, geometry=geometry)
 
 
+def device_card(results, rows: list[dict]) -> str:
+    """The same beside .tflite files. rows: {"file", "bytes"} and what was measured of each, as in results.json."""
+    return render("device_card.md.j2", results=results, rows=rows)
+
+
 def headline(results) -> str:
     """One line: clean accuracy, success of the attack and of noise, the worst case of all attacks and of noise."""
     shown = [key for key in (CLEAN, ASR, ROUNDED, NOISE, WORST) if key in results]

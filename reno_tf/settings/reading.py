@@ -7,7 +7,7 @@ from reno_tf.attacks import ATTACKS, split
 from reno_tf.errors import UserError, choose
 from reno_tf.methods import METHODS, Method, Schedule
 from reno_tf.settings.fields import checked, filled, typed
-from reno_tf.settings.types import Attack, Data, Networks, Pretrain, Report, Settings, Training
+from reno_tf.settings.types import FORMAT, Attack, Data, Networks, Pretrain, Report, Settings, Training
 
 # field of Schedule -> (section of the config, key)
 _SCHEDULE = {
@@ -18,6 +18,9 @@ _SCHEDULE = {
     "swa_steps": ("steps", "swa"),
     "swa_period": ("steps", "swa_period"),
 }
+
+
+_NOT_KEPT = {"data": {"max_pixels": 89_478_485}}  # Fields that config.json has not, as configs/default.py has them.
 
 
 def read(config, method_name: str = "renofeation", *, preset: str = "pixel", dataset=None) -> Settings:
@@ -36,6 +39,21 @@ def read(config, method_name: str = "renofeation", *, preset: str = "pixel", dat
     # The attacker does not know the defender's coefficients.
     surrogate = _read(config, settings.attack.surrogate, preset, {}, num_images.get("surrogate"))
     return dataclasses.replace(settings, surrogate=surrogate)
+
+
+def restore(content) -> Settings:
+    """The settings of a run, from the content of its config.json. Raises UserError if that is no such content."""
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError(f"config.json is not of format {FORMAT}: another version wrote it")
+    parts = {"data": Data, "networks": Networks, "training": Training, "attack": Attack, "report": Report}
+    try:
+        method = METHODS[choose("method", content["method"]["name"], METHODS)]
+        fields = {field.name: field.type for field in dataclasses.fields(method) if field.init}
+        own = {key: typed(fields[key], content["method"][key], f"method.{key}") for key in fields}
+        read = {name: filled(part, _NOT_KEPT.get(name, {}) | content[name], name) for name, part in parts.items()}
+        return Settings(seed=content["seed"], method=method(**own), schedule=Schedule(**content["schedule"]), **read)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserError(f"config.json holds no run's settings: {error}") from None
 
 
 def read_data(config) -> Data:

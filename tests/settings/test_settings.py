@@ -214,6 +214,32 @@ def test_json_differs_where_the_runs_differ(changes):
     assert _read("delta", **changes).as_json() != _read("delta").as_json() == _read("delta").as_json()
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_json_gives_the_settings_back(name):
+    chosen = _read(name, preset="suite", attack__epsilon=0.05, seed=3, data__shots=7, swa=True)
+    content = json.loads(json.dumps(chosen.as_json()))
+    assert settings.restore(content) == dataclasses.replace(chosen, surrogate=None)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"format": 2}, "not of format 3"),
+        ({"method": None}, "holds no run's settings"),
+        ({"method": {"name": "none"}}, "unknown method 'none'"),
+        ({"method": {"name": "delta"}}, "holds no run's settings"),
+        ({"schedule": {"steps": 1, "foo": 2}}, "holds no run's settings"),
+        ({"data": {}}, "holds no run's settings"),
+        ({"seed": "x", "attack": {"preset": 3}}, "holds no run's settings"),
+    ],
+)
+def test_other_json_gives_none(change, told):
+    with pytest.raises(UserError, match=told):
+        settings.restore({**json.loads(json.dumps(_read("delta").as_json())), **change})
+    with pytest.raises(UserError, match="not of format 3"):
+        settings.restore([1])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
