@@ -51,7 +51,8 @@ def restore(content) -> Settings:
         fields = {field.name: field.type for field in dataclasses.fields(method) if field.init}
         own = {key: typed(fields[key], content["method"][key], f"method.{key}") for key in fields}
         read = {name: filled(part, _NOT_KEPT.get(name, {}) | content[name], name) for name, part in parts.items()}
-        return Settings(seed=content["seed"], method=method(**own), schedule=Schedule(**content["schedule"]), **read)
+        seed = checked(Settings, "seed", content["seed"], "config.json")
+        return Settings(seed=seed, method=method(**own), schedule=Schedule(**content["schedule"]), **read)
     except (AttributeError, KeyError, TypeError) as error:
         raise UserError(f"config.json holds no run's settings: {error}") from None
 

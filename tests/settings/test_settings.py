@@ -230,7 +230,8 @@ def test_json_gives_the_settings_back(name):
         ({"method": {"name": "delta"}}, "holds no run's settings"),
         ({"schedule": {"steps": 1, "foo": 2}}, "holds no run's settings"),
         ({"data": {}}, "holds no run's settings"),
-        ({"seed": "x", "attack": {"preset": 3}}, "holds no run's settings"),
+        ({"attack": {"preset": "pixel"}}, "holds no run's settings"),
+        ({"seed": "x"}, "config.json.seed must be a whole number"),
     ],
 )
 def test_other_json_gives_none(change, told):
