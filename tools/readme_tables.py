@@ -13,6 +13,7 @@ from reno_tf.reproduction import outcomes, paper
 from reno_tf.reproduction.artefacts import LABELS
 
 _RESULTS = Path(__file__).parents[1] / "results" / "reproduce-embedded"
+_PHOTOS = _RESULTS.with_name("reproduce-photos")
 _COMPARED = ("delta", "retraining", "delta_r", "renofeation", "inoculation")  # Each has a column of its own.
 
 
@@ -31,6 +32,25 @@ def methods() -> str:
         (clean, paper_clean), (asr, paper_asr), (noise,) = (numbers[metric] for metric in (CLEAN, ASR, NOISE))
         cells.append([label, f"`{method}`", clean, asr, noise, paper_clean, paper_asr])
     return markdown_table(header, cells)
+
+
+def photos() -> str:
+    """README.md: every method on photographs; mean over the seeds, and their standard deviation where there are two."""
+    runs = {}
+    for name, run in outcomes.read_all(_PHOTOS / "runs.jsonl").items():
+        runs.setdefault(name.split("-", 1)[0], []).append(run)
+    shown = {CLEAN: "clean", ASR: "the paper's attack", CORE: "worst of 7", WORST_NOISE: "noise, worst of 7"}
+    rows = []
+    for method, found in sorted(runs.items(), key=lambda pair: _place(pair[0])):
+        values = [mean_and_std(seeds.summarise(100 * run[key] for run in found), 1) for key in shown]
+        rows.append([f"`{method}`", *values, str(len(found))])
+    return markdown_table(["`--method=`", *shown.values(), "seeds"], rows)
+
+
+def _place(method):
+    """Where a method, or its variant, stands in the tables."""
+    name, _, variant = method.partition("+")
+    return list(LABELS).index(name), variant
 
 
 def claims() -> str:
@@ -123,4 +143,4 @@ def _read(name):
 
 
 if __name__ == "__main__":
-    print(methods(), claims(), worst(), attacks(), datasets(), seconds(), sep="\n\n")
+    print(photos(), methods(), claims(), worst(), attacks(), datasets(), seconds(), sep="\n\n")

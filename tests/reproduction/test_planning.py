@@ -69,6 +69,19 @@ def test_every_run_can_be_read(scale):
     assert scale == "embedded" or plan.run(plan.rows[0], "birds", 0, {}).config.data.validation_per_class == 0
 
 
+def test_photographs_have_every_method_in_three_seeds():
+    plan = _plan("methods", "photos")
+    assert {row.method for row in plan.rows} == set(methods.METHODS) and not plan.trials() and not plan.weights()
+    for row in plan.rows:
+        chosen = _settings(plan.run(row, "solar", 2, {}))
+        assert list(plan.seeds(row)) == [0, 1, 2] and chosen.networks.weights == "imagenet"
+        assert (chosen.data.name, chosen.data.size, chosen.attack.epsilon) == ("solar", 128, 0.02)
+        assert getattr(chosen.method, "feature_scale", "relative") == "relative"
+        assert getattr(chosen.method, "epsilon", 0.02) == 0.02
+        factor = chosen.method.step_factor
+        assert chosen.schedule.steps == factor * (400 if chosen.method.start == "teacher" else 800)
+
+
 def test_a_rows_changes_reach_the_run():
     plan = _plan("all", "paper")
     rows = {row.run("birds", 0): row for row in plan.rows}
@@ -164,5 +177,5 @@ def test_mistakes_show_at_once(changes, message):
 
 
 def test_an_unknown_scale_is_refused():
-    with pytest.raises(ValueError, match="no scale 'tiny'; write FILE.py:SCALE, the latter one of: embedded, paper"):
+    with pytest.raises(ValueError, match="no scale 'tiny'; write FILE.py:SCALE, the latter one of: embedded, photos, paper"):
         _plan("table2", "tiny")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from configs import default, paper
+from configs import default, paper, photos
 from reno_tf import settings
 from reno_tf.data import DATASETS
 from reno_tf.errors import UserError
@@ -53,6 +53,16 @@ def _flat(config, prefix=""):
     for key, value in config.items():
         nested = hasattr(value, "items") and prefix != "recipes."
         yield from _flat(value, f"{prefix}{key}.") if nested else [(prefix + key, str(value))]
+
+
+def test_photographs_are_gone_through_often_enough():
+    class _Loaded:
+        train, validation = range(5000), range(500)
+
+    for name, steps in {"finetune": 1300, "renofeation": 2500, "delta_adversarial": 2600}.items():
+        assert settings.read(photos.get_config(), name, dataset=_Loaded).schedule.steps == steps
+    small = settings.read(photos.get_config(), "inoculation")
+    assert small.schedule.steps == 800 and small.method.epsilon == small.attack.epsilon == 0.02
 
 
 def test_the_embedded_task_leaves_its_methods_as_they_declare_themselves():
