@@ -167,7 +167,8 @@ def _fit_recipes(config, dataset):
     """What is trained here on photos, the attacker's student and `--compare`'s, sees all of them often enough."""
     if isinstance(dataset.train.images, data.Photos):
         for start, passes in _PASSES.items():
-            config.recipes[start].setdefault("passes", passes)
+            if "passes" not in config.recipes[start]:
+                config.recipes[start].passes = passes
 
 
 def _load(chosen, opened):

@@ -37,7 +37,15 @@ def pretrain(config, *, command: str, workdir: str | None = None, overwrite: boo
     def batches_from(step):
         return data.train_batches(dataset.train, start_step=step, **options)
 
-    training.fit(model, phase, batches_from, workdir=workdir, interval=chosen.interval, validation=validation)
+    training.fit(
+        model,
+        phase,
+        batches_from,
+        workdir=workdir,
+        interval=chosen.interval,
+        batch_size=chosen.batch_size,
+        validation=validation,
+    )
 
     accuracy = evaluation.accuracy(student, dataset.test)
     file, content = f"{backbone}_{chosen.data}.safetensors", models.save(student)

@@ -33,11 +33,14 @@ class Record(tf_keras.callbacks.Callback):
         phase: str,
         workdir: Path,
         manager: tf.train.CheckpointManager,
+        *,
+        batch_size: int,
         asked_to_stop: Callable[[], int] = lambda: 0,
     ):
         super().__init__()
         self._transfer, self._phase, self._workdir, self._manager = transfer, phase, workdir, manager
-        self._asked_to_stop, self._begun = asked_to_stop, Path(manager.directory) / "interval.json"
+        self._batch_size, self._asked_to_stop = batch_size, asked_to_stop
+        self._begun = Path(manager.directory) / "interval.json"
 
     def on_train_begin(self, logs=None):
         step = self._step()
@@ -55,7 +58,8 @@ class Record(tf_keras.callbacks.Callback):
         self._stop_if_broken(logs)
         ends_the_interval = batch + 1 == self.params["steps"]
         if ends_the_interval:  # Validation is no part of it.
-            self._speed = self._transfer.means()["accuracy"][1] / (time.monotonic() - self._since)
+            steps = self._step() - (self._rows[-1]["step"] if self._rows else 0)
+            self._speed = self._batch_size * steps / (time.monotonic() - self._since)
         if self._asked_to_stop() and not ends_the_interval:
             seconds, means = time.monotonic() - self._since, self._transfer.means()
             files.write_json(self._begun, {"step": self._step(), "seconds": seconds, "means": means})

@@ -33,7 +33,8 @@ def train(
     validation = data.eval_batches(dataset.validation, batch_size=100) if len(dataset.validation) else None
     one_pass, done = data.batches_per_pass(split, batch_size), 0
     model.total_steps = sum(phase.steps for phase in phases)
-    shared = {"workdir": workdir, "interval": interval, "validation": validation, "train": split}
+    shared = {"workdir": workdir, "interval": interval, "batch_size": batch_size}
+    shared |= {"validation": validation, "train": split}
     with model.distribute_strategy.scope():
         for phase in phases:
             spread = Spread(model, done, phase.average_every) if samples and phase.average_every else None
@@ -57,6 +58,7 @@ def fit(
     *,
     workdir,
     interval,
+    batch_size,
     first_step=0,
     validation=None,
     train=None,
@@ -68,6 +70,7 @@ def fit(
       batches_from: step -> endless tf.data.Dataset of (images, labels) from that step on.
       workdir: a Path; takes checkpoints/<phase>, history.jsonl and tensorboard/.
       interval: steps between two rows of the history, each with a validation and a checkpoint; see `Phase.interval`.
+      batch_size: images of a step, of all devices together.
       first_step: steps of earlier phases.
       validation: finite tf.data.Dataset of (images, labels), or None; of known cardinality for several replicas.
       train: the training images, for the method's `prepare`.
@@ -97,7 +100,7 @@ def fit(
     with distribution.folder_to_write(strategy, workdir) as folder:
         manager = tf.train.CheckpointManager(checkpoint, str(folder.joinpath(*parts)), max_to_keep=2)
         with interruption.deferred() if alone else contextlib.nullcontext(lambda: 0) as asked_to_stop:
-            record = Record(model, phase.name, folder, manager, asked_to_stop)
+            record = Record(model, phase.name, folder, manager, batch_size=batch_size, asked_to_stop=asked_to_stop)
             for first, steps, count in _stretches(done, phase.steps, interval):
                 bar = progress.FitProgress(phase.name, done=first, total=phase.steps)
                 model.fit(

@@ -143,8 +143,9 @@ def test_an_import_gives_weights_by_name(pretrained, tmp_path, state, capsys):
 
 def test_a_known_hash_gives_the_manifests_name(pretrained, tmp_path, state, capsys):
     path = _write(tmp_path / "any.safetensors", state)
-    known = dict(weights.manifest(), resnet18={"imagenet": {"file": "x", "sha256": None, "source_sha256": None}})
-    known["resnet18"]["imagenet"]["source_sha256_starts"] = models.sha256(path.read_bytes())[:8]
+    entry = {"file": "x", "sha256": None, "source_sha256": None, "command": "python main.py", "url": "https://x"}
+    known = dict(weights.manifest(), resnet18={"imagenet": entry})
+    entry["source_sha256_starts"] = models.sha256(path.read_bytes())[:8]
     pretrained.mkdir()
     (pretrained / "manifest.json").write_text(json.dumps(known))
     _import(path)

@@ -177,5 +177,7 @@ def test_mistakes_show_at_once(changes, message):
 
 
 def test_an_unknown_scale_is_refused():
-    with pytest.raises(ValueError, match="no scale 'tiny'; write FILE.py:SCALE, the latter one of: embedded, photos, paper"):
+    with pytest.raises(
+        ValueError, match="no scale 'tiny'; write FILE.py:SCALE, the latter one of: embedded, photos, paper"
+    ):
         _plan("table2", "tiny")

@@ -17,7 +17,7 @@ def test_a_loss_that_is_no_number_stops_the_training_with_its_term(tmp_path, che
         files.write_text(tmp_path / "history.jsonl", '{"step": 5}\n')
     keep = {"directory": str(tmp_path), "save": lambda: pytest.fail("kept what broke")}
     manager = types.SimpleNamespace(latest_checkpoint=checkpoint, **keep)
-    record = Record(types.SimpleNamespace(step=step), "train", tmp_path, manager)
+    record = Record(types.SimpleNamespace(step=step), "train", tmp_path, manager, batch_size=8)
     record.set_params({"steps": 10})
     record.on_train_begin()
     record.on_train_batch_end(0, {"loss": 1.0, "feature_distance": 0.5})
