@@ -17,7 +17,7 @@ from reno_tf.errors import UserError
 from reno_tf.models import weights
 from reno_tf.reporting import finished_runs
 
-_FEW = limits(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+_FEW = limits(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def _keys(config, prefix=""):

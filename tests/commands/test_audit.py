@@ -182,6 +182,7 @@ def test_photos_are_seen_as_the_model_saw_them(config, tmp_path, capsys):
     assert "(squash) in the range " in (tmp_path / "run" / "report.html").read_text()
 
 
+@pytest.mark.long
 def test_whatever_answers_can_be_audited_and_has_no_white_box(config, student, tmp_path):
     model = tf_keras.models.load_model(student)
     config.attack.update(images=6, suite=("pixel", "disruption stage1", "white_box"))

@@ -22,6 +22,7 @@ def folder(monkeypatch, tmp_path):
     return tmp_path / "pretrained"
 
 
+@pytest.mark.long
 def test_a_teacher_is_written_and_found_by_its_name(folder, tmp_path, capsys):
     config = get_config()
     config.model.backbone = "mobilenet_v2_cifar"

@@ -69,6 +69,7 @@ def test_without_the_package_the_command_that_installs_it_is_told(tmp_path, monk
     assert not list(tmp_path.rglob("*.npz"))
 
 
+@pytest.mark.long
 def test_the_published_cells(tmp_path):
     if importlib.util.find_spec("elpv_dataset") is None:
         pytest.skip("the extra photos is not installed")

@@ -200,6 +200,7 @@ def test_an_attack_without_gradient_is_skipped_by_name(dataset, student, tmp_pat
         suite.run(alone.attack, target)
 
 
+@pytest.mark.long
 def test_an_interrupted_suite_goes_on_where_it_was(dataset, student, tmp_path, monkeypatch):
     chosen = _settings(cache="", images=8, eight_bit=True)
     target = functools.partial(_target, chosen, dataset, student)
@@ -240,6 +241,7 @@ def test_answers_that_cannot_be_kept_are_done_without(dataset, student, tmp_path
     assert len(outcomes) == 4 and len(warnings) == 4 and "No space left on device; an interrupted" in warnings[0]
 
 
+@pytest.mark.long
 def test_rounded_images_are_kept_as_bytes_and_counted_beside_the_float_ones(dataset, student, tmp_path):
     chosen = _settings(cache=str(tmp_path), images=8, eight_bit=True, epsilon=0.05)
     measured = _measure(chosen, dataset, student)
@@ -262,6 +264,7 @@ def test_rounded_images_are_kept_as_bytes_and_counted_beside_the_float_ones(data
     assert "attack_success_rate_8bit" not in _measure(_settings(cache=""), dataset, student).results
 
 
+@pytest.mark.long
 def test_a_budget_of_nothing_and_a_single_step_are_measured(dataset, student, tmp_path):
     still = _measure(_settings(cache="", epsilon=0.0), dataset, student)
     assert still.results["attack_success_rate"] == still.results["worst_case_success_rate"] == 0
@@ -354,6 +357,7 @@ def test_adversarial_images_are_kept_as_pngs_in_the_ball(dataset, student, tmp_p
     assert (tmp_path / "images" / files[0]).stat().st_mtime_ns == before
 
 
+@pytest.mark.long
 def test_one_attack_is_in_memory_at_a_time_and_the_cache_keeps_its_limit(tmp_path, dataset, student, monkeypatch):
     alive, most, sizes, make = weakref.WeakSet(), [], [], attacks.Crafter.__init__
 

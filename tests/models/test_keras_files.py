@@ -108,6 +108,7 @@ def test_what_does_not_fit_is_named_and_nothing_written(pretrained, tmp_path):
     assert not pretrained.exists()
 
 
+@pytest.mark.long
 def test_efficientnets_published_weights_are_normalized_as_keras_does(pretrained, tmp_path, monkeypatch):
     """Keras divides by a second root where the weights are "imagenet", which the network here has no layer for."""
     published = tf_keras.applications.EfficientNetB0(include_top=False, weights=None, input_shape=(None, None, 3))

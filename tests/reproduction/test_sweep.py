@@ -168,6 +168,7 @@ def test_more_than_the_machine_has_is_a_mistake(needs, named):
         OneByOne(**{"cpus": 1, "gpus": 0, **needs})
 
 
+@pytest.mark.long
 @_NEEDS_RAY
 def test_ray_starts_again_and_says_what_it_cannot_place(swept):
     swept(True)
@@ -217,6 +218,7 @@ def _heard(handle):
     return os.read(handle, 100)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("with_ray", "number", "status"),
     [

@@ -18,6 +18,7 @@ from reno_tf.models import replicas
 from reno_tf.training import distribution
 
 _ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

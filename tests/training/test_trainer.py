@@ -161,6 +161,7 @@ def test_kerass_callbacks_and_saved_weights(images, labels, tmp_path):
     np.testing.assert_array_equal(other.predict(images, verbose=0), before)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["renofeation", "inoculation"])
 def test_several_steps_in_one_call_are_the_same_steps(images, labels, name):
     def trained(**options):
