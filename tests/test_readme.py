@@ -15,6 +15,7 @@ _RESULTS = _ROOT / "results" / "reproduce-embedded"
 
 
 _PAGES = {
+    "photos": "README.md",
     "methods": "docs/miniature.md",
     "claims": "docs/miniature.md",
     "worst": "README.md",

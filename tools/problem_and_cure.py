@@ -1,7 +1,7 @@
 """Draws README.md's picture from two finished runs: python tools/problem_and_cure.py EXPOSED CURED OUT.png
 
-The first test images, attacked through the teacher by the one attack of the core that fools EXPOSED most often, and
-what the students of both runs say of them.
+The first test images that both students get right, whatever then becomes of them, attacked through the teacher by the
+one attack of the core that fools EXPOSED most often, and what the students of both runs say.
 """
 
 import json
@@ -14,9 +14,10 @@ from reno_tf.reporting.metrics import ASR
 from reno_tf.reporting.rendering import plain, plt, png
 
 # isort: split
+import numpy as np
 import tensorflow as tf  # After reno_tf, which selects Keras 2.
 
-_COUNT = 8
+_COUNT, _LOOKED_AT = 8, 100  # images
 _METHODS = {"finetune": "fine-tuned", "renofeation": "Renofeation", "inoculation": "inoculation"}
 
 
@@ -25,16 +26,18 @@ def main(exposed: Path, cured: Path, out: Path):
     strongest = max((row for row in results["suite"] if row["attack"] and not row["outside"]), key=lambda row: row[ASR])
     chosen, networks = config["data"], config["networks"]
     dataset = data.load(chosen["name"], shots=chosen["shots"], size=chosen["size"], validation_per_class=1)
-    clean = dataset.test.take(range(_COUNT)).floats()[:]
+    names, first = dataset.class_names, dataset.test.take(range(min(_LOOKED_AT, len(dataset.test))))
+    right = [
+        np.array(_answers(run, first.floats()[:], names)) == np.array(names)[first.labels] for run in (exposed, cured)
+    ]
+    shown = first.take(np.flatnonzero(right[0] & right[1])[:_COUNT])
+    clean = shown.floats()[:]
     teacher = models.build(networks["backbone"], weights=networks["weights"])
     (attack,) = attacks.variants(strongest["name"], teacher).values()
     budget = attacks.Budget(**{key: config["attack"][key] for key in ("epsilon", "step_size", "steps")})
     attacked = attack.on(teacher, budget)(clean).numpy()
-    labels = [dataset.class_names[number] for number in dataset.test.labels[:_COUNT]]
-    said = {
-        _name(run): [_answers(run, images, dataset.class_names) for images in (clean, attacked)]
-        for run in (exposed, cured)
-    }
+    labels = [names[number] for number in shown.labels]
+    said = {_name(run): [_answers(run, images, names) for images in (clean, attacked)] for run in (exposed, cured)}
     files.write_bytes(out, _draw({"clean": clean, "attacked": attacked}, labels, said))
     print(f"{strongest['name']}, epsilon {budget.epsilon}: {strongest[ASR]:.1%} of {exposed}'s turn wrong")
 
@@ -53,7 +56,7 @@ def _answers(run, images, names):
 
 
 def _draw(pictures, labels, said):
-    figure, axes = plt.subplots(2, _COUNT, figsize=(1.55 * _COUNT, 4.7), layout="constrained")
+    figure, axes = plt.subplots(2, _COUNT, figsize=(1.45 * _COUNT, 4.6), layout="constrained")
     for row, (name, images) in enumerate(pictures.items()):
         axes[row][0].set_ylabel(name, fontsize=11)
         for cell, image, *answers, label in zip(
@@ -67,9 +70,9 @@ def _draw(pictures, labels, said):
             for line, (text, answer) in enumerate(zip(lines, answers, strict=True)):
                 color = "tab:green" if answer == label else "tab:red"
                 place = {"transform": cell.transAxes, "ha": "center", "va": "top", "color": color}
-                cell.text(0.5, -0.04 - 0.26 * line, plain(text).replace(": ", ":\n", 1), fontsize=8, **place)
+                cell.text(0.5, -0.05 - 0.27 * line, plain(text).replace(": ", ":\n", 1), fontsize=8, **place)
             cell.set(xticks=[], yticks=[])
-    figure.get_layout_engine().set(h_pad=0.32)
+    figure.get_layout_engine().set(h_pad=0.03, w_pad=0.02, hspace=0.26, rect=(0, 0.11, 1, 0.89))
     return png(figure)
 
 
