@@ -52,4 +52,4 @@ def current_rate(optimizer) -> float:
     """The learning rate of the optimizer's last step."""
     inner = getattr(optimizer, "_optimizer", optimizer)  # of an averaging one
     rate = inner.learning_rate
-    return float(rate(inner.iterations - 1) if callable(rate) else rate)
+    return float(rate(inner.iterations - 1) if callable(rate) else tf.convert_to_tensor(rate))

@@ -58,7 +58,7 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
     printed = capsys.readouterr().out
     assert "Keras 2; fed in the range 0..255; it gives probabilities; " in printed
     assert "its outputs are in another order than the labels: '0' is output 9, " in printed
-    assert "audit of digits.keras: about " in printed and "audit of digits.keras: clean" in printed
+    assert "audit of digits.keras: " in printed and "audit of digits.keras: clean" in printed
     found = results["audit"]
     assert found["input_range"] == "0..255" and found["label_order"] == list(range(9, -1, -1))
     assert found["label_order_was_matched"] and found["outputs"] == "probabilities" and not found["unmatched"]
