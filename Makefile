@@ -16,7 +16,7 @@ test-all: $(VENV)/installed
 	$(BIN)/python -m pip check
 	$(BIN)/python -m pytest
 
-# Fine-tuning and Renofeation on photographs of solar cells, from an ImageNet network: about 25 minutes on two cores.
+# Fine-tuning and Renofeation on photographs of solar cells, from an ImageNet network. Each says how long it takes.
 photos: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[photos]'
 	$(BIN)/python main.py --config=configs/photos.py --method=finetune
