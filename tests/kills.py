@@ -27,7 +27,6 @@ _RUN = (
     "--config.attack.own_images=20",
     "--config.curve.images=20",
     "--config.curve.factors=(0.5,)",
-    "--config.split=validation",
     "--config.data.validation_per_class=6",
     "--config.steps.train=30",
     "--config.steps.swa=20",

@@ -15,7 +15,7 @@ _FLOORS = (
     ("data", "models"),
     ("attacks",),
     ("methods",),
-    ("settings", "serving", "tflite"),
+    ("settings", "serving", "conversion"),
     ("training", "audit"),
     ("evaluation",),
     ("reporting",),

@@ -165,8 +165,17 @@ def test_a_runs_student_goes_to_devices_and_is_measured_there(runs, tmp_path):
     for name in files:
         assert f"{name}: clean " in out and f"| {name} | " in card
     assert f"| the run's student | | {100 * results['clean_accuracy']:.1f} % |" in card
+    status, out, err = _main("--mode=export", f"--workdir={workdir}", f"--to={tmp_path / 'onnx'}", "--format=onnx")
+    assert status == 0, err
+    assert sorted(path.name for path in (tmp_path / "onnx").iterdir()) == [
+        "finetune-digits-labels.txt",
+        "finetune-digits.onnx",
+        "model_card.md",
+    ]
+    # Nothing is rounded there: the clean accuracy is the student's own.
+    assert f"finetune-digits.onnx: clean {100 * results['clean_accuracy']:.1f} %" in out
     status, out, err = _main("--mode=export", f"--workdir={workdir}", f"--to={tmp_path / 'x'}", "--format=coreml")
-    assert status == 2 and "unknown format 'coreml'; choose one of: saved_model, tflite" in err
+    assert status == 2 and "unknown format 'coreml'; choose one of: saved_model, tflite, onnx" in err
     assert not (tmp_path / "x").exists()
 
 

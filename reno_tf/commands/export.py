@@ -8,21 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from reno_tf import audit, files, reporting, settings, tflite
+from reno_tf import audit, conversion, files, reporting, settings
 from reno_tf.commands import common
 from reno_tf.errors import UserError, choose
 from reno_tf.evaluation import measure, suite
 
-FORMATS = ("saved_model", "tflite")
+FORMATS = ("saved_model", "tflite", "onnx")
 _NEEDS_GRADIENTS = {"student", "surrogate", "ensemble"}  # Attacks through these are left out for a file.
 
 
 def export(config, *, workdir: str | None = None, to: str | None = None, format: str | None = None) -> None:
-    """Copies the SavedModel of the finished run in `workdir` to `to`/<the next number>, or writes .tflite files there.
+    """Copies the SavedModel of the finished run in `workdir` to `to`/<the next number>, or writes files for devices.
 
     A server that watches `to`, its model base path, takes the new version up once it is whole. Of `format` "tflite" are
-    three files, with the names of the classes and a model card that says what the run's attacks do to each.
-    Raises UserError for a run that is not finished, and for a folder that cannot be written.
+    three files, of "onnx" one, with the names of the classes and a model card that says what the run's attacks do to
+    each. Raises UserError for a run that is not finished, and for a folder that cannot be written.
     """
     if workdir is None or to is None:
         needs = "--workdir=RUN, a finished run, and --to=FOLDER, the server's model base path"
@@ -32,10 +32,10 @@ def export(config, *, workdir: str | None = None, to: str | None = None, format:
     if not (Path(workdir) / "results.json").is_file() or len(models) != 1:
         raise UserError(f"{workdir} is no finished run: it has no results.json beside one SavedModel in export/")
     try:
-        if kind == "tflite":
-            _write_tflite(Path(workdir), models[0], Path(to))
-        else:
+        if kind == "saved_model":
             _copy_version(models[0], Path(to))
+        else:
+            _write_files(kind, Path(workdir), models[0], Path(to))
     except OSError as error:
         raise UserError(f"{to} cannot be written: {error.strerror or error}") from None
 
@@ -50,22 +50,31 @@ def _copy_version(model, folder):
     print(f"{model} is version {version} in {folder}")
 
 
-def _write_tflite(workdir, model, folder):
+def _write_files(kind, workdir, model, folder):
     chosen = settings.restore(files.read_json(workdir / "config.json")).without(_NEEDS_GRADIENTS)
     report = dataclasses.replace(chosen.report, curve_factors=())
     chosen = dataclasses.replace(chosen, report=report)
     common.seed_everything(chosen.seed)
     dataset, teacher = common.load_data(chosen.data, seed=chosen.seed), common.build_teacher(chosen.networks)
+    if kind == "onnx":
+        contents = {".onnx": conversion.to_onnx(model)}
+    else:
+        made = conversion.to_tflite(model, dataset.train.floats())
+        contents = {f"-{form}.tflite": content for form, content in made.items()}
     name, rows = model.parent.name, []
     folder.mkdir(parents=True, exist_ok=True)
-    for form, content in tflite.convert(model, dataset.train.floats()).items():
-        path = folder / f"{name}-{form}.tflite"
-        files.write_bytes(path, content)
-        rows.append({"file": path.name, "bytes": len(content), **_measured(path, chosen, dataset, teacher)})
-        print(f"{reporting.headline(rows[-1])}; in {folder}", flush=True)
-    names = (model / "assets.extra" / "class_names.txt").read_text(encoding="utf-8")
-    files.write_text(folder / f"{name}-labels.txt", names)
-    files.write_text(folder / "model_card.md", reporting.device_card(files.read_json(workdir / "results.json"), rows))
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:  # All of them, or none.
+        for ending, content in contents.items():
+            path = Path(scratch) / f"{name}{ending}"
+            path.write_bytes(content)
+            rows.append({"file": path.name, "bytes": len(content), **_measured(path, chosen, dataset, teacher)})
+            print(f"{reporting.headline(rows[-1])}; in {folder}", flush=True)
+        names = (model / "assets.extra" / "class_names.txt").read_text(encoding="utf-8")
+        (Path(scratch) / f"{name}-labels.txt").write_text(names, encoding="utf-8")
+        card = reporting.device_card(files.read_json(workdir / "results.json"), rows)
+        (Path(scratch) / "model_card.md").write_text(card, encoding="utf-8")
+        for path in Path(scratch).iterdir():
+            os.replace(path, folder / path.name)
 
 
 def _measured(path, chosen, dataset, teacher) -> dict:
