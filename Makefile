@@ -43,6 +43,7 @@ networks: $(VENV)/installed
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 # The documents as a site: site/index.html.
 docs: $(VENV)/installed

@@ -24,7 +24,7 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     ),
     flags.DEFINE_bool("half", False, "With --mode=import_weights: keep kernels as float16."),
     flags.DEFINE_string("to", None, "With --mode=export: TF Serving's model base path, which gets the next version."),
-    flags.DEFINE_string("format", None, "With --mode=export: saved_model (the default), or for devices tflite or onnx."),
+    flags.DEFINE_string("format", None, "With --mode=export: saved_model (the default), tflite or onnx (for devices)."),
     flags.DEFINE_string("backbone", None, "The public backbone (config.model.backbone)."),
     flags.DEFINE_string("teacher", None, "Its weights, by name or file (config.model.weights)."),
     flags.DEFINE_string("attack", None, "An attack, or suite (config.attack.preset)."),

@@ -26,9 +26,7 @@ def files(tmp_path_factory):
     return student, found
 
 
-@pytest.mark.parametrize(
-    ("form", "within"), [("float16", 2e-3), ("int8_weights", 0.05), ("int8", 0.1), ("onnx", 1e-5)]
-)
+@pytest.mark.parametrize(("form", "within"), [("float16", 2e-3), ("int8_weights", 0.05), ("int8", 0.1), ("onnx", 1e-5)])
 def test_the_files_answer_as_the_student(files, form, within):
     student, paths = files
     opened = audit.open_model(str(paths[form]))

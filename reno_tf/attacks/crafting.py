@@ -9,7 +9,7 @@ import numpy as np
 _LARGE = 2**30  # bytes; a set above is kept in a file without a name
 
 
-def batches(attack: Callable, images, *, batch_size=100, eight_bit=False, progress=iter) -> Iterator[np.ndarray]:
+def batches(attack, images, *, batch_size=100, eight_bit=False, progress=iter) -> Iterator[np.ndarray]:
     """Yields `attack(images, indices)` for all images in order; `progress` wraps the iterable of batch offsets.
 
     eight_bit: as uint8, by the attack's `levels`.

@@ -267,7 +267,8 @@ def interval(right, labels, z=1.96) -> tuple[float, float]:
     counts = np.unique(labels, return_counts=True)[1]
     rate, size = balanced(right, labels), len(counts) ** 2 / np.sum(1 / counts)
     middle, width = rate + z**2 / (2 * size), z * math.sqrt(rate * (1 - rate) / size + z**2 / (4 * size**2))
-    return tuple(float(np.clip((middle + sign * width) / (1 + z**2 / size), 0, 1)) for sign in (-1, 1))
+    low, high = (float(np.clip((middle + sign * width) / (1 + z**2 / size), 0, 1)) for sign in (-1, 1))
+    return low, high
 
 
 def _by_turns(labels, seed) -> np.ndarray:

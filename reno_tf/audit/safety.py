@@ -7,7 +7,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import h5py
@@ -170,17 +170,19 @@ def _computes(operation: str) -> bool:
     return not definition.is_stateful and not _OUTSIDE.fullmatch(operation)
 
 
+def _parts(config) -> Iterable:
+    if isinstance(config, dict):
+        return config.values()
+    return config if isinstance(config, list) else ()
+
+
 def _objects(config, depth: int = 0) -> Iterator[dict]:
     """Every part of the config that describes an object: what has a class's name, or a module."""
     if depth > 500:
         raise UserError("the model's config is nested too deeply")
-    if isinstance(config, dict):
-        if "class_name" in config or "module" in config:
-            yield config
-        parts = config.values()
-    else:
-        parts = config if isinstance(config, list) else ()
-    for part in parts:
+    if isinstance(config, dict) and ("class_name" in config or "module" in config):
+        yield config
+    for part in _parts(config):
         yield from _objects(part, depth + 1)
 
 

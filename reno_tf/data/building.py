@@ -74,7 +74,7 @@ def index(builder, split: str, *, progress: Callable[[Iterable], Iterable] = ite
             rows = list(progress(pool.map(lambda number: _row(examples[number], number), range(len(examples)))))
         labels, names, readable = zip(*rows, strict=True)
         content = io.BytesIO()
-        np.savez(content, labels=np.int64(labels), files=np.array(names), readable=np.array(readable))
+        np.savez(content, labels=np.array(labels, np.int64), files=np.array(names), readable=np.array(readable))
         files.write_bytes(path, content.getvalue())
     with np.load(path) as stored:
         return dict(stored)

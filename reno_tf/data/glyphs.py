@@ -98,8 +98,8 @@ def render(character: str, generator: np.random.Generator, fonts: Sequence[str] 
     # Rotation, shear and shift about the centre, as Pillow's map from output to input coordinates.
     offset = side / 2 - matrix @ (side / 2 + generator.uniform(-2, 2, size=2) * _SCALE)
     affine = (*matrix[0], offset[0], *matrix[1], offset[1])
-    mask = canvas.transform((side, side), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
-    mask = np.asarray(mask.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BOX), np.float64)[..., None] / 255
+    drawn = canvas.transform((side, side), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
+    mask = np.asarray(drawn.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BOX), np.float64)[..., None] / 255
     ink, paper = generator.uniform(size=(2, 3))
     while abs(ink.mean() - paper.mean()) < 0.35:  # too close in brightness
         ink, paper = generator.uniform(size=(2, 3))

@@ -60,8 +60,8 @@ def load(
     sizes = (len(class_names), *(len(splits[split]) + len(unreadable[split]) for split in splits))
     if source.sizes not in (None, sizes):
         raise UserError(f"{name} has {sizes} classes, training and test images; published are {source.sizes}")
-    draws = {"shots": shots, "fraction": fraction, "validation_per_class": validation_per_class, "seed": seed}
-    train, validation = draw(splits["train"], **draws, class_names=class_names)
+    kept = {"shots": shots, "fraction": fraction, "validation_per_class": validation_per_class}
+    train, validation = draw(splits["train"], **kept, seed=seed, class_names=class_names)
     augment = transforms.random_affine if source.origin == "embedded" else None
     own_name = name.removeprefix("tfds:")  # Folders are called by it.
     return Dataset(own_name, class_names, train, validation, splits["test"], augment, unreadable, source.note)

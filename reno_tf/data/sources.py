@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -47,7 +48,7 @@ class Source:
 
     def open(self, *, folder: str | None, skip_unreadable: bool, data_dir: str | None) -> tfds.core.DatasetBuilder:
         """The builder, which has built nothing yet. See `reno_tf.data.load` for the arguments."""
-        options = {"data_dir": data_dir}
+        options: dict[str, Any] = {"data_dir": data_dir}
         if self.origin != "embedded":
             options["file_format"] = "array_record"  # Reads records in any order.
         if self.origin in ("manual", "package", "folder"):

@@ -91,7 +91,7 @@ def attack_success(student, attack, test: Split, *, batch_size: int = 100, craft
 def feature_distance(student, teacher, images: np.ndarray, *, batch_size: int = 100) -> float | None:
     """Mean over stages and images of mean((f_l(x, theta) - f_l(x, theta_0))^2); see `stage_distances`."""
     stages = stage_distances(student, teacher, images, batch_size=batch_size)
-    return stages and float(np.mean([distances["absolute"] for distances in stages.values()]))
+    return None if stages is None else float(np.mean([distances["absolute"] for distances in stages.values()]))
 
 
 def stage_distances(student, teacher, images: np.ndarray, *, batch_size: int = 100) -> dict[str, dict] | None:

@@ -14,7 +14,7 @@ import numpy as np
 from absl import logging
 
 from reno_tf import attacks, files, hardware, progress
-from reno_tf.data import imagefile
+from reno_tf.data import Split, imagefile
 from reno_tf.data.photos import Floats
 from reno_tf.errors import UserError
 from reno_tf.evaluation import rates
@@ -28,7 +28,7 @@ class Target:
     """What attacks are made from and tried on."""
 
     networks: dict  # {"teacher": (model, SHA-256 of what it computes), "student": ..., "surrogate", "ensemble"}
-    split: object  # the images that are attacked, with their labels
+    split: Split  # the images that are attacked, with their labels
     own_images: np.ndarray  # what the attacker has beside them, float32 [N, H, W, 3]
 
     @property

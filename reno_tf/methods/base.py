@@ -50,8 +50,8 @@ class Method:
         if not schedule.swa:
             return (first,)
         rate = rate / 2 if schedule.swa_learning_rate is None else schedule.swa_learning_rate
-        averaging = {"decay": "constant", "average_every": schedule.swa_period}
-        return first, Phase(name="swa", steps=schedule.swa_steps, learning_rate=rate, momentum=momentum, **averaging)
+        second = Phase(name="swa", steps=schedule.swa_steps, learning_rate=rate, momentum=momentum, decay="constant")
+        return first, dataclasses.replace(second, average_every=schedule.swa_period)
 
     def state(self, student) -> dict[str, tf.Variable]:
         """Variables of the method's own. They lie in every checkpoint, so that a run resumes with them."""

@@ -82,8 +82,8 @@ def irrelevant(kernels, coverage, removed: float) -> dict[str, np.ndarray]:
 
     kernels: {convolution: [h, w, in, out], or [h, w, c, multiplier] of a depthwise one}; removed: which part of all.
     """
-    used = [np.broadcast_to(_by_channel(coverage[name], kernel), kernel.shape) for name, kernel in kernels.items()]
-    used, size = (np.concatenate([np.ravel(one) for one in values]) for values in (used, kernels.values()))
+    spread = [np.broadcast_to(_by_channel(coverage[name], kernel), kernel.shape) for name, kernel in kernels.items()]
+    used, size = (np.concatenate([np.ravel(one) for one in values]) for values in (spread, kernels.values()))
     score = rankdata(used) - rankdata(np.abs(size))
     lost = np.zeros(len(score), bool)
     lost[np.argsort(score, kind="stable")[: int(removed * len(score))]] = True

@@ -18,7 +18,7 @@ class SpatialDropout2D(tf_keras.layers.SpatialDropout2D):
     resumed run then drops what the uninterrupted one would have dropped. Without a key it is Keras's layer.
     """
 
-    key = None
+    key: Callable | None = None
 
     def call(self, inputs, training=None):
         if not training or self.key is None or self.rate == 0:

@@ -56,7 +56,7 @@ def timm_names(blocks) -> dict[str, str]:
     for number, (row, expansion) in enumerate(blocks, 1):
         last, place = row, place + 1 if row == last else 0
         theirs = f"blocks.{row}.{place}"
-        parts = (("expand", "conv_pw"), ("depthwise", "conv_dw"), ("project", "conv_pwl"))
+        parts: tuple[tuple[str, str], ...] = (("expand", "conv_pw"), ("depthwise", "conv_dw"), ("project", "conv_pwl"))
         if expansion == 1:  # timm's depthwise-separable block
             parts = (("depthwise", "conv_dw"), ("project", "conv_pw"))
         for count, (part, convolution) in enumerate(parts, 1):

@@ -1,5 +1,7 @@
 """The one training step of all transfer methods, as a Keras model."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 import tf_keras
 
@@ -49,13 +51,15 @@ class Transfer(tf_keras.Model):
             raise UserError(f"{method.name} trains on one device alone: config.distribution must be none")
         if method.start == "teacher":
             models.copy_backbone(teacher, student)
-        self.student, self.method, self._seed, self._phase = student, method, seed, None
+        self.student, self.method, self._seed = student, method, seed
+        self._phase: Phase | None = None
         self.total_steps = total_steps
         # Steps over all phases. Not `optimizer.iterations`, which starts again with each optimizer.
         first = tf.VariableAggregation.ONLY_FIRST_REPLICA
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step", aggregation=first)
         self.state = method.state(student)
-        self._stages, self._means, self._frozen = models.stage_names(student), {}, None
+        self._stages, self._means = models.stage_names(student), {}
+        self._frozen: Callable | None = None
         self._untracked = lambda: teacher  # Keras would track an attribute.
         if self.distribute_strategy.num_replicas_in_sync > 1:
             models.synchronize(student)
@@ -86,9 +90,16 @@ class Transfer(tf_keras.Model):
 
     def prepare(self, train=None, batches=None) -> None:
         """Lets the method change student and state before the running phase; the data are as `Preparation` has them."""
-        own = {"student": self.student, "teacher": self._untracked(), "state": dict(self.state)}
-        now = {"phase": self._phase, "number": int(self.step.numpy())}
-        self.method.prepare(Preparation(train=train, batches=batches, **own, **now))
+        preparation = Preparation(
+            phase=self._phase,
+            number=int(self.step.numpy()),
+            student=self.student,
+            teacher=self._untracked(),
+            train=train,
+            batches=batches,
+            state=dict(self.state),
+        )
+        self.method.prepare(preparation)
 
     def compile(self, optimizer, **options):
         """As Keras's. The optimizer has its slots from here on: checkpoints fill them, and the step is traced once."""

@@ -82,7 +82,7 @@ def content_hash(images) -> str:
     """SHA-256 over shape and float32 values, read block by block."""
     hasher = hashlib.sha256(str(tuple(images.shape)).encode())
     for first in range(0, len(images), 256):
-        hasher.update(np.ascontiguousarray(images[first : first + 256], np.float32))
+        hasher.update(np.ascontiguousarray(images[first : first + 256], np.float32).data)
     return hasher.hexdigest()
 
 
