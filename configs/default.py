@@ -98,6 +98,10 @@ def get_config() -> ConfigDict:
     config.curve.factors = (0.25, 0.5, 2.0, 5.0)  # times the attack's epsilon, beside the headline's 1 and 0
     config.curve.images = 200  # of the test split, the first
 
+    config.watch = ConfigDict()  # in TensorBoard, while the student trains; costs time and changes no result
+    config.watch.images = 0  # of the validation split, attacked and looked at after each interval
+    config.watch.profile = False  # of ten steps, the tenth and those after it
+
     config.audit = ConfigDict()  # --mode=audit; "auto" is found by asking the model
     config.audit.input_range = "auto"  # what the model wants: "0..1", "0..255", "-1..1", "caffe" or "mean/std"
     config.audit.geometry = "auto"  # how a photo becomes its input: "zoom", "crop", "squash" or "pad" (docs/audit.md)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reno_tf import data, files, models, reporting, serving, settings, training
 from reno_tf.commands import common
-from reno_tf.evaluation import cost, measure, suite
+from reno_tf.evaluation import cost, measure, suite, watch
 from reno_tf.training import distribution
 
 
@@ -18,7 +18,7 @@ def run(
     with the same numbers. `announce`: whether it prints beforehand how long that takes. Returns the content of
     results.json, or nothing to a worker that only trains.
     """
-    chosen = settings.read(config, method)
+    chosen, watched = settings.read(config, method), settings.read_watch(config)
     workdir = Path(workdir or f"runs/{method}-{chosen.data.short_name}-{chosen.seed}")
     strategy = distribution.strategy(chosen.training.distribution, batch_size=chosen.training.batch_size)
     common.seed_everything(chosen.seed)
@@ -28,6 +28,8 @@ def run(
     teacher = common.build_teacher(chosen.networks)
     model = training.new_transfer(chosen, dataset, teacher.model)
     suite.check(chosen, teacher.model, dataset)
+    if watched.images:
+        watch.check(chosen, dataset)
 
     def claim():
         files.claim(workdir, chosen.as_json(), overwrite=overwrite)
@@ -39,10 +41,11 @@ def run(
 
     writing = files.lock(workdir) if distribution.is_chief(strategy) else contextlib.nullcontext()
     with writing:
-        return _run(chosen, workdir, dataset, teacher, model, strategy, command=command, announce=announce)
+        options = {"command": command, "announce": announce, "watched": watched}
+        return _run(chosen, workdir, dataset, teacher, model, strategy, **options)
 
 
-def _run(chosen, workdir, dataset, teacher, model, strategy, *, command, announce):
+def _run(chosen, workdir, dataset, teacher, model, strategy, *, command, announce, watched):
     """The run in a folder that is its own."""
     method = chosen.method.name
     if distribution.is_chief(strategy):
@@ -51,7 +54,8 @@ def _run(chosen, workdir, dataset, teacher, model, strategy, *, command, announc
         needs = cost.tell(chosen, teacher.model, suite.split(chosen, dataset))
         print(f"{method} on {dataset.name}: {needs}", flush=True)
     with common.enough_memory("batch_size", chosen.training.batch_size):
-        student = training.fit_student(chosen, model, dataset, workdir)
+        callbacks = list(_watching(watched, chosen, dataset, teacher.model, workdir / "tensorboard"))
+        student = training.fit_student(chosen, model, dataset, workdir, callbacks=callbacks)
     if chosen.training.distribution != "none":
         # A strategy's own variables can be read by all workers together alone.
         trained, student = student, training.build_student(chosen, num_classes=len(dataset.class_names))
@@ -81,3 +85,10 @@ def _run(chosen, workdir, dataset, teacher, model, strategy, *, command, announc
     options = {"history": history, "seen": seen, "command": command}
     common.write_report(workdir, results, measured, target, dataset, chosen, **options)
     return results
+
+
+def _watching(watched, chosen, dataset, teacher, folder):
+    if watched.images:
+        yield watch.Watch(chosen, dataset, teacher, images=watched.images, folder=folder)
+    if watched.profile:
+        yield watch.Profile(folder)

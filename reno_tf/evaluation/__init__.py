@@ -1,6 +1,7 @@
 """How often an attack succeeds, and whether the number can be believed."""
 
 from reno_tf.evaluation.rates import (
+    StageDistances,
     accuracy,
     attack_success,
     check_student,

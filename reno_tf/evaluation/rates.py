@@ -94,37 +94,48 @@ def feature_distance(student, teacher, images: np.ndarray, *, batch_size: int = 
     return None if stages is None else float(np.mean([distances["absolute"] for distances in stages.values()]))
 
 
-def stage_distances(student, teacher, images: np.ndarray, *, batch_size: int = 100) -> dict[str, dict] | None:
-    """{stage: {"absolute": mean((f - g)^2), "relative": that / the variance of g}}, g the teacher's features.
+class StageDistances:
+    """How far a student's features are from the teacher's, stage by stage. Holds one compiled function for many calls.
 
-    Both networks are in inference mode; the variance is the mean of each channel's over images and places, so
-    that a student which gives each channel's mean has the relative distance 1.
-
-    `images`: float32 [N, H, W, 3] in [0, 1], not augmented (paper, section 3). None if the stages' shapes differ.
+    Called with images, float32 [N, H, W, 3] in [0, 1], not augmented (paper, section 3), it gives {stage: {"absolute":
+    mean((f - g)^2), "relative": that / the variance of g}}, g the teacher's features. The variance is the mean of each
+    channel's over images and places, so that a student which gives each channel's mean has the relative distance 1.
+    Both networks are in inference mode. None if the stages' shapes differ.
     """
-    stages = stage_names(teacher)
-    if [student.output[s].shape[1:] for s in stage_names(student)] != [teacher.output[s].shape[1:] for s in stages]:
-        return None
 
-    @tf.function(reduce_retracing=True)
-    def batch_sums(batch):
-        """{stage: each channel's sums over the batch, of means over the places, of (f - g)^2, g and g^2: [3, c]}."""
-        ours, theirs, sums = student(batch, training=False), teacher(batch, training=False), {}
-        for stage in stages:
-            f, g = (tf.cast(features[stage], tf.float64) for features in (ours, theirs))
-            means = [
-                tf.reduce_mean(value, axis=[1, 2]) for value in (tf.math.squared_difference(f, g), g, tf.square(g))
-            ]
-            sums[stage] = tf.reduce_sum(tf.stack(means), axis=1)
-        return sums
+    def __init__(self, student, teacher):
+        self._stages = stage_names(teacher)
+        shapes = [[model.output[stage].shape[1:] for stage in stage_names(model)] for model in (student, teacher)]
+        self._comparable = shapes[0] == shapes[1]
 
-    found = [batch_sums(tf.constant(images[i : i + batch_size])) for i in range(0, len(images), batch_size)]
-    distances = {}
-    for stage in stages:
-        square, mean, second = np.sum([sums[stage].numpy() for sums in found], axis=0) / len(images)
-        absolute, variance = float(square.mean()), float((second - mean**2).mean())
-        distances[stage] = {"absolute": absolute, "relative": absolute / variance if variance > 0 else None}
-    return distances
+        @tf.function(reduce_retracing=True)
+        def batch_sums(batch):
+            """{stage: each channel's sums over the batch, of means over places, of (f - g)^2, g and g^2: [3, c]}."""
+            ours, theirs, sums = student(batch, training=False), teacher(batch, training=False), {}
+            for stage in self._stages:
+                f, g = (tf.cast(features[stage], tf.float64) for features in (ours, theirs))
+                values = (tf.math.squared_difference(f, g), g, tf.square(g))
+                sums[stage] = tf.reduce_sum(tf.stack([tf.reduce_mean(value, axis=[1, 2]) for value in values]), axis=1)
+            return sums
+
+        self._batch_sums = batch_sums
+
+    def __call__(self, images: np.ndarray, *, batch_size: int = 100) -> dict[str, dict] | None:
+        if not self._comparable:
+            return None
+        offsets = range(0, len(images), batch_size)
+        found = [self._batch_sums(tf.constant(images[first : first + batch_size])) for first in offsets]
+        distances = {}
+        for stage in self._stages:
+            square, mean, second = np.sum([sums[stage].numpy() for sums in found], axis=0) / len(images)
+            absolute, variance = float(square.mean()), float((second - mean**2).mean())
+            distances[stage] = {"absolute": absolute, "relative": absolute / variance if variance > 0 else None}
+        return distances
+
+
+def stage_distances(student, teacher, images: np.ndarray, *, batch_size: int = 100) -> dict[str, dict] | None:
+    """`StageDistances` of one set of images."""
+    return StageDistances(student, teacher)(images, batch_size=batch_size)
 
 
 def weight_distance(student, teacher) -> float | None:

@@ -7,7 +7,7 @@ from reno_tf.attacks import ATTACKS, split
 from reno_tf.errors import UserError, choose
 from reno_tf.methods import METHODS, Method, Schedule
 from reno_tf.settings.fields import checked, filled, typed
-from reno_tf.settings.types import FORMAT, Attack, Data, Networks, Pretrain, Report, Settings, Training
+from reno_tf.settings.types import FORMAT, Attack, Data, Networks, Pretrain, Report, Settings, Training, Watch
 
 # field of Schedule -> (section of the config, key)
 _SCHEDULE = {
@@ -68,6 +68,10 @@ def read_networks(config) -> Networks:
 
 def read_pretrain(config) -> Pretrain:
     return filled(Pretrain, config.pretrain, "config.pretrain")
+
+
+def read_watch(config) -> Watch:
+    return filled(Watch, config.watch, "config.watch")
 
 
 def _read(config, method_name, preset, coefficients, num_images) -> Settings:

@@ -140,6 +140,14 @@ class Report:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Watch:
+    """What TensorBoard shows of a training, beyond its losses. No result depends on it."""
+
+    images: int = bounded(least=0)  # of the validation split; 0: none
+    profile: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Pretrain:
     """How a teacher is trained. data: a key of the data sets. batch_size: images."""
 

@@ -15,12 +15,22 @@ from reno_tf.training.trainer import Transfer
 
 
 def train(
-    model: Transfer, dataset, phases: tuple[Phase, ...], workdir: Path, *, batch_size, interval, seed, samples=0
+    model: Transfer,
+    dataset,
+    phases: tuple[Phase, ...],
+    workdir: Path,
+    *,
+    batch_size,
+    interval,
+    seed,
+    samples=0,
+    callbacks=(),
 ) -> list:
     """Trains phase after phase on the data set's augmented training images, by the strategy the model was made in.
 
     Args:
       batch_size: images of a step, of all devices together. seed: of the batches and their augmentation.
+      callbacks: Keras's, which see an epoch in each interval.
       samples: of the student's weights around their average over the last phase, which has to average.
 
     Returns the samples, each as Keras's `get_weights` has them, with BatchNorm statistics that fit.
@@ -34,7 +44,7 @@ def train(
     one_pass, done = data.batches_per_pass(split, batch_size), 0
     model.total_steps = sum(phase.steps for phase in phases)
     shared = {"workdir": workdir, "interval": interval, "batch_size": batch_size}
-    shared |= {"validation": validation, "train": split}
+    shared |= {"validation": validation, "train": split, "callbacks": callbacks}
     with model.distribute_strategy.scope():
         for phase in phases:
             spread = Spread(model, done, phase.average_every) if samples and phase.average_every else None
@@ -63,6 +73,7 @@ def fit(
     validation=None,
     train=None,
     spread: Spread | None = None,
+    callbacks=(),
 ):
     """Trains until the phase's last step, from its newest checkpoint if there is one. Returns the optimizer.
 
@@ -107,7 +118,7 @@ def fit(
                     distribution.spread(strategy, batches_from(first_step + first)),
                     epochs=count,
                     steps_per_epoch=steps,
-                    callbacks=[bar, *([spread] if spread else []), record],
+                    callbacks=[bar, *([spread] if spread else []), *callbacks, record],
                     verbose=0,
                     **options,
                 )

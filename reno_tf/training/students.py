@@ -23,9 +23,12 @@ def new_transfer(settings: Settings, dataset, teacher) -> Transfer:
         return Transfer(student, teacher, settings.method, seed=settings.seed)
 
 
-def fit_student(settings: Settings, model: Transfer, dataset, workdir: Path):
-    """Trains through all phases of the method, from the newest checkpoint in `workdir`. Returns the student."""
-    _fit(settings, model, dataset, workdir, samples=0)
+def fit_student(settings: Settings, model: Transfer, dataset, workdir: Path, *, callbacks=()):
+    """Trains through all phases of the method, from the newest checkpoint in `workdir`. Returns the student.
+
+    callbacks: Keras's, which see an epoch in each interval.
+    """
+    _fit(settings, model, dataset, workdir, samples=0, callbacks=callbacks)
     return model.student
 
 
@@ -38,7 +41,11 @@ def fit_students(settings: Settings, model: Transfer, dataset, workdir: Path, *,
     return students
 
 
-def _fit(settings, model, dataset, workdir, *, samples):
-    options = {"batch_size": settings.training.batch_size, "interval": settings.training.interval}
+def _fit(settings, model, dataset, workdir, *, samples, callbacks=()):
+    options = {
+        "callbacks": callbacks,
+        "batch_size": settings.training.batch_size,
+        "interval": settings.training.interval,
+    }
     steps = settings.method.phases(settings.schedule)
     return phases.train(model, dataset, steps, workdir, seed=settings.seed, samples=samples, **options)
