@@ -1,7 +1,7 @@
 """Fine-tunes the shipped ImageNet network on photographs, in plain Keras 2 or 3: a model to audit (docs/tutorial.md).
 
-    pip install -c constraints.txt '.[photos]'
-    python examples/fine_tune_photos.py --keras=3 --to=cells.keras      # about ten minutes on two cores
+pip install -c constraints.txt '.[photos]'
+python examples/fine_tune_photos.py --keras=3 --to=cells.keras      # about ten minutes on two cores
 """
 
 import argparse

@@ -7,16 +7,23 @@ import os
 import sys
 import tempfile
 import warnings
+from pathlib import Path
 
 _SWITCH = "TF_USE_LEGACY_KERAS"
 
 
 def use_legacy_keras() -> None:
-    """Makes `tf.keras` mean `tf_keras`, which TensorFlow decides once. Raises ImportError if it did so before."""
-    if "tensorflow" in sys.modules and os.environ.get(_SWITCH) not in ("1", "True", "true"):
+    """Makes `tf.keras` mean `tf_keras`, which TensorFlow decides while it is imported.
+
+    Raises ImportError if TensorFlow was imported without that; a variable that is set afterwards comes too late.
+    """
+    loaded = sys.modules.get("tensorflow")
+    if loaded is not None and not any("tf_keras" in Path(path).parts for path in loaded.__path__):
         raise ImportError(
-            f"TensorFlow was imported before reno_tf and without {_SWITCH}=1: "
-            f"import reno_tf first, or set {_SWITCH}=1 in the environment."
+            f"TensorFlow was imported before reno_tf and without {_SWITCH}=1, so that its Keras is not Keras 2. "
+            "In a script, import reno_tf first. "
+            f"In a notebook, begin with: import os; os.environ['{_SWITCH}'] = '1', and restart the kernel. "
+            f"In tests, put that at the top of conftest.py, or set {_SWITCH}=1 in the environment."
         )
     os.environ[_SWITCH] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -40,14 +40,40 @@ def _start(folder, output):
     return subprocess.Popen([*command, *_RUN], cwd=_ROOT, stdout=output, stderr=subprocess.STDOUT)
 
 
-def _where(folder) -> str:
-    """What the run was at, by the files that it has."""
-    run = folder / "run"
-    if (run / "suite").is_dir():
-        return "counting and crafting"
-    if rows(run) and rows(run)[-1]["step"] == 50:
-        return "training the attacker's student"
-    return f"training, {rows(run)[-1]['phase'] if rows(run) else 'before its first checkpoint'}"
+def _progress(folder) -> dict[str, int]:
+    """How far each part of the run is: intervals of its training, of the attacker's student's, attacks counted."""
+    own = list(folder.rglob("surrogate-*/history.jsonl"))
+    return {
+        "training": len(rows(folder / "run")),
+        "training the attacker's student": len(rows(own[0].parent)) if own else 0,
+        "the suite": len(list((folder / "run" / "suite").glob("*.npz"))),
+    }
+
+
+def _moments(draw, count) -> list[tuple[str, int]]:
+    """(part, its progress) in the order of a run, at which it is killed; about half of them in its training."""
+    in_training, in_own = count // 2, count // 5
+    places = {
+        "training": draw.sample(range(1, 25), in_training),  # 15 intervals of the first phase, 10 of the second
+        "training the attacker's student": draw.sample(range(1, 25), in_own),
+        "the suite": [draw.randrange(8) for _ in range(count - in_training - in_own)],  # of 8 attacks
+    }
+    return [(part, place) for part, found in places.items() for place in sorted(found)]
+
+
+def _killed(process, folder, part, place, delay) -> bool:
+    """Kills the process `delay` seconds after its `part` has come so far. False if it ended before."""
+    while _progress(folder)[part] < place:
+        if process.poll() is not None:
+            return False
+        time.sleep(0.02)
+    try:
+        process.wait(timeout=delay)
+        return False
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return True
 
 
 def main():
@@ -56,27 +82,24 @@ def main():
     options.add_argument("--seed", type=int, default=0)
     arguments = options.parse_args()
     draw, killed = random.Random(arguments.seed), []
+    moments = _moments(draw, arguments.kills)
     with tempfile.TemporaryDirectory() as scratch:
-        whole, broken = Path(scratch) / "whole", Path(scratch) / "broken"
-        with open(Path(scratch) / "output", "w") as output:
-            started = time.monotonic()
-            assert _start(whole, output).wait() == 0, (Path(scratch) / "output").read_text()
-            length = time.monotonic() - started
+        whole, broken, said = (Path(scratch) / name for name in ("whole", "broken", "output"))
+        with open(said, "w") as output:
+            assert _start(whole, output).wait() == 0, said.read_text()
             while len(killed) < arguments.kills:
+                part, place = moments[len(killed)]
+                # A process that starts where this is reached already is killed while it loads, or goes on.
+                delay = draw.uniform(0, 1) if _progress(broken)[part] < place else draw.uniform(10, 30)
                 process = _start(broken, output)
-                # After it has loaded TensorFlow, so that some progress is made between two kills.
-                waited = draw.uniform(0.25, 0.6) * length
-                try:
-                    process.wait(timeout=waited)
-                    assert process.returncode == 0, (Path(scratch) / "output").read_text()
-                    # It ended: only its report's numbers are taken away, and it measures again.
-                    (broken / "run" / "results.json").unlink()
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-                    killed.append({"after_seconds": round(waited, 1), "while": _where(broken)})
+                if _killed(process, broken, part, place, delay):
+                    phase = rows(broken / "run")[-1]["phase"] if rows(broken / "run") else None
+                    killed.append({"while": part, "progress": _progress(broken), "phase": phase})
                     print(len(killed), killed[-1], flush=True)
-            assert _start(broken, output).wait() == 0, (Path(scratch) / "output").read_text()
+                    continue
+                assert process.returncode == 0, said.read_text()
+                (broken / "run" / "results.json").unlink()  # It ended. Without its numbers it measures again.
+            assert _start(broken, output).wait() == 0, said.read_text()
         same = outcome(whole / "run") == outcome(broken / "run")
     told = {"kills": killed, "seed": arguments.seed, "same_results_history_and_weights": same}
     (_ROOT / "results" / "kills.json").write_text(json.dumps(told, indent=2) + "\n")

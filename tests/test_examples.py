@@ -44,6 +44,36 @@ def test_an_audit_from_python(tmp_path):
 
 
 @pytest.mark.long
+def test_the_notebook(tmp_path):
+    """All cells but the one that installs, in one go; a shorter training and attack."""
+    cells = json.loads((_ROOT / "examples" / "renofeation.ipynb").read_text())["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    installs, *rest = sources
+    assert installs.startswith("%pip install")
+    script = "\n".join(rest)
+    for long, short in {"STEPS = 600": "STEPS = 2", "steps=40": "steps=1", "range(400)": "range(20)"}.items():
+        assert long in script
+        script = script.replace(long, short)
+    (tmp_path / "cells.py").write_text(script)
+    said = _run(tmp_path / "cells.py", cwd=tmp_path)
+    assert [line.split()[0] for line in said.splitlines()[-3:]] == ["fine-tuning", "Renofeation", "inoculation"]
+
+
+@pytest.mark.long
+def test_the_public_network_is_the_same_in_keras_2_and_3(tmp_path):
+    (tmp_path / "compare.py").write_text(
+        "import sys, numpy as np\n"
+        f"sys.path.insert(0, {str(_ROOT / 'examples')!r})\n"
+        "import fine_tune_photos as example\n"
+        "images = np.random.default_rng(0).uniform(size=(2, 64, 64, 3)).astype(np.float32)\n"
+        "answers = [np.asarray(example.backbone(keras)(images)) for keras in (example.keras_2, example.keras_3)]\n"
+        "np.testing.assert_allclose(*answers, atol=1e-4)\n"
+        "assert len(example.backbone(example.keras_3).trainable_weights) > 100\n"
+    )
+    _run(tmp_path / "compare.py", cwd=tmp_path)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("example", "arguments", "key", "value"),
     [

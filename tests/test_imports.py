@@ -1,6 +1,7 @@
 """The house's floors: imports lead downwards, only main touches flags, only settings and what is above the config."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,24 @@ def test_only_compat_knows_the_addons():
     for path in _FILES:
         if path.name != "compat.py":
             assert "tensorflow_addons" not in {name.split(".")[0] for name in _imports(path)}, path
+
+
+@pytest.mark.parametrize(
+    ("before", "works"),
+    [
+        ("import tensorflow", False),
+        ("import tensorflow, os; os.environ['TF_USE_LEGACY_KERAS'] = '1'", False),
+        ("import os; os.environ['TF_USE_LEGACY_KERAS'] = '1'; import tensorflow", True),
+        ("pass", True),
+    ],
+)
+def test_it_has_keras_2_or_says_what_to_do(before, works):
+    script = f"{before}\nimport reno_tf\nfrom reno_tf.training import averaging, optimizers\n"
+    script += "averaging.wrap(optimizers.SGD(0.1, 0.9), period=2)\n"
+    environment = {key: value for key, value in os.environ.items() if key != "TF_USE_LEGACY_KERAS"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert (done.returncode == 0) == works, done.stderr
+    if not works:
+        said = done.stderr.splitlines()[-1]
+        for setting in ("In a script, import reno_tf first.", "In a notebook, begin with", "top of conftest.py"):
+            assert setting in said
