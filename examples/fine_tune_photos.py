@@ -34,7 +34,8 @@ def backbone(keras):
                 if layer["class_name"] == "DepthwiseConv2D":
                     del layer["config"]["groups"]
             file.attrs["model_config"] = json.dumps(config)
-        return keras_3.models.load_model(path, compile=False)
+        read = keras_3.models.load_model(path, compile=False)
+        return keras_3.Model(read.inputs[0], read.outputs[0])
 
 
 def fine_tuned(keras, photos, *, epochs):
