@@ -1,7 +1,11 @@
-"""Fine-tunes the shipped ImageNet network on photographs, in plain Keras 2 or 3: a model to audit (docs/tutorial.md).
+"""Fine-tunes the shipped ImageNet network on photographs, in plain Keras 2 or 3: a model to audit.
 
-pip install -c constraints.txt '.[photos]'
-python examples/fine_tune_photos.py --keras=3 --to=cells.keras      # about ten minutes on two cores
+    pip install -c constraints.txt '.[photos]'
+    python examples/fine_tune_photos.py --keras=3 --to=cells.keras      # about ten minutes on one core
+    python main.py --mode=audit --config=configs/photos.py --student=cells.keras --backbone=efficientnet_lite0 \\
+        --teacher=imagenet
+
+docs/audit.md says what the audit does.
 """
 
 import argparse
