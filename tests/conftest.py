@@ -1,5 +1,8 @@
 import os
+import signal
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # As in what a shell's script starts in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 for _pool in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):  # The suite has a process for each of two cores already.
     os.environ.setdefault(_pool, "1")

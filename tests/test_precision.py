@@ -63,6 +63,7 @@ def test_float16_is_refused():
         tiny(precision="mixed_float16")
 
 
+@pytest.mark.long
 def test_bfloat16_attacks_as_well_as_float32():
     """On the embedded task, through the shipped teacher, on a head fitted to its features."""
     teacher = models.build("resnet18_cifar", weights="glyphs")
@@ -117,6 +118,7 @@ def test_two_devices_give_what_one_gives():
     np.testing.assert_allclose(two, one, atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", [methods.Renofeation, methods.DeltaAdversarial])
 def test_mixed_training_stays_near_float32(method, images, labels):
     losses, students = {}, {}

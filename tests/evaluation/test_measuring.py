@@ -541,6 +541,7 @@ def test_the_attackers_own_images_are_not_the_attacked(dataset, student):
     assert len(target.own_images) == 5 and {image.tobytes() for image in target.own_images} <= validation
 
 
+@pytest.mark.long
 def test_an_averaged_surrogate_brings_an_ensemble_around_it(tmp_path, dataset, monkeypatch):
     def build(chosen, num_classes):
         return tiny(num_classes=num_classes, seed=chosen.seed, precision=chosen.training.precision)

@@ -60,6 +60,7 @@ def check_against_keras(application, *, image_size=None):
     return _taps(ours)
 
 
+@pytest.mark.long
 def test_where_paths_cross_nowhere_the_last_activation_is_tapped():
     nasnet = models.build("keras_nasnetmobile", image_size=96)
     assert _taps(nasnet) == ("adjust_relu_1_0", "adjust_relu_1_5", "adjust_relu_1_9", "activation_187")
