@@ -175,7 +175,7 @@ def test_a_runs_student_goes_to_devices_and_is_measured_there(runs, tmp_path):
     # Nothing is rounded there: the clean accuracy is the student's own.
     assert f"finetune-digits.onnx: clean {100 * results['clean_accuracy']:.1f} %" in out
     status, out, err = _main("--mode=export", f"--workdir={workdir}", f"--to={tmp_path / 'x'}", "--format=coreml")
-    assert status == 2 and "unknown format 'coreml'; choose one of: saved_model, tflite, onnx" in err
+    assert status == 2 and "unknown format 'coreml'; choose one of: onnx, saved_model, tflite" in err
     assert not (tmp_path / "x").exists()
 
 
