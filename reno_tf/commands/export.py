@@ -63,7 +63,7 @@ def _write_files(kind, workdir, model, folder):
         contents = {f"-{form}.tflite": content for form, content in made.items()}
     name, rows = model.parent.name, []
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:  # All of them, or none.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:  # None appears before all are measured.
         for ending, content in contents.items():
             path = Path(scratch) / f"{name}{ending}"
             path.write_bytes(content)
