@@ -15,13 +15,23 @@ import reno_tf  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line(
-        "markers", "long: starts main.py more than once, or compiles much that no version of Python changes"
+        "markers", "long: one of many of its kind, or slow, as what starts main.py or compiles a whole network"
     )
 
 
+def long(*values):
+    """Values of a parametrized test that only `make test-all` tries."""
+    return [pytest.param(value, marks=pytest.mark.long) for value in values]
+
+
 def tiny(**options):
-    """The smallest backbone of the package: width 2, 16 penultimate features."""
-    return reno_tf.models.build("resnet18_cifar", width=2, **options)
+    """A small form of the embedded network: width 2, one convolution beside each shortcut, 16 penultimate features."""
+    small = {"width": 2, "depths": (1, 1, 1, 1), "block": _one_convolution}
+    return reno_tf.models.build("resnet18_cifar", **small | options)
+
+
+def _one_convolution(channels, stride):
+    return ((channels, 3, stride),)
 
 
 @pytest.fixture

@@ -1,21 +1,35 @@
-"""One run of each method, all in one process: python each_method.py FOLDER [--config.KEY=VALUE ...]"""
+"""One run of each method, all in one process: python each_method.py FOLDER [--config.KEY=VALUE ...]
 
+Two of them, which main.py goes on with, are of the embedded network; the others are of a tiny one that only this file
+knows.
+"""
+
+import functools
 import sys
 from pathlib import Path
 
 from absl import flags
 
 import main
-from reno_tf import commands
+from reno_tf import commands, models
 from reno_tf.methods import METHODS
+from reno_tf.models.backbone import Backbone
+
+EMBEDDED = ("finetune", "linear")
 
 
 def run_all(folder, arguments):
     main.parse([sys.argv[0], *arguments])
+    small = functools.partial(models.BACKBONES["resnet18_cifar"].layers, width=4, depths=(1, 1, 1, 1))
+    models.BACKBONES["tiny"] = Backbone(small)
+    weights = Path(folder) / "tiny.safetensors"
+    weights.write_bytes(models.save(models.build("tiny", seed=1)))
     for name in METHODS:
         config = flags.FLAGS.config.copy_and_resolve_references()
         with config.unlocked():
             config.recipes.teacher.update(head_steps=2, mask_steps=2)
+            if name not in EMBEDDED:
+                config.model.update(backbone="tiny", weights=str(weights))
         commands.start("run", config, command="", method=name, workdir=str(Path(folder) / name))
 
 

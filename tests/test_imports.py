@@ -80,9 +80,9 @@ def test_only_compat_knows_the_addons():
     ("before", "works"),
     [
         ("import tensorflow", False),
-        ("import tensorflow, os; os.environ['TF_USE_LEGACY_KERAS'] = '1'", False),
+        pytest.param("import tensorflow, os; os.environ['TF_USE_LEGACY_KERAS'] = '1'", False, marks=pytest.mark.long),
         ("import os; os.environ['TF_USE_LEGACY_KERAS'] = '1'; import tensorflow", True),
-        ("pass", True),
+        pytest.param("pass", True, marks=pytest.mark.long),
     ],
 )
 def test_it_has_keras_2_or_says_what_to_do(before, works):

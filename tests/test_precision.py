@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,12 +96,12 @@ import json
 import numpy as np
 import reno_tf
 import tensorflow as tf
+from conftest import tiny
 
 one = tf.config.LogicalDeviceConfiguration()
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [one, one])
-teacher = reno_tf.models.build("resnet18_cifar", width=2)
 images = np.random.default_rng(0).uniform(size=(7, 16, 16, 3)).astype(np.float32)
-attack = reno_tf.attacks.penultimate_pgd(teacher, steps=3, precision="float32")
+attack = reno_tf.attacks.penultimate_pgd(tiny(), steps=3, precision="float32")
 crafted = reno_tf.attacks.craft(attack, images, batch_size=5)
 arguments = map(tf.constant, (images, images, np.zeros((7, 2), np.int32)))
 graph = attack._attack_all.get_concrete_function(attack._limits(images), *arguments).graph
@@ -110,7 +111,8 @@ print(json.dumps([crafted.tolist(), sorted(calls)]))
 
 
 def test_two_devices_give_what_one_gives():
-    done = subprocess.run([sys.executable, "-c", _ON_DEVICES], capture_output=True, text=True, check=True)
+    here = Path(__file__).parent
+    done = subprocess.run([sys.executable, "-c", _ON_DEVICES], cwd=here, capture_output=True, text=True, check=True)
     two, calls = json.loads(done.stdout.splitlines()[-1])
     assert calls == ["device:CPU:0", "device:CPU:1"]
     images = np.random.default_rng(0).uniform(size=(7, 16, 16, 3)).astype(np.float32)
@@ -127,7 +129,7 @@ def test_mixed_training_stays_near_float32(method, images, labels):
         model = reno_tf.Transfer(student, tiny(seed=1), method())
         model.compile(optimizer=swa.wrap(optimizers.SGD(0.001, 0.9), period=1))
         losses[precision] = [model.train_on_batch(images, labels, return_dict=True)["loss"] for _ in range(4)]
-    np.testing.assert_allclose(losses["mixed_bfloat16"][:2], losses["float32"][:2], rtol=0.02)
+    np.testing.assert_allclose(losses["mixed_bfloat16"][:2], losses["float32"][:2], rtol=0.05)
     np.testing.assert_allclose(losses["mixed_bfloat16"], losses["float32"], rtol=0.15)  # Roundings add up.
     assert losses["mixed_bfloat16"] != losses["float32"]
     exact, mixed = (models.named_weights(students[precision]) for precision in ("float32", "mixed_bfloat16"))

@@ -158,6 +158,7 @@ def _edged(colour, width=48, height=24):
     return pixels
 
 
+@pytest.mark.long
 def test_photos_are_seen_as_the_model_saw_them(config, tmp_path, capsys):
     """It was trained on whole photos squashed to squares: what tells its classes apart, a crop of the centre lacks."""
     colours = {"blue": (30, 60, 220), "green": (40, 200, 70), "red": (230, 40, 50)}

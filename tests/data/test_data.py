@@ -164,6 +164,7 @@ def test_eval_batches_are_the_split_in_order():
     np.testing.assert_array_equal(labels, np.arange(10))
 
 
+@pytest.mark.long
 def test_two_processes_may_build_the_same_data_set_at_once(tmp_path):
     script = "import sys; from reno_tf import data; print(len(data.load('digits', data_dir=sys.argv[1]).train))"
     command = [sys.executable, "-c", script, str(tmp_path)]

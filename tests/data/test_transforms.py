@@ -59,8 +59,13 @@ def test_resize_is_tensorflows_antialiased_one(shape, to):
 
 def _windows(shape, count=400, **options):
     keys = tf.stack([tf.zeros(count, tf.int32), tf.range(count)], 1)
-    draw = lambda key: transforms.crop_window(tf.constant(shape), key, **options)  # noqa: E731
-    return tf.map_fn(draw, keys, fn_output_signature=tf.int32).numpy()
+
+    @tf.function
+    def draw_all(keys):
+        draw = lambda key: transforms.crop_window(tf.constant(shape), key, **options)  # noqa: E731
+        return tf.map_fn(draw, keys, fn_output_signature=tf.int32)
+
+    return draw_all(keys).numpy()
 
 
 def test_crops_lie_in_the_image_within_scale_and_ratio():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from conftest import tiny
+from conftest import long, tiny
 from tf_keras import layers
 
 from reno_tf import models
@@ -35,7 +35,9 @@ def _close(ours, theirs, tolerance=1e-4):
     assert np.max(np.abs(ours - theirs)) <= tolerance * np.sqrt(np.mean(theirs**2))
 
 
-@pytest.mark.parametrize("name", ["resnet18_cifar", "mobilenet_v2", "keras_mobilenetv3small", "keras_resnet50v2"])
+@pytest.mark.parametrize(
+    "name", ["resnet18_cifar", "mobilenet_v2", *long("keras_mobilenetv3small", "keras_resnet50v2")]
+)
 @pytest.mark.parametrize("side", [64, 75])
 def test_features_are_the_networks_own(name, side):
     model = _randomize(models.build(name, dropout=0.1))
@@ -51,7 +53,7 @@ def test_features_are_the_networks_own(name, side):
 def test_no_batch_norm_no_dropout_and_nothing_unasked_is_left(images):
     model = _randomize(tiny(num_classes=3, dropout=0.5))
     kinds = _operations(models.freeze(model), ["stage2"], 2, 16, 16, 3)
-    assert kinds.count("Conv2D") == 10 and kinds.count("BiasAdd") == 10  # stem, 4 + 4, shortcut
+    assert kinds.count("Conv2D") == 4 and kinds.count("BiasAdd") == 4  # stem, 1 + 1, shortcut
     assert not {"FusedBatchNormV3", "MatMul", "Mean"} & set(kinds)
     assert "VarHandleOp" not in kinds and models.freeze(model)(images, ["stage2"]).keys() == {"stage2"}
 
@@ -150,7 +152,7 @@ def test_no_strided_depthwise_convolution_has_tensorflows_slow_gradient_in_bfloa
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet18_cifar", "mobilenet_v2_cifar", "keras_mobilenetv2", "keras_mobilenetv3small"]
+    "name", ["resnet18_cifar", "mobilenet_v2_cifar", *long("keras_mobilenetv2", "keras_mobilenetv3small")]
 )
 def test_every_stage_has_a_gradient_in_bfloat16(name):
     """For the images, and the penultimate features have one for the stage."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tf_keras
+from conftest import long
 
 from reno_tf import models
 from reno_tf.errors import UserError
@@ -32,7 +33,10 @@ def _taps(model):
     return tuple(model.output[stage]._keras_history.layer.name for stage in models.stage_names(model))
 
 
-@pytest.mark.parametrize("application", _TAPS)
+_QUICK = ("ResNet50V2", "MobileNetV2", "VGG16")
+
+
+@pytest.mark.parametrize("application", [*_QUICK, *long(*(name for name in _TAPS if name not in _QUICK))])
 def test_gives_keras_features_and_takes_dropout(application):
     taps = check_against_keras(application)
     assert taps == (_TAPS[application] or taps)

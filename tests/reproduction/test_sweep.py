@@ -18,7 +18,7 @@ from reno_tf.reproduction.sweep.worker import OneByOne, Outcome, environment, wo
 
 _NEEDS_RAY = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra sweeps is not installed")
 _POOLS = [
-    pytest.param(True, id="ray", marks=_NEEDS_RAY),
+    pytest.param(True, id="ray", marks=[_NEEDS_RAY, pytest.mark.long]),
     pytest.param(False, id="one_by_one"),
 ]
 
@@ -101,6 +101,7 @@ def test_a_worker_has_its_own_process_the_drivers_folder_and_the_stated_threads(
     assert told["environment"] == {**dict.fromkeys(threads, "1"), "CUDA_VISIBLE_DEVICES": "-1"}
 
 
+@pytest.mark.long
 @_NEEDS_RAY
 def test_ray_and_one_by_one_train_the_same_bits(swept):
     assert swept(True)["told"]["digest"] == swept(False)["told"]["digest"]

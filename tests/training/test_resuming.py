@@ -1,12 +1,14 @@
 """Each method with hooks of its own, killed in its training or its preparation, goes on to the same bits."""
 
 import dataclasses
+import functools
 import resource
 import shutil
 import signal
 
 import numpy as np
 import pytest
+from conftest import long
 from replicas import toy, toy_data
 
 import reno_tf
@@ -33,9 +35,21 @@ def _train(method, workdir, *, interval=1):
     return {name: weight.numpy() for name, weight in models.named_weights(model.student).items()}
 
 
-@pytest.mark.parametrize("name", ["growing", "remos", "seam", "weight_variance", "inoculation"])
-def test_killed_at_a_step(tmp_path, monkeypatch, name):
-    whole = _train(_method(name), tmp_path / "whole")
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """(name, interval) -> the folder and the weights of a training that nothing stops. Each is trained once."""
+
+    @functools.cache
+    def train(name, interval=1):
+        workdir = tmp_path_factory.mktemp("whole")
+        return workdir, _train(_method(name), workdir, interval=interval)
+
+    return train
+
+
+@pytest.mark.parametrize("name", ["weight_variance", *long("growing", "remos", "seam", "inoculation")])
+def test_killed_at_a_step(tmp_path, monkeypatch, uninterrupted, name):
+    folder, whole = uninterrupted(name)
     record = history.Record.on_epoch_end
 
     def record_and_die(callback, epoch, logs):
@@ -48,12 +62,12 @@ def test_killed_at_a_step(tmp_path, monkeypatch, name):
         with pytest.raises(KeyboardInterrupt):
             _train(_method(name), tmp_path / "broken")
     _compare(_train(_method(name), tmp_path / "broken"), whole)
-    rows = [[row["loss"] for row in training.read_history(tmp_path / folder)] for folder in ("whole", "broken")]
-    assert rows[0] == rows[1] and len(rows[0]) == 6
+    assert _rows(tmp_path / "broken") == _rows(folder) and len(_rows(folder)) == 6
 
 
-def test_killed_while_the_masks_are_learnt(tmp_path, monkeypatch):
-    whole, batches = _train(_method("seam"), tmp_path / "whole"), data.train_batches
+@pytest.mark.long
+def test_killed_while_the_masks_are_learnt(tmp_path, monkeypatch, uninterrupted):
+    (_, whole), batches = uninterrupted("seam"), data.train_batches
 
     def dying(*arguments, start_step, **options):
         if start_step == 2:  # The masks begin where the head's steps end.
@@ -67,9 +81,9 @@ def test_killed_while_the_masks_are_learnt(tmp_path, monkeypatch):
     _compare(_train(_method("seam"), tmp_path / "broken"), whole)
 
 
-@pytest.mark.parametrize("stopped_at", [1, 2, 3, 5, 6])
-def test_asked_to_stop_it_goes_on_from_that_very_step(tmp_path, monkeypatch, stopped_at):
-    whole, record = _train(_method("inoculation"), tmp_path / "whole", interval=2), history.Record.on_train_batch_end
+@pytest.mark.parametrize("stopped_at", [*long(1, 2), 3, *long(5, 6)])
+def test_asked_to_stop_it_goes_on_from_that_very_step(tmp_path, monkeypatch, uninterrupted, stopped_at):
+    (folder, whole), record = uninterrupted("inoculation", interval=2), history.Record.on_train_batch_end
 
     def record_and_ask(callback, batch, logs):
         if callback._transfer.step == stopped_at:
@@ -83,7 +97,7 @@ def test_asked_to_stop_it_goes_on_from_that_very_step(tmp_path, monkeypatch, sto
             _train(_method("inoculation"), tmp_path / "broken", interval=2)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     _compare(_train(_method("inoculation"), tmp_path / "broken", interval=2), whole)
-    assert _rows(tmp_path / "broken") == _rows(tmp_path / "whole")
+    assert _rows(tmp_path / "broken") == _rows(folder)
 
 
 def test_a_second_signal_does_not_wait():
@@ -107,19 +121,19 @@ def test_what_is_ignored_stays_ignored():
 
 
 @pytest.mark.parametrize("cut", ["ckpt-2.index", "ckpt-2.data-00000-of-00001"])
-def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(tmp_path, cut, caplog):
-    whole = _train(_method("weight_variance"), tmp_path / "whole", interval=2)
-    _train(_method("weight_variance"), tmp_path / "broken", interval=2)
+def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(tmp_path, uninterrupted, cut, caplog):
+    folder, whole = uninterrupted("weight_variance", interval=2)
+    shutil.copytree(folder, tmp_path / "broken")
     shutil.rmtree(tmp_path / "broken" / "checkpoints" / "swa")
     path = tmp_path / "broken" / "checkpoints" / "train" / cut
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     _compare(_train(_method("weight_variance"), tmp_path / "broken", interval=2), whole)
     assert "train/ckpt-2 is damaged, perhaps cut short; the training goes on from the one before" in caplog.text
-    assert _rows(tmp_path / "broken") == _rows(tmp_path / "whole")
+    assert _rows(tmp_path / "broken") == _rows(folder)
 
 
-def test_without_room_for_a_checkpoint_the_training_ends_and_goes_on_later(tmp_path):
-    whole, limits = _train(_method("weight_variance"), tmp_path / "whole"), resource.getrlimit(resource.RLIMIT_FSIZE)
+def test_without_room_for_a_checkpoint_the_training_ends_and_goes_on_later(tmp_path, uninterrupted):
+    (_, whole), limits = uninterrupted("weight_variance"), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
     try:
         with pytest.raises(UserError, match="checkpoints/train: File too large; with more room, the same"):
@@ -130,9 +144,9 @@ def test_without_room_for_a_checkpoint_the_training_ends_and_goes_on_later(tmp_p
     _compare(_train(_method("weight_variance"), tmp_path / "broken"), whole)
 
 
-def test_without_a_whole_checkpoint_a_phase_begins_anew(tmp_path):
-    whole = _train(_method("weight_variance"), tmp_path / "whole", interval=2)
-    _train(_method("weight_variance"), tmp_path / "broken", interval=2)
+def test_without_a_whole_checkpoint_a_phase_begins_anew(tmp_path, uninterrupted):
+    folder, whole = uninterrupted("weight_variance", interval=2)
+    shutil.copytree(folder, tmp_path / "broken")
     for path in (tmp_path / "broken" / "checkpoints").rglob("*"):
         if path.is_file():
             path.write_bytes(b"no checkpoint")

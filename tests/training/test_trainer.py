@@ -39,7 +39,8 @@ def test_fit_with_every_method(name, images, labels, tmp_path):
     assert not {id(w) for w in teacher.weights} & {id(w) for w in model.variables}
     assert len(model.student.variables) == len(student.variables)
     names = [name for name, _ in tf.train.list_variables(tf.train.Checkpoint(model=model).save(str(tmp_path / "c")))]
-    assert sum("student" in name and "moving_variance" in name for name in names) == 20
+    saved = sum("student" in name and "moving_variance" in name for name in names)
+    assert saved == sum("moving_variance" in weight.name for weight in student.weights) > 0
     assert not any("teacher" in name for name in names)
 
     # Each term is its own metric, and they add up to the loss.
