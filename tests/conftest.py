@@ -20,8 +20,8 @@ def pytest_configure(config):
 
 
 def long(*values):
-    """Values of a parametrized test that only `make test-all` tries."""
-    return [pytest.param(value, marks=pytest.mark.long) for value in values]
+    """Values of a parametrized test that only `make test-all` tries; a tuple is one for each argument."""
+    return [pytest.param(*(v if isinstance(v, tuple) else (v,)), marks=pytest.mark.long) for v in values]
 
 
 def tiny(**options):

@@ -70,6 +70,7 @@ def test_overwriting_deletes_what_a_run_left(tmp_path):
     assert not (run / "checkpoints").exists() and not (run / "link").is_symlink() and tmp_path.is_dir()
 
 
+@pytest.mark.long
 def test_one_process_writes_a_folder(tmp_path):
     files.claim(tmp_path / "run", {}, overwrite=False)
     code = "import sys; from pathlib import Path; from reno_tf import files\nwith files.lock(Path(sys.argv[1])): pass"

@@ -120,6 +120,7 @@ _RESULTS = {
 _CURVE = [{"epsilon": 0.0, "attack_success_rate": 0.0, "noise_success_rate": 0.0}]
 
 
+@pytest.mark.long
 @_FEW
 @given(results=_changes(), config=_changes(), curve=_changes())
 def test_any_results_are_a_row_or_left_out_with_a_reason(results, config, curve, tmp_path_factory):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import long
 
 _PACKAGE = Path(__file__).parents[1] / "reno_tf"
 # From the ground up. A part may import what stands below it, and itself.
@@ -80,9 +81,8 @@ def test_only_compat_knows_the_addons():
     ("before", "works"),
     [
         ("import tensorflow", False),
-        pytest.param("import tensorflow, os; os.environ['TF_USE_LEGACY_KERAS'] = '1'", False, marks=pytest.mark.long),
-        ("import os; os.environ['TF_USE_LEGACY_KERAS'] = '1'; import tensorflow", True),
-        pytest.param("pass", True, marks=pytest.mark.long),
+        *long(("import tensorflow, os; os.environ['TF_USE_LEGACY_KERAS'] = '1'", False)),
+        *long(("import os; os.environ['TF_USE_LEGACY_KERAS'] = '1'; import tensorflow", True), ("pass", True)),
     ],
 )
 def test_it_has_keras_2_or_says_what_to_do(before, works):

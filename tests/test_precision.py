@@ -110,6 +110,7 @@ print(json.dumps([crafted.tolist(), sorted(calls)]))
 """
 
 
+@pytest.mark.long
 def test_two_devices_give_what_one_gives():
     here = Path(__file__).parent
     done = subprocess.run([sys.executable, "-c", _ON_DEVICES], cwd=here, capture_output=True, text=True, check=True)

@@ -114,6 +114,7 @@ print(json.dumps({"warmed": warmed, "outputs": outputs, "told": told}))
 """
 
 
+@pytest.mark.long
 def test_a_client_needs_tensorflow_alone(exported, tmp_path):
     student, path = exported
     contents = [_FILES["JPEG"], b"no image", _FILES["transparent PNG"]]

@@ -19,7 +19,8 @@ PRETRAINED = _ROOT if _ROOT.is_dir() else Path(__file__).parents[1] / "pretraine
 
 def named_weights(model: tf_keras.Model, *, head: bool = True) -> dict:
     """{"stem_conv/kernel": variable, ...}: every weight, with or without the linear head's."""
-    layers = [layer for layer in model.layers if head or layer is not head_layer(model)]
+    left_out = None if head else head_layer(model)
+    layers = [layer for layer in model.layers if layer is not left_out]
     return {weight.name.removesuffix(":0"): weight for layer in layers for weight in layer.weights}
 
 

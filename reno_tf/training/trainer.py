@@ -75,17 +75,17 @@ class Transfer(tf_keras.Model):
     def begin(self, phase: Phase | None) -> None:
         """Lets the weights train that the phase trains; None: those that the method says. Compile after it."""
         self._phase = phase
-        trains = (phase and phase.trains) or self.method.trains
+        trains, head = (phase and phase.trains) or self.method.trains, models.head_layer(self.student)
         for layer in self.student.layers:
-            layer.trainable = trains == "all" or layer is models.head_layer(self.student)
+            layer.trainable = trains == "all" or layer is head
         backbone = {n: w for n, w in models.named_weights(self.student, head=False).items() if w.trainable}
         teacher = self._untracked() if self.method.start == "teacher" else None
-        anchors = None if teacher is None else [models.named_weights(teacher, head=False)[name] for name in backbone]
+        inherited = None if teacher is None else models.named_weights(teacher, head=False)
         self._weights_of = lambda: {
             "weights": self.student.trainable_variables,
-            "head": models.head_layer(self.student).trainable_variables,
+            "head": head.trainable_variables,
             "backbone": list(backbone.values()),
-            "anchors": anchors,
+            "anchors": inherited and [inherited[name] for name in backbone],
         }
 
     def prepare(self, train=None, batches=None) -> None:

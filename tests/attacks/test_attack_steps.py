@@ -24,6 +24,7 @@ def test_a_view_shrinks_by_means_and_places_on_black():
     np.testing.assert_allclose(seen, expected, atol=1e-6)
 
 
+@pytest.mark.long
 def test_views_are_diverse_seeded_and_as_often_as_asked():
     images = tf.ones([200, 40, 40, 3])
     keys = tf.random.stateless_uniform([200, 2], [0, 1], 0, 10**6, tf.int32)

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import long
 from toys import NEURONS, Loss, grey_images, itself, kernel, linear_teacher
 
 from reno_tf import attacks
@@ -31,7 +32,10 @@ def build(name, teacher=None, *, others=None, seed=0, budget=None, **fields):
     return {label or name: attack.on(teacher, budget, **options) for label, attack in variants.items()}
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+_SLOW = ("bsr", "ensemble", "ensemble_disruption")
+
+
+@pytest.mark.parametrize("name", [*(name for name in ATTACKS if name not in _SLOW), *long(*_SLOW)])
 def test_every_attack_keeps_the_rules(name):
     images = np.random.default_rng(5).uniform(size=(6, 4, 4, 3)).astype(np.float32)
     teacher = linear_teacher()

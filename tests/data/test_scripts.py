@@ -75,6 +75,7 @@ def test_only_fonts_of_the_set_are_used(monkeypatch, tmp_path):
     assert used == {file for file in glyphs.FONTS if file.startswith("DejaVu")} and len(used) == 12
 
 
+@pytest.mark.long
 def test_sizes(tmp_path):
     greek = data.load("greek", data_dir=str(tmp_path))
     assert greek.class_names == list("ΓΔΘΛΞΠΣΦΨΩαβγδεζηθλμξπσςτφψω")

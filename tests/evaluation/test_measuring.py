@@ -10,7 +10,7 @@ import weakref
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import tiny
+from conftest import long, tiny
 from PIL import Image
 from toys import CLASSES, linear_teacher
 
@@ -388,7 +388,7 @@ def test_the_next_student_costs_its_forward_passes_only(tmp_path, dataset, stude
     assert again.curve == first.curve
 
 
-@pytest.mark.parametrize("preset", ["universal", "l2", "white_box", "stages"])
+@pytest.mark.parametrize("preset", ["universal", *long("l2", "white_box", "stages")])
 def test_any_attack_can_be_the_only_one(dataset, student, preset):
     chosen = _settings(preset=preset, cache="")
     measured = _measure(chosen, dataset, student)
@@ -419,6 +419,7 @@ def _reported(folder, measured, chosen, dataset, **changes):
     return (folder / "report.md").read_text()
 
 
+@pytest.mark.long
 def test_a_report_says_which_model_was_attacked(tmp_path, dataset, student):
     chosen = _settings(preset="white_box", cache="")
     measured = _measure(chosen, dataset, student)

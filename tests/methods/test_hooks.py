@@ -109,6 +109,7 @@ def test_the_coefficient_weighs_its_term():
     assert (weights != others).any()
 
 
+@pytest.mark.long
 def test_the_student_learns_from_the_perturbed_images_in_the_phases_that_perturb(tmp_path):
     noisy, clean = (_train(method, tmp_path / name) for name, method in (("noisy", Toy()), ("clean", _Clean())))
     losses = [[row["loss"] for row in training.read_history(tmp_path / name)] for name in ("noisy", "clean")]

@@ -212,7 +212,8 @@ def test_a_frozen_form_does_not_keep_its_model_alive():
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("keras_efficientnetb0", "float32"), ("mobilenet_v2", "bfloat16"), ("resnet18", "bfloat16")]
+    ("name", "expected"),
+    [*long(("keras_efficientnetb0", "float32")), ("mobilenet_v2", "bfloat16"), ("resnet18", "bfloat16")],
 )
 def test_auto_is_what_is_faster_for_the_network(name, expected, monkeypatch):
     monkeypatch.setattr(models.frozen.hardware, "has_bfloat16", lambda: True)

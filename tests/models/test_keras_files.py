@@ -87,6 +87,7 @@ def _damaged(content):
     return content[: len(content) // 2]
 
 
+@pytest.mark.long
 def test_what_does_not_fit_is_named_and_nothing_written(pretrained, tmp_path):
     build = {"include_top": False, "weights": None}
     tf_keras.applications.VGG16(**build).save_weights(tmp_path / "older.h5")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tf_keras
+from conftest import long
 
 from reno_tf import models
 from reno_tf.models.layers import IMAGENET
@@ -32,7 +33,10 @@ _CHANNELS = {
 }
 
 
-@pytest.mark.parametrize("name", _PARAMETERS)
+_QUICK = ("resnet18", "mobilenet_v2", "efficientnet_lite0")
+
+
+@pytest.mark.parametrize("name", [*_QUICK, *long(*(name for name in _PARAMETERS if name not in _QUICK))])
 def test_parameters_and_stages_are_those_published(name):
     model = models.build(name, num_classes=1000)
     assert sum(np.prod(weight.shape) for weight in model.trainable_weights) == _PARAMETERS[name]
@@ -45,7 +49,7 @@ def test_parameters_and_stages_are_those_published(name):
     assert shapes == {**expected, "penultimate": (2, _CHANNELS[name][-1]), "logits": (2, 1000)}
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", "mobilenet_v2"])
+@pytest.mark.parametrize("name", ["resnet18", *long("resnet50", "mobilenet_v2")])
 def test_dropout_adds_no_weight_and_a_mask_per_stage(name):
     plain, dropped = models.build(name), models.build(name, dropout=0.1)
     assert [w.name for w in plain.weights] == [w.name for w in dropped.weights]

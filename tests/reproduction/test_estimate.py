@@ -48,6 +48,7 @@ def test_the_work_is_that_of_steps_gradients_and_answers(timed):
     assert row["bytes"] == 4 * 8 * 4 * models.build("resnet18_cifar").count_params()
 
 
+@pytest.mark.long
 def test_the_head_alone_costs_less_and_adversarial_training_more():
     each = {}
     for module in (table2, table6):

@@ -18,7 +18,7 @@ from reno_tf.reproduction.sweep.worker import OneByOne, Outcome, environment, wo
 
 _NEEDS_RAY = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra sweeps is not installed")
 _POOLS = [
-    pytest.param(True, id="ray", marks=[_NEEDS_RAY, pytest.mark.long]),
+    pytest.param(True, id="ray", marks=_NEEDS_RAY),
     pytest.param(False, id="one_by_one"),
 ]
 
@@ -79,6 +79,7 @@ def swept(tmp_path_factory):
     return sweep_once
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("with_ray", _POOLS)
 def test_what_raises_fails_and_what_dies_is_called_again(swept, with_ray):
     result = swept(with_ray)
@@ -91,6 +92,7 @@ def test_what_raises_fails_and_what_dies_is_called_again(swept, with_ray):
     assert result["lines"][-1].endswith("about 0:00:00 left")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("with_ray", _POOLS)
 def test_a_worker_has_its_own_process_the_drivers_folder_and_the_stated_threads(swept, with_ray):
     result = swept(with_ray)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from conftest import tiny
+from conftest import long, tiny
 
 import reno_tf
 from reno_tf import methods, models
@@ -24,7 +24,11 @@ def _data(images, labels):
     return tf.data.Dataset.from_tensor_slices((images, labels)).batch(6).repeat()
 
 
-@pytest.mark.parametrize("name", METHODS)
+_QUICK = ("linear", "delta", "renofeation")
+_EACH = [*_QUICK, *long(*(name for name in METHODS if name not in _QUICK))]
+
+
+@pytest.mark.parametrize("name", _EACH)
 def test_fit_with_every_method(name, images, labels, tmp_path):
     student, teacher = tiny(num_classes=3, seed=2), tiny(seed=1)
     frozen = [w.numpy() for w in teacher.weights]
@@ -62,7 +66,7 @@ def test_a_step_is_traced_once(optimizer, images, labels, monkeypatch):
     assert len(traces) == 1
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", _EACH)
 def test_start(name, images):
     student, teacher = tiny(num_classes=3, seed=2), tiny(seed=1)
     own = student(images)["penultimate"].numpy()
