@@ -1,13 +1,20 @@
-"""Renofeation for TensorFlow. See README.md; `python main.py --help` lists the flags."""
+"""Renofeation for TensorFlow. See README.md; `python main.py --help` lists the flags.
+
+Where the project is installed, this file and configs/ are the package reno_tf_main, and `reno-tf` is the command.
+"""
 
 import re
 import shlex
 import sys
+from pathlib import Path
 
 from absl import app, flags
 from ml_collections import config_flags
 
-from configs import default
+_HOME = Path(__file__).parent
+sys.path[:0] = [] if str(_HOME) in sys.path else [str(_HOME)]  # configs/ lies beside this file.
+
+from configs import default  # noqa: E402
 
 OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("method", None, "Transfer method, a key of reno_tf.methods.METHODS (default renofeation)."),
@@ -63,7 +70,7 @@ def main(argv):
     from reno_tf import TooExposed, UserError, commands, interruption
 
     interruption.unwind()
-    command = shlex.join(["python", *sys.argv])
+    command = shlex.join([*_program(), *sys.argv[1:]])
     sys.stdout.reconfigure(errors="backslashreplace")  # A class's name may be in another script than the terminal's.
     options = {option.name: option.value for option in OPTIONS}
     try:
@@ -76,25 +83,34 @@ def main(argv):
         fail(error)
 
 
+def _program():
+    """The words that start it, as a user writes them."""
+    name = Path(sys.argv[0]).name
+    return [name] if name == "reno-tf" else ["python", sys.argv[0]]
+
+
 def show_help():
     """What fits on a screen; absl's --helpfull has the rest."""
-    print("python main.py [--mode=MODE] [--config=FILE] [--config.KEY=VALUE ...] [FLAGS]\n\nmodes:")
-    for name, told in MODES.items():
-        print(f"  {name:15} {told}")
-    print("\nflags:")
-    for option in OPTIONS:
-        print(f"  --{option.name:16} {flags.FLAGS[option.name].help}")
-    print("\nkeys of the config: configs/default.py; methods: docs/defences.md; attacks: docs/attacks.md")
+    print(
+        f"{' '.join(_program())} [--mode=MODE] [--config=FILE] [--config.KEY=VALUE ...] [FLAGS]",
+        "\nmodes:",
+        *(f"  {name:15} {told}" for name, told in MODES.items()),
+        "\nflags:",
+        *(f"  --{option.name:16} {flags.FLAGS[option.name].help}" for option in OPTIONS),
+        "\nkeys of the config: configs/default.py; methods: docs/defences.md; attacks: docs/attacks.md",
+        sep="\n",
+    )
 
 
 def parse(argv):
     if {"--help", "-help", "-h", "-?"} & set(argv[1:]):
         show_help()
         sys.exit(0)
+    argv = [_found(word, after=before) for before, word in zip(["", *argv], argv, strict=False)]
     try:  # Here, because it reads --config.KEY=VALUE as soon as it is defined.
         config_flags.DEFINE_config_file(
             "config",
-            "configs/default.py",
+            _shipped("configs/default.py"),
             "Settings; --config.KEY=VALUE changes one.",
             lock_config=False,
             accept_new_attributes=True,
@@ -107,6 +123,25 @@ def parse(argv):
         return fail(str(error).split("\nValueError: ")[-1])  # A config's own message, without the traceback.
     refuse_unknown_keys(argv)
     return rest
+
+
+def _shipped(config):
+    """A config, FILE.py or FILE.py:PART, of the working directory or else of the project."""
+    file = config.partition(":")[0]
+    if Path(file).is_file():
+        return config
+    if not (_HOME / file).is_file():
+        known = [str(path.relative_to(_HOME)) for path in sorted(_HOME.glob("configs/*.py"))]
+        fail(f"no config file {file}; the project's are {', '.join(known)} and those in configs/reproduce")
+    return str(_HOME / config)
+
+
+def _found(word, after):
+    """The word with its path, if it names a config."""
+    if after in ("--config", "-config"):
+        return _shipped(word)
+    flag = re.match(r"--?config=", word)
+    return flag[0] + _shipped(word[flag.end() :]) if flag else word
 
 
 def refuse_unknown_keys(argv):
@@ -128,9 +163,13 @@ def keys(config, prefix=""):
 
 def fail(mistake, status=2):
     sys.stderr.reconfigure(errors="backslashreplace")
-    print(f"main.py: {' '.join(str(mistake).split())}", file=sys.stderr)
+    print(f"{Path(sys.argv[0]).name}: {' '.join(str(mistake).split())}", file=sys.stderr)
     sys.exit(status)
 
 
-if __name__ == "__main__":
+def run():
     app.run(main, flags_parser=parse)
+
+
+if __name__ == "__main__":
+    run()

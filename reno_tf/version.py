@@ -1,3 +1,3 @@
 """Read by setup.cfg without importing TensorFlow."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -33,7 +33,7 @@ def test_the_tables_are_up_to_date(table, page):
     assert len(text.splitlines()) > 6 and text in (_ROOT / page).read_text()
 
 
-_DOCUMENTS = [_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md")), _ROOT / "pretrained" / "README.md"]
+_DOCUMENTS = [*sorted(_ROOT.glob("*.md")), *sorted((_ROOT / "docs").glob("*.md")), _ROOT / "pretrained" / "README.md"]
 
 
 def _anchor(heading):

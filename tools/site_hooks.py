@@ -1,4 +1,4 @@
-"""What mkdocs does beside its own: README.md is the first page; what lies outside of docs/ is a picture or a name."""
+"""What mkdocs does beside its own: three files of the root are pages, others outside of docs/ pictures or names."""
 
 import re
 from pathlib import Path
@@ -6,14 +6,16 @@ from pathlib import Path
 from mkdocs.structure.files import File
 
 _ROOT = Path(__file__).parents[1]
+_PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 _LINK = re.compile(r"(?P<picture>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 
 
 def on_files(files, config):
-    """The pictures of results/ that pages show, and README.md in the place of index.md."""
-    readme = (_ROOT / "README.md").read_text()
-    files.append(File.generated(config, "index.md", content=_seen_from_docs(readme)))
-    pages = [readme, *(path.read_text() for path in (_ROOT / "docs").glob("*.md"))]
+    """The pictures of results/ that pages show, and the pages that lie in the root."""
+    pages = [path.read_text() for path in (_ROOT / "docs").glob("*.md")]
+    for name, page in _PAGES.items():
+        pages.append((_ROOT / name).read_text())
+        files.append(File.generated(config, page, content=_seen_from_docs(pages[-1])))
     for target in {m["target"].removeprefix("../") for page in pages for m in _LINK.finditer(page) if m["picture"]}:
         files.append(File.generated(config, target, abs_src_path=str(_ROOT / target)))
     return files
@@ -22,8 +24,9 @@ def on_files(files, config):
 def on_page_markdown(markdown, page, config, files):
     def link(match):
         target = match["target"]
-        if target == "../README.md" or target.startswith("../README.md#"):
-            target = target.replace("../README.md", "index.md")
+        file, anchor, place = target.removeprefix("../").partition("#")
+        if target.startswith("../") and file in _PAGES:
+            target = _PAGES[file] + anchor + place
         elif match["picture"]:
             target = target.removeprefix("../")
         elif target.startswith("../"):
@@ -33,7 +36,7 @@ def on_page_markdown(markdown, page, config, files):
     return _LINK.sub(link, markdown)
 
 
-def _seen_from_docs(readme):
+def _seen_from_docs(page):
     def link(match):
         target = match["target"]
         if target.startswith("docs/"):
@@ -42,4 +45,4 @@ def _seen_from_docs(readme):
             target = f"../{target}"
         return f"{match['picture']}[{match['text']}]({target})"
 
-    return _LINK.sub(link, readme)
+    return _LINK.sub(link, page)
