@@ -2,8 +2,6 @@
 
 import math
 
-import reno_tf  # First: it selects Keras 2.
-
 # isort: split
 import tensorflow as tf
 
