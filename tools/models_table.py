@@ -2,11 +2,11 @@
 
 import math
 
+from reno_tf import models  # First: it selects Keras 2.
+from reno_tf.models import weights
+
 # isort: split
 import tensorflow as tf
-
-from reno_tf import models
-from reno_tf.models import weights
 
 _SIZE = 224
 # Of Keras Applications those in the manifest, and one of each other family.
