@@ -3,6 +3,9 @@
 Where the project is installed, this file and configs/ are the package reno_tf_main, and `reno-tf` is the command.
 """
 
+import contextlib
+import io
+import os
 import re
 import shlex
 import sys
@@ -56,7 +59,8 @@ MODES = {  # As in reno_tf.commands, which takes seconds to load.
     "pretrain": "make the embedded teacher again",
     "clean": "list what is kept beside runs, and --delete it",
 }
-flags.DEFINE_string("mode", "run", "What to do, a key of MODES.")
+MODE = flags.DEFINE_string("mode", "run", "What to do, a key of MODES.")
+QUIET = flags.DEFINE_bool("quiet", False, "Print the last line alone, and what is wrong.")
 
 
 # A method's coefficients are known once the method is; the rest is what configs/default.py has.
@@ -66,21 +70,46 @@ OPEN_SECTIONS = ("method.", "recipes.teacher.", "recipes.random.", "reproduce.")
 def main(argv):
     if argv[1:]:
         fail(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
-    # Late: TensorFlow takes seconds to load, --help should not.
-    from reno_tf import TooExposed, UserError, commands, interruption
+    if flags.FLAGS.verbosity > 0:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"  # TensorFlow's own notes
+    with _waiting():  # TensorFlow takes seconds to load, --help should not.
+        from reno_tf import TooExposed, UserError, commands, interruption, progress
 
     interruption.unwind()
     command = shlex.join([*_program(), *sys.argv[1:]])
     sys.stdout.reconfigure(errors="backslashreplace")  # A class's name may be in another script than the terminal's.
-    options = {option.name: option.value for option in OPTIONS}
+    options, printed = {option.name: option.value for option in OPTIONS}, sys.stdout
+    if QUIET.value:
+        progress.hide()
+        printed = io.StringIO()
     try:
-        commands.start(flags.FLAGS.mode, flags.FLAGS.config, command=command, **options)
+        with contextlib.redirect_stdout(printed):
+            commands.start(MODE.value, flags.FLAGS.config, command=command, **options)
     except interruption.Interrupted as stop:
         fail(stop, status=stop.status)
     except TooExposed as error:
+        _print_last_line(printed)
         fail(error, status=1)
     except (UserError, OSError) as error:
         fail(error)
+    _print_last_line(printed)
+
+
+@contextlib.contextmanager
+def _waiting():
+    """A line on the terminal that says what will happen, until it begins."""
+    line = f"{MODE.value}: {MODES.get(MODE.value, '')} (loading TensorFlow)"
+    shown = sys.stderr.isatty() and not QUIET.value
+    if shown:
+        print(line, end="\r", file=sys.stderr, flush=True)
+    yield
+    if shown:
+        print(" " * len(line), end="\r", file=sys.stderr, flush=True)
+
+
+def _print_last_line(printed):
+    if QUIET.value:
+        print(*printed.getvalue().splitlines()[-1:])
 
 
 def _program():
@@ -96,7 +125,7 @@ def show_help():
         "\nmodes:",
         *(f"  {name:15} {told}" for name, told in MODES.items()),
         "\nflags:",
-        *(f"  --{option.name:16} {flags.FLAGS[option.name].help}" for option in OPTIONS),
+        *(f"  --{option.name:16} {flags.FLAGS[option.name].help}" for option in (*OPTIONS, QUIET)),
         "\nkeys of the config: configs/default.py; methods: docs/defences.md; attacks: docs/attacks.md",
         sep="\n",
     )

@@ -31,7 +31,13 @@ def use_legacy_keras() -> None:
 
 @contextlib.contextmanager
 def quiet_native_logs():
-    """Holds back TensorFlow's notes on oneDNN and absent GPUs, which no log level stops; shows them if it fails."""
+    """Holds back TensorFlow's notes on oneDNN and absent GPUs, which no log level stops; shows them if it fails.
+
+    Holds nothing back if TF_CPP_MIN_LOG_LEVEL=0 asks for them.
+    """
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+        yield
+        return
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         standard_error = os.dup(2)

@@ -3,10 +3,18 @@
 import tf_keras
 from tqdm import tqdm
 
+_hidden = False
+
+
+def hide() -> None:
+    """Shows no bar from here on."""
+    global _hidden
+    _hidden = True
+
 
 def bar(items, label: str, **options):
     """Wraps an iterable (or, with total=, counts by hand)."""
-    return tqdm(items, desc=label, disable=None, leave=False, **options)
+    return tqdm(items, desc=label, disable=_hidden or None, leave=False, **options)
 
 
 class FitProgress(tf_keras.callbacks.Callback):

@@ -76,6 +76,24 @@ def test_help_fits_a_screen_and_names_every_mode_and_flag():
         assert f"  {name} " in out
 
 
+def test_a_terminal_is_told_what_will_happen_while_tensorflow_loads():
+    terminal, stderr = os.openpty()
+    command = [sys.executable, str(_ROOT / "main.py"), "--mode=list_data"]
+    done = subprocess.run(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    os.close(stderr)
+    line, blank, end = os.read(terminal, 10_000).decode().split("\r")
+    assert line == "list_data: list the data sets (loading TensorFlow)" and blank == " " * len(line) and not end
+    assert done.returncode == 0 and len(done.stdout.splitlines()) > 5
+
+
+@pytest.mark.long
+def test_quiet_leaves_the_last_line_and_verbosity_tensorflows_notes():
+    code, out, err = _main("--mode=list_data")
+    assert code == 0 and not err
+    assert _main("--mode=list_data", "--quiet") == (0, out.splitlines()[-1] + "\n", "")
+    assert _main("--mode=list_data", "--verbosity=1")[2]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", METHODS)
 def test_each_method_runs_and_writes_everything(runs, name):
