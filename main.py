@@ -102,9 +102,11 @@ def _waiting():
     shown = sys.stderr.isatty() and not QUIET.value
     if shown:
         print(line, end="\r", file=sys.stderr, flush=True)
-    yield
-    if shown:
-        print(" " * len(line), end="\r", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print(" " * len(line), end="\r", file=sys.stderr, flush=True)
 
 
 def _print_last_line(printed):
