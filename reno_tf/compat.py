@@ -27,8 +27,6 @@ def use_legacy_keras() -> None:
         )
     os.environ[_SWITCH] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # TensorFlow leaves oneDNN out on processors without AVX512-VNNI, where its convolutions are up to twice as fast too.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 @contextlib.contextmanager
