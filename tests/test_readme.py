@@ -16,6 +16,7 @@ _RESULTS = _ROOT / "results" / "reproduce-embedded"
 
 _PAGES = {
     "photos": "README.md",
+    "audits": "docs/tutorial.md",
     "methods": "docs/miniature.md",
     "claims": "docs/miniature.md",
     "worst": "README.md",

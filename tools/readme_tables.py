@@ -1,5 +1,6 @@
-"""Prints the tables of README.md and docs/ that show results/reproduce-embedded: python tools/readme_tables.py"""
+"""Prints the tables of README.md and docs/ that show what results/ holds: python tools/readme_tables.py"""
 
+import functools
 import json
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from reno_tf.reproduction.artefacts import LABELS
 
 _RESULTS = Path(__file__).parents[1] / "results" / "reproduce-embedded"
 _PHOTOS = _RESULTS.with_name("reproduce-photos")
+_AUDITS = {"Keras 3": "cells3", "Keras 2": "cells2"}  # of the tutorial
 _COMPARED = ("delta", "retraining", "delta_r", "renofeation", "inoculation")  # Each has a column of its own.
 
 
@@ -45,6 +47,27 @@ def photos() -> str:
         values = [mean_and_std(seeds.summarise(100 * run[key] for run in found), 1) for key in shown]
         rows.append([f"`{method}`", *values, str(len(found))])
     return markdown_table(["`--method=`", *shown.values(), "seeds"], rows)
+
+
+def audits() -> str:
+    """docs/tutorial.md: the two audited models under each attack, with 95 % intervals."""
+    folder = _RESULTS.with_name("tutorial")
+    found = [json.loads((folder / f"{name}.json").read_text()) for name in _AUDITS.values()]
+    names = [row["name"] for row in found[0]["suite"] if ", worst case" not in row["name"]]
+    shown = {"clean accuracy": lambda one: (one, CLEAN)}
+    shown |= {f"`{name}`": functools.partial(_attacked, name) for name in names}
+    shown |= {"**worst of 7**": lambda one: (one, WORST), "noise, worst of 7": lambda one: (one, WORST_NOISE)}
+    rows = [[label, *(_with_interval(*place(one)) for one in found)] for label, place in shown.items()]
+    return markdown_table(["in percent", *_AUDITS], rows)
+
+
+def _attacked(name, results):
+    return next(row for row in results["suite"] if row["name"] == name), ASR
+
+
+def _with_interval(values, key):
+    low, high = values[f"{key}_ci95"]
+    return f"{100 * values[key]:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def _place(method):
@@ -143,4 +166,4 @@ def _read(name):
 
 
 if __name__ == "__main__":
-    print(photos(), methods(), claims(), worst(), attacks(), datasets(), seconds(), sep="\n\n")
+    print(photos(), audits(), methods(), claims(), worst(), attacks(), datasets(), seconds(), sep="\n\n")
