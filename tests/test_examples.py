@@ -7,18 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from short import SHORT
 
 _ROOT = Path(__file__).parents[1]
-_SHORT = (
-    "--config.split=validation",
-    "--config.data.validation_per_class=2",
-    "--config.steps.train=2",
-    "--config.interval=1",
-    "--config.batch_size=8",
-    "--config.attack.steps=1",
-    "--config.attack.core=()",
-    "--config.curve.factors=()",
-)
 
 
 def _run(example, *arguments, cwd):
@@ -82,7 +73,7 @@ def test_the_public_network_is_the_same_in_keras_2_and_3(tmp_path):
     ],
 )
 def test_a_method_and_an_attack_of_ones_own(example, arguments, key, value, tmp_path):
-    _run(example, *arguments, f"--workdir={tmp_path / 'run'}", *_SHORT, cwd=_ROOT)
+    _run(example, *arguments, f"--workdir={tmp_path / 'run'}", *SHORT, cwd=_ROOT)
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results[key] == value
     assert results["attack"]["name"] == ("silence" if "attack" in example else "pixel")

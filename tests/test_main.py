@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from interruptions import kill_after, outcome
 from pages import without_pictures
+from short import SHORT
 
 import main
 from reno_tf import commands
@@ -22,17 +23,10 @@ from reno_tf.methods import METHODS
 _ROOT = Path(__file__).parents[1]
 _OFFLINE = _ROOT / "tests" / "offline"
 _FEW = (
-    "--config.split=validation",
-    "--config.data.validation_per_class=2",
-    "--config.steps.train=2",
+    *SHORT,
     "--config.steps.swa=2",
     "--config.steps.swa_period=1",
-    "--config.interval=1",
-    "--config.batch_size=8",
-    "--config.attack.steps=1",
-    "--config.attack.core=('disruption stage1',)",  # The cheapest: the whole core is tested where it is counted.
     "--config.attack.cache=",
-    "--config.curve.factors=()",
 )
 
 _VERDICTS = {"ok", "doubtful", "not applicable"}

@@ -9,18 +9,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from short import SHORT
 
 _ROOT = Path(__file__).parents[1]
-_SHORT = (
-    "--config.split=validation",
-    "--config.data.validation_per_class=2",
-    "--config.steps.train=2",
-    "--config.interval=1",
-    "--config.batch_size=8",
-    "--config.attack.steps=1",
-    "--config.attack.core=('disruption stage1',)",
-    "--config.curve.factors=()",
-)
 
 
 def test_setup_names_every_package():
@@ -63,7 +54,7 @@ def _reno_tf(installed, folder, *arguments):
 
 @pytest.mark.long
 def test_a_run_needs_the_wheel_alone(installed, tmp_path):
-    done = _reno_tf(installed, tmp_path, "--method=finetune", *_SHORT)
+    done = _reno_tf(installed, tmp_path, "--method=finetune", *SHORT)
     assert done.returncode == 0, done.stderr
     run = tmp_path / "runs" / "finetune-digits-0"
     assert json.loads((run / "results.json").read_text())["method"] == "finetune"
