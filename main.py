@@ -15,7 +15,8 @@ from absl import app, flags
 from ml_collections import config_flags
 
 _HOME = Path(__file__).parent
-sys.path[:0] = [] if str(_HOME) in sys.path else [str(_HOME)]  # configs/ lies beside this file.
+if str(_HOME) not in sys.path:
+    sys.path.insert(0, str(_HOME))  # configs/ lies beside this file.
 
 from configs import default  # noqa: E402
 

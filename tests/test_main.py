@@ -17,7 +17,7 @@ from pages import without_pictures
 from short import SHORT
 
 import main
-from reno_tf import commands
+from reno_tf import commands, compat
 from reno_tf.methods import METHODS
 
 _ROOT = Path(__file__).parents[1]
@@ -81,11 +81,27 @@ def test_a_terminal_is_told_what_will_happen_while_tensorflow_loads():
 
 
 @pytest.mark.long
-def test_quiet_leaves_the_last_line_and_verbosity_tensorflows_notes():
+def test_quiet_leaves_the_last_line():
     code, out, err = _main("--mode=list_data")
     assert code == 0 and not err
     assert _main("--mode=list_data", "--quiet") == (0, out.splitlines()[-1] + "\n", "")
-    assert _main("--mode=list_data", "--verbosity=1")[2]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("flags", "level"), [((), "2"), (("--verbosity=1",), "0")])
+def test_verbosity_asks_for_tensorflows_notes(flags, level):
+    tell = "import atexit, os, main; atexit.register(lambda: print(os.environ['TF_CPP_MIN_LOG_LEVEL'])); main.run()"
+    command = [sys.executable, "-c", tell, "--mode=list_data", *flags]
+    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == level
+
+
+@pytest.mark.parametrize(("level", "shown"), [("0", "a note\n"), ("2", "")])
+def test_native_notes_are_held_back_unless_asked_for(monkeypatch, capfd, level, shown):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", level)
+    with compat.quiet_native_logs():
+        os.write(2, b"a note\n")
+    assert capfd.readouterr().err == shown
 
 
 @pytest.mark.long

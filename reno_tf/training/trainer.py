@@ -80,12 +80,13 @@ class Transfer(tf_keras.Model):
             layer.trainable = trains == "all" or layer is head
         backbone = {n: w for n, w in models.named_weights(self.student, head=False).items() if w.trainable}
         teacher = self._untracked() if self.method.start == "teacher" else None
-        inherited = None if teacher is None else models.named_weights(teacher, head=False)
+        inherited = teacher and models.named_weights(teacher, head=False)
+        anchors = inherited and [inherited[name] for name in backbone]
         self._weights_of = lambda: {
             "weights": self.student.trainable_variables,
             "head": head.trainable_variables,
             "backbone": list(backbone.values()),
-            "anchors": inherited and [inherited[name] for name in backbone],
+            "anchors": anchors,
         }
 
     def prepare(self, train=None, batches=None) -> None:
