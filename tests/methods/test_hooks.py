@@ -184,5 +184,5 @@ def test_killed_in_its_later_phases_the_method_resumes_to_the_same_bits(tmp_path
 def test_its_mistakes_get_one_line(tmp_path, argument, told):
     process = _start(tmp_path / "run", argument)
     out, err = process.communicate(timeout=300)
-    assert process.returncode == 2 and not out and err == f"main.py: {told}\n"
+    assert process.returncode == 2 and not out and err == f"toy_method.py: {told}\n"  # the program that was started
     assert not list(tmp_path.iterdir())
