@@ -59,11 +59,12 @@ def name() -> str:
 
 
 def versions() -> dict:
-    """What results depend on beside this project: Python, packages (None where one is absent), the device."""
+    """What results depend on beside this project: Python, packages (None where one is absent), the device and whether
+    "auto" means bfloat16 on it."""
     packages = ("tensorflow", "tf-keras", "tensorflow-addons", "numpy")
     found = {package: next(iter(metadata.distributions(name=package)), None) for package in packages}
     own = {package: distribution and distribution.version for package, distribution in found.items()}
-    return {"python": platform.python_version(), **own, "device": name()}
+    return {"python": platform.python_version(), **own, "device": name() + " with bfloat16" * has_bfloat16()}
 
 
 def cpu_flags() -> set[str]:

@@ -24,6 +24,7 @@ from reno_tf.training import optimizers
 def test_auto_follows_the_processor(monkeypatch, flags, resolved):
     monkeypatch.setattr(hardware, "cpu_flags", lambda: flags)
     assert hardware.resolve_precision("auto") == resolved
+    assert hardware.versions()["device"].endswith(" with bfloat16") == (resolved == "bfloat16")
     assert attacks.penultimate_pgd(tiny()).parameters["precision"] == resolved
     assert attacks.PGD().on(tiny(), precision="float32").parameters["precision"] == "float32"
 

@@ -30,6 +30,7 @@ _NOTES = (  # what a reader of the numbers should know
     "was the best. Random starts have the numbers that were chosen on digits, λ = 0.5 among them.",
     "Random starts have 600 steps, in which re-training often does not learn its own training images on the scripts; "
     "with 1800 it does (docs/reproduction.md). Its accuracy, in claim 2, is that of so few steps.",
+    "Trainings and attacks have bfloat16 feature maps on a device that is said to compute bfloat16, else float32.",
 )
 _PHOTO_NOTES = (
     "The photographs of dogs are part of ImageNet, on which the teacher was trained: a target within the source.",
@@ -61,7 +62,7 @@ def get_config(artefacts: tuple[str, ...], scale: str) -> ConfigDict:
 
 def _embedded():
     config = default.get_config()
-    config.precision = "mixed_bfloat16"
+    config.precision = "auto"
     config.interval = 100
     config.data.update(shots=20, validation_per_class=20)
     config.recipes.teacher.update(train=300, swa=100, swa_period=20)

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from configs.reproduce import figure4, table2, table7, table7_matched
+from configs.reproduce import figure4, methods, table2, table7, table7_matched
 from reno_tf import files, settings
 from reno_tf.errors import UserError
 
@@ -232,6 +232,19 @@ def test_what_is_kept_of_the_runs_stands_for_them(sweeping):
     assert sweeping.done == 2 * first + [name for name in first if "greek" in name]
     told = [json.loads(line)["run"] for line in (sweeping.results / "runs.jsonl").read_text().splitlines()]
     assert set(told) == set(first)  # What the others said is not lost.
+
+
+@pytest.mark.parametrize("scale", ["embedded", "photos"])
+def test_what_the_repository_keeps_is_of_these_settings(sweeping, scale):
+    """Else the next sweep would do hours of runs again."""
+    committed = files.Path(__file__).parents[2] / "results" / f"reproduce-{scale}" / "runs.jsonl"
+    sweeping.results.mkdir(parents=True)
+    shutil.copy(committed, sweeping.results)
+    config = methods.get_config(scale)
+    config.reproduce.update(seeds=1, few_seeds=1)
+    reproduce.reproduce(config, command="COMMAND", workdir=str(sweeping.folder))
+    kept = {json.loads(line)["run"] for line in committed.read_text().splitlines()}
+    assert len(kept) > 5 and not kept & set(sweeping.done)
 
 
 def test_a_sweep_that_is_interrupted_keeps_what_is_done(sweeping):
