@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import long
 
 from reno_tf import draws, models
 
@@ -14,7 +15,7 @@ def _under_xla(function, key):
     return tf.function(function, jit_compile=True)(tf.constant(key))
 
 
-@pytest.mark.parametrize("shape", [[], [4], [3, 1, 1, 5], [7, 9, 3]])
+@pytest.mark.parametrize("shape", [[], *long([4]), [3, 1, 1, 5], *long([7, 9, 3])])
 def test_draws_are_tensorflows_with_and_without_xla(shape):
     for key in _KEYS:
         uniform = tf.random.stateless_uniform(shape, key, -1.0, 1.0, alg="philox")

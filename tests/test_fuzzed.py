@@ -189,6 +189,7 @@ def test_any_folder_of_images(tree, tmp_path_factory):
     assert len({unicodedata.normalize("NFC", name).casefold() for name in splits["train"]}) == len(splits["train"])
 
 
+@pytest.mark.long
 @_FEW
 @given(name=st.text(string.printable, max_size=8), shots=st.integers(-3, 10**9), fraction=st.floats())
 def test_any_arguments_of_load(name, shots, fraction):

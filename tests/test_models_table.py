@@ -4,11 +4,12 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from conftest import long
 
 _ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("name", ["resnet18_cifar", "mobilenet_v2", "keras_mobilenetv2"])
+@pytest.mark.parametrize("name", ["resnet18_cifar", "mobilenet_v2", *long("keras_mobilenetv2")])
 def test_the_table_is_up_to_date(name):
     spec = importlib.util.spec_from_file_location("models_table", _ROOT / "tools" / "models_table.py")
     tool = importlib.util.module_from_spec(spec)

@@ -75,7 +75,7 @@ def test_bfloat16_attacks_as_well_as_float32():
     right = (_features(teacher, images) @ weights).argmax(1) == labels
     rates = {}
     for precision in ("float32", "bfloat16"):
-        attack = attacks.penultimate_pgd(teacher, steps=8, epsilon=0.05, precision=precision)
+        attack = attacks.penultimate_pgd(teacher, steps=4, step_size=0.02, epsilon=0.05, precision=precision)
         wrong = (_features(teacher, attacks.craft(attack, images)) @ weights).argmax(1) != labels
         rates[precision] = 100 * np.mean(wrong[right])
     assert 20 < rates["float32"] < 98

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from conftest import long
 
 from reno_tf import audit
 from reno_tf.audit import safety
@@ -250,7 +251,7 @@ def _applications():
     yield keras.Model(inputs, keras.layers.Dense(3, activation="softmax", dtype="mixed_bfloat16")(x))
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", [*long(0), 1])
 def test_what_people_save_opens(tmp_path, number):
     model = list(_applications())[number]
     model.save(tmp_path / "m.keras")

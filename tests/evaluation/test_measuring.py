@@ -186,6 +186,7 @@ def _flat_teacher():
     return model
 
 
+@pytest.mark.long
 def test_an_attack_without_gradient_is_skipped_by_name(dataset, student, tmp_path):
     chosen, flat = _settings(cache="", images=8), (_flat_teacher(), "flat")
     target = suite.target(chosen, dataset, {"teacher": flat, "student": (student, "s")})
@@ -388,7 +389,7 @@ def test_the_next_student_costs_its_forward_passes_only(tmp_path, dataset, stude
     assert again.curve == first.curve
 
 
-@pytest.mark.parametrize("preset", ["universal", *long("l2", "white_box", "stages")])
+@pytest.mark.parametrize("preset", long("universal", "l2", "white_box", "stages"))
 def test_any_attack_can_be_the_only_one(dataset, student, preset):
     chosen = _settings(preset=preset, cache="")
     measured = _measure(chosen, dataset, student)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from conftest import long
 from replicas import toy, toy_data
 
 import reno_tf
@@ -142,7 +143,7 @@ def test_the_smallest_masks_go():
         np.testing.assert_array_equal(np.concatenate([first.ravel(), second]), expected)
 
 
-@pytest.mark.parametrize("mask_steps", [0, 3, 200])
+@pytest.mark.parametrize("mask_steps", [0, 3, *long(200)])
 def test_seam_keeps_a_part_of_the_teacher_and_the_first_head(mask_steps):
     model, teacher, head = _prepared(Seam(head_steps=4, mask_steps=mask_steps))
     before, after = _kernels(teacher), _kernels(model.student)

@@ -75,6 +75,7 @@ def test_every_classifier_is_there():
     assert {"keras_resnet152v2", "keras_efficientnetv2s", "keras_inceptionv3"} <= models.BACKBONES.keys()
 
 
+@pytest.mark.long
 def test_momentum_taps_and_normalization():
     model = models.build("keras_resnet50", taps=("conv2_block1_out", "conv5_block3_out"), momentum=0.8)
     assert models.stage_names(model) == ["stage1", "stage2"]

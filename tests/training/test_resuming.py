@@ -81,9 +81,11 @@ def test_killed_while_the_masks_are_learnt(tmp_path, monkeypatch, uninterrupted)
     _compare(_train(_method("seam"), tmp_path / "broken"), whole)
 
 
-@pytest.mark.parametrize("stopped_at", [*long(1, 2), 3, *long(5, 6)])
-def test_asked_to_stop_it_goes_on_from_that_very_step(tmp_path, monkeypatch, uninterrupted, stopped_at):
-    (folder, whole), record = uninterrupted("inoculation", interval=2), history.Record.on_train_batch_end
+@pytest.mark.parametrize(
+    ("name", "stopped_at"), [("weight_variance", 3), *long(*(("inoculation", step) for step in (1, 2, 3, 5, 6)))]
+)
+def test_asked_to_stop_it_goes_on_from_that_very_step(tmp_path, monkeypatch, uninterrupted, name, stopped_at):
+    (folder, whole), record = uninterrupted(name, interval=2), history.Record.on_train_batch_end
 
     def record_and_ask(callback, batch, logs):
         if callback._transfer.step == stopped_at:
@@ -94,9 +96,9 @@ def test_asked_to_stop_it_goes_on_from_that_very_step(tmp_path, monkeypatch, uni
         patch.setattr(history.Record, "on_train_batch_end", record_and_ask)
         phase = "train" if stopped_at <= 4 else "swa"
         with pytest.raises(Interrupted, match=f"the same command goes on from step {stopped_at} of '{phase}'"):
-            _train(_method("inoculation"), tmp_path / "broken", interval=2)
+            _train(_method(name), tmp_path / "broken", interval=2)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    _compare(_train(_method("inoculation"), tmp_path / "broken", interval=2), whole)
+    _compare(_train(_method(name), tmp_path / "broken", interval=2), whole)
     assert _rows(tmp_path / "broken") == _rows(folder)
 
 
@@ -120,7 +122,7 @@ def test_what_is_ignored_stays_ignored():
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("cut", ["ckpt-2.index", "ckpt-2.data-00000-of-00001"])
+@pytest.mark.parametrize("cut", ["ckpt-2.index", *long("ckpt-2.data-00000-of-00001")])
 def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(tmp_path, uninterrupted, cut, caplog):
     folder, whole = uninterrupted("weight_variance", interval=2)
     shutil.copytree(folder, tmp_path / "broken")
