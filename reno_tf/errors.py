@@ -16,6 +16,11 @@ def choose(kind: str, name: str, choices) -> str:
     return name
 
 
+def one_line(error: Exception) -> str:
+    """What a library's error says, cut to 200 characters."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def reason(error) -> str:
     """What the operating system said, of an error of TensorFlow's, whose message names files and nodes before it."""
     return error.message.rsplit("; ", 1)[-1].split(" [Op:")[0]

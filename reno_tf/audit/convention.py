@@ -140,8 +140,7 @@ class _Asking:
     def _answers(self, way, places):
         """Scores in the order of the images' numbers within a part; `_labels_of` has the labels likewise."""
         geometry, name = way
-        images = tf.constant(RANGES[name](self.views[geometry][places]), tf.float32)
-        scores, near = outputs.as_floats(self.model.call(images))
+        scores, near = self.model.answer(RANGES[name](self.views[geometry][places]))
         self._near = max(self._near, near)
         return scores
 

@@ -3,10 +3,11 @@
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
-from reno_tf.audit.outputs import EXACT
-from reno_tf.errors import UserError
+from reno_tf.audit.outputs import EXACT, as_floats
+from reno_tf.errors import UserError, one_line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +28,17 @@ class Foreign:
     @property
     def num_classes(self) -> int:
         return max(self.num_outputs, 2)
+
+    def answer(self, images) -> tuple[np.ndarray, float]:
+        """Scores, float32 [B, outputs], for images [B, H, W, 3] in its own range.
+
+        Also how exactly probabilities of their type add up to 1. Raises UserError if it fails.
+        """
+        try:
+            return as_floats(self.call(tf.constant(images, tf.float32)))
+        except Exception as error:  # Whatever its file, or a caller's function, raises.
+            size = "x".join(map(str, images.shape[1:3]))
+            raise UserError(f"the model does not answer images of {size} pixels: {one_line(error)}") from error
 
 
 def check_shapes(input_shape, output_shape, path) -> None:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from reno_tf.audit import runtimes, safety
 from reno_tf.audit.foreign import Foreign, check_shapes
-from reno_tf.errors import UserError, choose
+from reno_tf.errors import UserError, choose, one_line
 
 
 def open_model(path: str, *, trust: bool = False, scores: str | None = None) -> Foreign:
@@ -37,7 +37,7 @@ def open_model(path: str, *, trust: bool = False, scores: str | None = None) -> 
     try:
         outputs = trace.get_concrete_function().structured_outputs
     except Exception as error:  # Whatever its layers raise.
-        raise UserError(f"{path} cannot be run: {_one_line(error)}") from None
+        raise UserError(f"{path} cannot be run: {one_line(error)}") from None
 
     def call(images):
         return _only_scores(model(images, training=False), scores, path)
@@ -67,7 +67,7 @@ def _load_keras(path):
         try:
             model = library.models.load_model(path, compile=False)
         except Exception as error:  # Each raises its own kinds for the other's files.
-            reasons.append(f"{library.__name__}: {_one_line(error)}")
+            reasons.append(f"{library.__name__}: {one_line(error)}")
         else:
             if isinstance(model, library.Model):
                 return model, version
@@ -75,15 +75,11 @@ def _load_keras(path):
     raise UserError(f"{path} cannot be opened ({'; '.join(reasons)})")
 
 
-def _one_line(error):
-    return " ".join(str(error).split())[:200] or type(error).__name__
-
-
 def _open_saved_model(path, scores):
     try:
         loaded = _load_saved_model(path)
     except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
-        raise UserError(f"{path} is no SavedModel: {_one_line(error)}") from None
+        raise UserError(f"{path} is no SavedModel: {one_line(error)}") from None
     signature = _signature(loaded.signatures, path)
     inputs = signature.structured_input_signature[1]
     if len(inputs) != 1:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from reno_tf.audit.foreign import Foreign, check_shapes
 from reno_tf.audit.outputs import COARSE, EXACT
-from reno_tf.errors import UserError
+from reno_tf.errors import UserError, one_line
 
 _ONNX_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 
@@ -32,7 +32,7 @@ def open_tflite(path: str) -> Foreign:
         interpreter = Interpreter(model_path=path)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError, OSError) as error:
-        raise UserError(f"{path} cannot be opened: {_one_line(error)}") from None
+        raise UserError(f"{path} cannot be opened: {one_line(error)}") from None
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1:
         raise UserError(f"{path} takes {len(inputs)} inputs, not one batch of images")
@@ -40,19 +40,21 @@ def open_tflite(path: str) -> Foreign:
     if len(scores) != 1:
         raise UserError(f"{path} gives {len(scores)} outputs of rank 2, not the scores alone")
     (taken,), (given,) = inputs, scores
+    shape = [None if side < 0 else int(side) for side in taken["shape_signature"]]
 
     def ask(images):
-        answers = []
-        for image in images:  # A .tflite is made for one image at a time.
-            interpreter.set_tensor(taken["index"], _quantised(image[None], taken))
-            interpreter.invoke()
-            answers.append(_real(interpreter.get_tensor(given["index"]), given)[0])
-        return np.stack(answers)
+        if images.shape != tuple(interpreter.get_input_details()[0]["shape"]):  # It leaves its size open.
+            interpreter.resize_tensor_input(taken["index"], images.shape)
+            interpreter.allocate_tensors()
+        interpreter.set_tensor(taken["index"], _quantised(images, taken))
+        interpreter.invoke()
+        return _real(interpreter.get_tensor(given["index"]), given)
 
-    # A batch of one is what it is made for; `ask` takes any.
-    shape, width = [None, *map(int, taken["shape"][1:])], int(given["shape"][1])
+    width = int(given["shape"][1])
     near = EXACT + math.sqrt(width) * given["quantization"][0]  # As many roundings of that size as there are classes.
-    return _foreign(ask, shape, [None, width], path, format="TFLite", near=near, limits=_limits(taken))
+    own = {"format": "TFLite", "near": near, "limits": _limits(taken)}
+    batch = shape[0] if shape and shape[0] else 1  # What leaves its batch open is made for one image at a time, too.
+    return _foreign(_in_batches(ask, batch), [None, *shape[1:]], [None, width], path, **own)
 
 
 def open_onnx(path: str) -> Foreign:
@@ -64,7 +66,7 @@ def open_onnx(path: str) -> Foreign:
     try:
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     except Exception as error:  # It raises a class of its own for each kind of damage.
-        raise UserError(f"{path} cannot be opened: {_one_line(error)}") from None
+        raise UserError(f"{path} cannot be opened: {one_line(error)}") from None
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1:
         raise UserError(f"{path} takes {', '.join(one.name for one in inputs)}, not one batch of images")
@@ -75,29 +77,45 @@ def open_onnx(path: str) -> Foreign:
         raise UserError(f"{path} takes {taken.type}; allowed are {', '.join(_ONNX_TYPES)}")
     shape = [side if isinstance(side, int) else None for side in taken.shape]
     channels_first, kind = len(shape) == 4 and shape[1] == 3 and shape[3] != 3, _ONNX_TYPES[taken.type]
-    one_by_one = bool(shape) and shape[0] == 1
 
     def ask(images):
         images = images.transpose(0, 3, 1, 2) if channels_first else images
         images = np.round(images).astype(kind) if kind is np.uint8 else images.astype(kind)
-        parts = [images[i : i + 1] for i in range(len(images))] if one_by_one else [images]
-        answers = [session.run([scores[0].name], {taken.name: np.ascontiguousarray(part)})[0] for part in parts]
-        return np.concatenate(answers).astype(np.float32)
+        return session.run([scores[0].name], {taken.name: np.ascontiguousarray(images)})[0].astype(np.float32)
 
     seen = [shape[0], *shape[2:], shape[1]] if channels_first else shape
     width = scores[0].shape[1] if isinstance(scores[0].shape[1], int) else None
     near = COARSE if scores[0].type == "tensor(float16)" else EXACT
     own = {"format": "ONNX", "near": near, "integers": kind is np.uint8}
-    return _foreign(ask, [None, *seen[1:]], [None, width], path, **own)
+    return _foreign(_in_batches(ask, seen[0] if seen else None), [None, *seen[1:]], [None, width], path, **own)
+
+
+def _in_batches(ask, size):
+    """As `ask`, for any number of images, where it takes `size` at once; None: any."""
+    if size is None:
+        return ask
+
+    def ask_all(images):
+        padded = np.concatenate([images, np.repeat(images[-1:], -len(images) % size, axis=0)])
+        answers = [ask(padded[start : start + size]) for start in range(0, len(padded), size)]
+        return np.concatenate(answers)[: len(images)]
+
+    return ask_all
 
 
 def _foreign(ask, input_shape, output_shape, path, **facts) -> Foreign:
     check_shapes(input_shape, output_shape, path)
     width = output_shape[1]
 
+    def answer(images):
+        scores = np.asarray(ask(images), np.float32)
+        if scores.shape != (len(images), width):
+            wanted = f"scores [{len(images)}, {width}]"
+            raise ValueError(f"it gives numbers of shape {list(scores.shape)}, not {wanted}")
+        return scores
+
     def call(images):
-        scores = tf.numpy_function(lambda images: ask(images).astype(np.float32), [images], tf.float32)
-        return tf.ensure_shape(scores, [images.shape[0], width])
+        return tf.ensure_shape(tf.numpy_function(answer, [images], tf.float32), [images.shape[0], width])
 
     facts |= {"height": input_shape[1], "width": input_shape[2], "num_outputs": width, "can_only_be_asked": True}
     return Foreign(call=call, **facts)
@@ -124,7 +142,3 @@ def _limits(detail):
 def _real(values, detail):
     scale, zero = detail["quantization"]
     return scale * (values.astype(np.float32) - zero) if scale else values.astype(np.float32)
-
-
-def _one_line(error):
-    return " ".join(str(error).split())[:200] or type(error).__name__

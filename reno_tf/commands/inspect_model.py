@@ -1,7 +1,6 @@
 """--mode=inspect: what a model file says of itself, without data."""
 
 import numpy as np
-import tensorflow as tf
 
 from reno_tf import audit as foreign
 from reno_tf.errors import UserError
@@ -21,8 +20,8 @@ def inspect(config, *, student: str | None = None, trust: bool = False) -> None:
         )
     opened = foreign.open_model(student, trust=trust, scores=config.audit.scores)
     size = (opened.height or _SIDE, opened.width or _SIDE)
-    noise = tf.constant(np.random.default_rng(0).uniform(0, 255, (4, *size, 3)), tf.float32)
-    (scores, near), (again, _) = (foreign.as_floats(opened.call(noise)) for _ in range(2))
+    noise = np.random.default_rng(0).uniform(0, 255, (4, *size, 3))
+    (scores, near), (again, _) = (opened.answer(noise) for _ in range(2))
     kind = foreign.kind_of(scores, max(near, opened.near))
     sides = ["any" if side is None else str(side) for side in (opened.height, opened.width)]
     print(f"{student}: {opened.format}{', which can only be asked' if opened.can_only_be_asked else ''}")

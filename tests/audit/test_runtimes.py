@@ -80,10 +80,46 @@ def test_tflite_is_read_whatever_its_numbers_are(tmp_path, kind):
     assert (evaluation.predict(foreign.Student(opened, found), images) == labels).mean() == found.chosen.accuracy
 
 
+@pytest.mark.parametrize("shape", [[7, _SIZE, _SIZE, 3], [1, None, None, 3], [None, None, None, 3]])
+def test_tflite_is_read_whatever_it_leaves_open(tmp_path, shape):
+    path, images = tmp_path / "m.tflite", _colours(10)[0]
+    mean = tf.function(lambda images: tf.reduce_mean(images, [1, 2]), input_signature=[tf.TensorSpec(shape)])
+    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([mean.get_concrete_function()]).convert())
+    opened = foreign.open_model(str(path))
+    assert (opened.height, opened.width, opened.num_outputs) == (*shape[1:3], 3)
+    for seen in (images, *[images[:2, :4], images[:, :4, :6]] * (shape[1] is None)):
+        np.testing.assert_allclose(opened.answer(seen)[0], seen.mean((1, 2)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (lambda images: images[:, :, 0, 0], r"it gives numbers of shape \[2, 8\], not scores \[2, 3\]"),
+        (lambda images: images[:1, 0, 0], r"it gives numbers of shape \[1, 3\], not scores \[2, 3\]"),
+        (lambda images: None, "it gives numbers of shape "),
+        (lambda images: 1 / 0, "division by zero"),
+    ],
+)
+def test_what_does_not_answer_is_told_in_one_line(answer, told):
+    opened = foreign.from_function(answer, name="mine", size=(_SIZE, _SIZE), num_outputs=3)
+    with pytest.raises(UserError, match=f"the model does not answer images of 8x8 pixels: {told}") as caught:
+        opened.answer(_colours(2)[0])
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="the model does not answer images of 8x8 pixels"):
+        foreign.detect(opened, {"": _colours()[0]}, _colours()[1])
+
+
 @pytest.mark.parametrize(
     "options",
-    [{}, {"channels_first": False}, {"batch": 1}, {"kind": onnx.TensorProto.FLOAT16}, {"kind": onnx.TensorProto.UINT8}],
-    ids=["channels first", "channels last", "one by one", "half precision", "whole numbers"],
+    [
+        {},
+        {"channels_first": False},
+        {"batch": 1},
+        {"batch": 7},
+        {"kind": onnx.TensorProto.FLOAT16},
+        {"kind": onnx.TensorProto.UINT8},
+    ],
+    ids=["channels first", "channels last", "one by one", "in sevens", "half precision", "whole numbers"],
 )
 def test_onnx_is_read_whatever_its_layout_is(tmp_path, options):
     images, labels = _colours()
