@@ -39,12 +39,14 @@ def reproduce(
         raise UserError("--mode=reproduce goes with a config of configs/reproduce, such as table2.py, not with another")
     plan, folder = Plan(config), Path(workdir or f"runs/reproduce-{config.reproduce.scale}")
     kept = outcomes.read_all(folder / "results" / "runs.jsonl")
+    sweeping, mistakes = _Sweep(plan, folder, command, overwrite, ray_address, kept), []
     if dry_run:
-        estimate.print_plan(folder, plan, kept)
+        estimate.print_plan(plan, sweeping.is_finished, kept)
+        for name, why in list(sweeping.missing.items())[:1]:
+            print(f"{len(sweeping.missing)} of them would be missing, among them {name}: {why}")
         return
     with contextlib.suppress(RuntimeError):  # Initialised already: by someone's own program.
         tf.config.set_visible_devices([], "GPU")  # The runs are processes of their own, and want the GPUs whole.
-    sweeping, mistakes = _Sweep(plan, folder, command, overwrite, ray_address, kept), []
     with sweep.lock(folder):
         try:
             sweeping.do()
@@ -82,10 +84,7 @@ class _Sweep:
         plan = self.plan
         self.chosen = {data: {} for data in plan.recipe.data}
         self._choose("grid", plan.trials())
-        weights = []
-        for data, values in self.chosen.items():
-            weights += [({"feature_weight": weight}, plan.run(row, data, 0, values)) for weight, row in plan.weights()]
-        self._choose("feature_weight", weights)
+        self._choose("feature_weight", plan.weight_trials(self.chosen))
         for seed in range(max(len(plan.seeds(row)) for row in plan.rows)):
             due = [row for row in plan.rows if seed in plan.seeds(row)]
             # Data sets by turns, so that runs at the same time seldom wait for each other's adversarial images.
@@ -115,7 +114,7 @@ class _Sweep:
         """Adds to `missing` what could not be done."""
         tasks, recipe = [], self.plan.recipe
         for planned in due:
-            if self._is_finished(planned) or planned.name in self.missing:
+            if self.is_finished(planned) or planned.name in self.missing:
                 continue
             options = {
                 "workdir": str(self.folder / planned.name),
@@ -132,9 +131,9 @@ class _Sweep:
             self.done |= {task.name for task in tasks} - failed.keys()
         finally:
             for planned in due:
-                self._is_finished(planned)
+                self.is_finished(planned)
 
-    def _is_finished(self, planned) -> bool:
+    def is_finished(self, planned) -> bool:
         """Whether it was made with the same settings; then `kept` has it. `missing` has what was made with others."""
         name, workdir = planned.name, self.folder / planned.name
         try:

@@ -1,14 +1,15 @@
 """What a sweep would do, how long that takes and how much disk it needs, told without doing it."""
 
 import collections
-from collections.abc import Container
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from reno_tf import models, settings
 from reno_tf.data import sources
 from reno_tf.evaluation import cost
+from reno_tf.reporting.metrics import VALIDATION
+from reno_tf.reproduction import trials
 from reno_tf.reproduction.planning import Plan, Planned
 
 _START = 15.0  # seconds in which a run starts, compiles and writes its report
@@ -17,11 +18,11 @@ _EMBEDDED_SIDE = 32  # pixels
 _COPIES = 8  # of the student's weights: two checkpoints with the optimizer's, the averages, the export
 
 
-def print_plan(folder: Path, plan: Plan, kept: Container[str] = ()) -> None:
-    """Names the runs, and what those need that are neither finished in `folder` nor `kept`."""
-    runs, due = _runs(plan), []
+def print_plan(plan: Plan, is_finished: Callable[[Planned], bool], kept: Mapping[str, dict]) -> None:
+    """Names the runs, and what those need that are not finished. kept: run -> what is known of a finished one."""
+    runs, due = runs_of(plan, is_finished, kept), []
     for planned in runs:
-        done = planned.name in kept or (folder / planned.name / "results.json").is_file()
+        done = is_finished(planned)
         print(f"{'done ' if done else 'to do'} {planned.name}")
         due += [] if done else [planned]
     kinds = estimate(due)
@@ -59,11 +60,20 @@ def estimate(runs: list[Planned]) -> dict[str, dict]:
     return rows
 
 
-def _runs(plan) -> list[Planned]:
-    """Each once; what is chosen later changes no cost."""
-    places = [(row, range(1)) for _, row in plan.weights()] + [(row, plan.seeds(row)) for row in plan.rows]
-    runs = [planned for _, planned in plan.trials()]
-    runs += [plan.run(row, data, seed, {}) for row, seeds in places for data in plan.data(row) for seed in seeds]
+def runs_of(plan: Plan, is_finished: Callable[[Planned], bool], kept: Mapping[str, dict]) -> list[Planned]:
+    """Each once, with what its data set's trials choose, as far as they are done."""
+    chosen: dict[str, dict] = {data: {} for data in plan.recipe.data}
+    runs = []
+    for tries in (plan.trials, lambda: plan.weight_trials(chosen)):
+        tried = tries()
+        runs += [planned for _, planned in tried]
+        for data in dict.fromkeys(planned.data for _, planned in tried):
+            own = [(values, planned) for values, planned in tried if planned.data == data]
+            if all(is_finished(planned) for _, planned in own):
+                rows = [{"values": values, VALIDATION: kept[planned.name][VALIDATION]} for values, planned in own]
+                chosen[data] |= trials.choose(rows)["values"]
+    for row in plan.rows:
+        runs += [plan.run(row, data, seed, chosen[data]) for data in plan.data(row) for seed in plan.seeds(row)]
     return list({planned.name: planned for planned in runs}.values())
 
 

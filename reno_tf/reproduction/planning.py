@@ -91,6 +91,15 @@ class Plan:
         rows = self._artefact("figure4").rows if wanted else ()
         return [(dict(row.changes)["method.feature_weight"], row) for row in rows]
 
+    def weight_trials(self, chosen: dict[str, dict]) -> list[tuple[dict, Planned]]:
+        """(value of lambda, the run that tries it), for data set -> what the grid has chosen."""
+        rows = self.weights()
+        return [
+            ({"feature_weight": weight}, self.run(row, data, 0, values))
+            for data, values in chosen.items()
+            for weight, row in rows
+        ]
+
     def seeds(self, row: Row) -> range:
         return range(self.recipe.few_seeds if row.few else self.recipe.seeds)
 

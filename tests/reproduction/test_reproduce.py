@@ -3,6 +3,7 @@
 import errno
 import importlib
 import json
+import re
 import shutil
 
 import pytest
@@ -232,6 +233,32 @@ def test_what_is_kept_of_the_runs_stands_for_them(sweeping):
     assert sweeping.done == 2 * first + [name for name in first if "greek" in name]
     told = [json.loads(line)["run"] for line in (sweeping.results / "runs.jsonl").read_text().splitlines()]
     assert set(told) == set(first)  # What the others said is not lost.
+
+
+def test_a_dry_run_counts_as_done_what_a_sweep_would_not_do_again(sweeping, monkeypatch, capsys):
+    monkeypatch.setattr(reproduce.estimate.cost, "seconds_of_pass", lambda network, images: 1.0)
+
+    few = {"data": ("digits",), "seeds": 1, "choose_feature_weight": True}
+
+    def to_do(options=(), **changes):
+        capsys.readouterr()
+        sweeping(table2, options={"dry_run": True, **dict(options)}, **few, **changes)
+        printed = capsys.readouterr().out
+        due, runs = map(int, re.search(r"(\d+) of (\d+) runs to do", printed).groups())
+        assert printed.count("\nto do ") + printed.startswith("to do ") == due
+        assert printed.count("\ndone ") + printed.startswith("done ") == runs - due
+        return due, printed
+
+    every, _ = to_do()
+    assert every > 12 and not sweeping.folder.exists()
+    sweeping(table2, **few)
+    assert len(sweeping.done) == every and to_do()[0] == 0
+    assert to_do(options={"overwrite": True})[0] == every
+    due, printed = to_do(batch_size=7)
+    assert due == every and f"{every} of them would be missing, among them trials/digits/" in printed
+    for name in sweeping.done:
+        shutil.rmtree(sweeping.folder / name)
+    assert to_do()[0] == 0 and to_do(batch_size=7)[0] == every  # runs.jsonl has them, with their settings
 
 
 @pytest.mark.parametrize("scale", ["embedded", "photos"])
