@@ -47,7 +47,7 @@ def _from_torch(backbone, file, entries):
     file = _installed(entries) if file is None else file
     if file is None or not Path(file).is_file():
         raise UserError(f"--mode=import_weights needs --file=FILE, a .pth or .safetensors, not {file}")
-    path = Path(file)
+    path, suffix = Path(file), torch_import.suffix_of(file)
     content = path.read_bytes()
     digest = models.sha256(content)
     in_name = re.search(r"-([0-9a-f]{8,64})\.pth$", path.name)  # As in resnet18-f37072fd.pth.
@@ -55,8 +55,8 @@ def _from_torch(backbone, file, entries):
         raise UserError(
             f"{path.name} is altered or incomplete: its SHA-256 is {digest[:8]}..., its name says {in_name[1]}"
         )
-    name = _name(entries, path, digest)
-    state = torch_import.read_state(content, suffix=path.suffix, origin=file)
+    name = _name(entries, path.name.removesuffix(suffix), digest, file)
+    state = torch_import.read_state(content, suffix=suffix, origin=file)
     model = models.build(backbone, num_classes=torch_import.num_classes(backbone, state))
     return name, digest, torch_import.convert(state, model, origin=file)
 
@@ -94,12 +94,12 @@ def _from_keras(backbone, file, entries):
     return name.removesuffix(".weights"), models.sha256(Path(file).read_bytes()), values
 
 
-def _name(entries, path, digest):
+def _name(entries, stem, digest, file):
     """The weights' name in the manifest: the one with the file's hash, or else the file's."""
     stated = {name: entry["source_sha256_starts"] for name, entry in entries.items() if "source_sha256_starts" in entry}
     for name, start in stated.items():
         if digest.startswith(start):
             return name
-    if path.stem in stated:
-        raise UserError(f"{path} is not the file that the manifest calls {path.stem}; rename it")
-    return path.stem
+    if stem in stated:
+        raise UserError(f"{file} is not the file that the manifest calls {stem}; rename it")
+    return stem

@@ -1,19 +1,23 @@
 """Published state dicts of PyTorch -> weights in this project's names (by `Backbone.published_names`) and axes."""
 
+import argparse
 import io
-import pickle
+import re
 from collections.abc import Iterator, Mapping
 
 import ml_dtypes
 import numpy as np
 import safetensors
 
-from reno_tf.errors import UserError
+from reno_tf.errors import UserError, one_line
 from reno_tf.models import BACKBONES
 from reno_tf.models.weights import check_fit
 
-_WRAPS = ("model_ema", "state_dict_ema", "state_dict", "model")  # Of a checkpoint; the averaged weights come first.
-_PREFIXES = ("module.", "_orig_mod.")  # Of every key, where the model was spread over devices or compiled.
+SUFFIXES = (".safetensors", ".pth.tar", ".pth", ".pt", ".bin", ".ckpt")  # The others are PyTorch's own format.
+# Where a checkpoint has the weights, averaged ones first.
+_WRAPS = ("model_ema", "state_dict_ema", "ema_state_dict", "state_dict", "model_state_dict", "model", "net", "network")
+# Of every key, where the model was spread over devices, compiled, or a part of another.
+_PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
 _TYPES = {"F16": np.float16, "BF16": ml_dtypes.bfloat16, "F32": np.float32, "F64": np.float64, "I64": np.int64}
 _PARAMETERS = {"bias": "bias", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 
@@ -23,28 +27,43 @@ def importable() -> list[str]:
     return [name for name, backbone in BACKBONES.items() if backbone.published_names]
 
 
+def suffix_of(file: str) -> str:
+    """The one of `SUFFIXES` that the file's name has. Raises UserError if it has another."""
+    found = next((suffix for suffix in SUFFIXES if file.endswith(suffix)), None)
+    if found is None:
+        raise UserError(f"{file} must be a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
+    return found
+
+
 def read_state(content: bytes, *, suffix: str, origin: str) -> dict[str, np.ndarray]:
-    """The tensors in the bytes of a .safetensors or .pth file, as float32; no pickled code is ever executed.
+    """The tensors in the bytes of a file, as float32; no pickled code is ever executed.
 
     A training's checkpoint may hold them under "state_dict" and the like, and every key may start with "module.".
-    Raises UserError: another suffix, a damaged file, one that holds more than named tensors, or no PyTorch for a .pth.
+    suffix: one of `SUFFIXES`. Raises UserError: a damaged file, one that holds more than tensors, numbers and texts, or
+    no PyTorch for one of its own format.
     """
     if suffix == ".safetensors":
         return unwrapped(_read_safetensors(content, origin))
-    if suffix != ".pth":
-        raise UserError(f"{origin} must be a .pth or .safetensors file")
     try:
         import torch
     except ImportError:
-        raise UserError(f"{origin}: a .pth needs PyTorch (pip install torch); a .safetensors needs nothing") from None
+        told = f"a {suffix} needs PyTorch (pip install torch); a .safetensors needs nothing"
+        raise UserError(f"{origin}: {told}") from None
     try:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it ends too early"
-        raise UserError(f"{origin} is damaged or holds more than tensors: {reason}") from None
+        with torch.serialization.safe_globals([argparse.Namespace]):  # A training's arguments, names and values.
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # A damaged file makes its reader raise almost anything.
+        if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
+            told = "keep the tensors alone, by torch.save(model.state_dict(), FILE)"
+            raise UserError(f"{origin} holds more than tensors, {found[1]}, and is not opened: {told}") from None
+        raise UserError(f"{origin} is damaged: {one_line(error)}") from None
     state = unwrapped(state)
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
+    ):
         raise UserError(f"{origin} is no state dict, a dictionary of tensors alone")
+    if odd := [key for key, value in state.items() if value.layout != torch.strided or value.is_complex()]:
+        raise UserError(f"{origin}: {odd[0]} is sparse or complex, not an array of real numbers")
     return {key: value.detach().float().numpy() for key, value in state.items()}
 
 

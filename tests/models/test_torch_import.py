@@ -1,6 +1,8 @@
 """State dicts in their published names, through --mode=import_weights."""
 
+import argparse
 import importlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -194,7 +196,7 @@ def test_a_wrong_file_is_refused(pretrained, tmp_path, state, monkeypatch):
         (altered, "resnet18", "altered or incomplete: its SHA-256 is .*, its name says f37072fd"),
         (tmp_path / "x.pth", "resnet18", "a .pth needs PyTorch"),
         (tmp_path / "y.safetensors", "resnet18", "no safetensors file"),
-        (tmp_path / "x.h5", "resnet18", "must be a .pth or .safetensors file"),
+        (tmp_path / "x.h5", "resnet18", "must be a .safetensors, .pth.tar, .pth, .pt, .bin or .ckpt file"),
     ):
         with pytest.raises(UserError, match=message):
             _import(file, backbone)
@@ -237,6 +239,8 @@ def test_a_checkpoint_is_unwrapped(state):
     for content in (
         {"state_dict": state, "epoch": 3},
         {"model": {f"module._orig_mod.{key}": value for key, value in state.items()}, "optimizer": {"lr": 1}},
+        {"model_state_dict": state, "optimizer_state_dict": {"state": {}}},
+        {"state_dict": {f"model.backbone.{key}": value for key, value in state.items()}, "hyper_parameters": {}},
         {"model": {}, "model_ema": {f"_orig_mod.{key}": value for key, value in state.items()}},  # The average.
     ):
         found = torch_import.unwrapped(content)
@@ -252,6 +256,14 @@ def test_what_lacks_and_what_is_there_instead_are_named_together(pretrained, tmp
     )
     with pytest.raises(UserError, match=told):
         _import(_write(tmp_path / "x.safetensors", renamed))
+
+
+def test_pytorchs_files_have_several_names():
+    names = ("x.y.safetensors", "model_best.pth.tar", "x.pth", "x.pt", "pytorch_model.bin", "x=1.ckpt")
+    assert [torch_import.suffix_of(name) for name in names] == list(torch_import.SUFFIXES)
+    for wrong in ("x.tar", "pth", "x.pth.zip"):
+        with pytest.raises(UserError, match=f"{wrong} must be a .safetensors, .*.ckpt file"):
+            torch_import.suffix_of(wrong)
 
 
 def test_a_pth_is_read_without_running_code(tmp_path, state):
@@ -270,13 +282,43 @@ def test_a_pth_is_read_without_running_code(tmp_path, state):
     np.testing.assert_array_equal(again["fc.weight"], state["fc.weight"])
     checkpoint = {
         "epoch": 3,
+        "args": argparse.Namespace(lr=0.1, schedule=[30, 60]),
         "model": {f"module.{key}": torch.from_numpy(value).half() for key, value in state.items()},
     }
     np.testing.assert_array_equal(read(checkpoint)["fc.bias"], np.float16(state["fc.bias"]))
-    for content, message in ((Evil(), "more than tensors"), ({"epoch": 3}, "no state dict"), ([1], "no state dict")):
+    for content, message in (
+        (Evil(), "holds more than tensors, .*, and is not opened: keep the tensors alone"),
+        ({"epoch": 3}, "no state dict"),
+        ([1], "no state dict"),
+    ):
         with pytest.raises(UserError, match=message):
             read(content)
     assert not (tmp_path / "ran").exists()
+    for odd in (torch.ones(2, 2).to_sparse(), torch.ones(2, dtype=torch.complex64)):
+        with pytest.raises(UserError, match="fc.weight is sparse or complex, not an array of real numbers"):
+            read({"fc.weight": odd})
+    with pytest.raises(UserError, match="no state dict"):
+        read({1: torch.ones(2)})
+
+
+def test_a_damaged_pth_is_opened_or_refused_in_one_line():
+    torch, generator = pytest.importorskip("torch"), np.random.default_rng(0)
+    for zipped in (True, False):
+        file = io.BytesIO()
+        torch.save({"a": torch.ones(20), "b": torch.ones(3)}, file, _use_new_zipfile_serialization=zipped)
+        whole = np.frombuffer(file.getvalue(), np.uint8)
+        damaged = [whole[:length] for length in (0, 2, 100, len(whole) - 3)]
+        for _ in range(100):
+            damaged.append(whole.copy())
+            damaged[-1][generator.integers(len(whole), size=3)] = generator.integers(256, size=3)
+        refused = 0
+        for content in damaged:
+            try:
+                torch_import.read_state(content.tobytes(), suffix=".pth", origin="x.pth")
+            except UserError as mistake:
+                refused += 1
+                assert len(str(mistake).splitlines()) == 1
+        assert 10 < refused < len(damaged)
 
 
 def test_weights_not_imported_yet_say_how_to_get_them():
