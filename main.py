@@ -23,7 +23,7 @@ from configs import default  # noqa: E402
 OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("method", None, "Transfer method, a key of reno_tf.methods.METHODS (default renofeation)."),
     flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<method>-<data>-<seed>."),
-    flags.DEFINE_string("file", None, "Weights file to import: .pth, .safetensors, .h5 or .keras."),
+    flags.DEFINE_string("file", None, "Weights file to import: .safetensors, .pth and the like, .h5 or .keras."),
     flags.DEFINE_string(
         "student", None, "Model to audit or inspect: a SavedModel folder, or a .keras, .h5, .tflite or .onnx."
     ),
