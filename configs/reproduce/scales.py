@@ -84,7 +84,7 @@ def _embedded():
                     {
                         "attack": {"epsilon": 0.025, "step_size": 0.0025},
                         # What adversarial training and inoculation see: that which is attacked.
-                        "recipes": {"teacher": {"epsilon": 0.025, "step_size": 0.01}, "random": {"epsilon": 0.025}},
+                        "recipes": {"teacher": {"epsilon": 0.025}, "random": {"epsilon": 0.025}},
                     },
                 ),
             },

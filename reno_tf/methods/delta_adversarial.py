@@ -7,6 +7,8 @@ from reno_tf.attacks.objectives import negative_cross_entropy
 from reno_tf.methods.delta import Delta
 from reno_tf.methods.hooks import Step
 
+_REACH = 1.2  # The steps' lengths add up to this times epsilon.
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeltaAdversarial(Delta):
@@ -21,14 +23,13 @@ class DeltaAdversarial(Delta):
     undefended = False
     step_factor = 2
     epsilon: float = 0.1  # of the L-infinity ball, in [0, 1] pixels
-    step_size: float = 0.04
     attack_steps: int = 3  # for each training step (paper, Table 6)
-    epsilon_grows: bool = False  # both grow evenly from 0 over the training (arXiv 2509.23325), as far as described
+    epsilon_grows: bool = False  # it grows evenly from 0 over the training (arXiv 2509.23325), as far as described
 
     def perturb(self, step: Step):
         def loss(images, number):
             return negative_cross_entropy(step.student(images, training=False)["logits"], step.labels)
 
-        part = step.progress if self.epsilon_grows else 1.0
-        limits = {"epsilon": part * self.epsilon, "step_size": part * self.step_size, "low": 0.0, "high": 1.0}
+        epsilon = self.epsilon * (step.progress if self.epsilon_grows else 1.0)
+        limits = {"epsilon": epsilon, "step_size": _REACH / self.attack_steps * epsilon, "low": 0.0, "high": 1.0}
         return descend(loss, step.images, step.images, steps=self.attack_steps, **limits)

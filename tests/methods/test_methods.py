@@ -106,7 +106,7 @@ def test_adversarial_training_raises_the_students_loss_within_the_ball():
     student = tiny(num_classes=3, seed=3)
     images = np.random.default_rng(3).uniform(size=(6, 16, 16, 3)).astype(np.float32)
     labels = tf.constant([0, 1, 2, 0, 1, 2])
-    method = methods.DeltaAdversarial(epsilon=0.05, step_size=0.02)
+    method = methods.DeltaAdversarial(epsilon=0.05)
     step = Step(student=student, images=tf.constant(images), labels=labels, stages=["stage1"])
     attacked = method.perturb(step)
 
@@ -159,6 +159,6 @@ def test_adversarial_trainings_epsilon_may_grow_evenly_from_nothing(number, part
 
     step = Step(labels=tf.constant([0, 1]), stages=[], images=images, student=student)
     step = dataclasses.replace(step, number=tf.constant(number, tf.int64), total_steps=4)
-    attacked = METHODS["delta_adversarial"](epsilon=0.1, step_size=0.04, epsilon_grows=True).perturb(step)
-    # Three steps of 0.04 reach the ball's edge, of either size.
+    attacked = METHODS["delta_adversarial"](epsilon=0.1, epsilon_grows=True).perturb(step)
+    # Three steps of 0.4 epsilon reach the ball's edge, of either size.
     np.testing.assert_allclose(np.abs(attacked - images).max(axis=(1, 2, 3)), 0.1 * part, atol=1e-6)
