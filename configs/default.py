@@ -80,7 +80,7 @@ def get_config() -> ConfigDict:
     config.attack.eight_bit = False  # adversarial images are 8-bit too: rounded inside of the ball, and kept as uint8
     # None: as the registry has it (reno_tf/attacks/registry.py).
     config.attack.epsilon = placeholder(float)  # L-infinity budget in [0, 1] pixels (reference: after mean/std)
-    config.attack.step_size = placeholder(float)  # likewise
+    config.attack.step_size = placeholder(float)  # likewise; it follows epsilon unless it is given
     config.attack.steps = placeholder(int)  # gradients of each image
     config.attack.target_scale = placeholder(float)  # m (paper, section 5.1: 1000)
     config.attack.neuron = placeholder(int)  # which penultimate feature is driven to m (paper: the first)

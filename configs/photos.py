@@ -24,5 +24,5 @@ def get_config():
     shared = {"feature_scale": "relative", "epsilon": EPSILON}
     config.recipes.teacher.update(shared, passes=8.0, train=400, feature_weight=0.5)
     config.recipes.random.update(shared, passes=16.0, train=800, feature_weight=2.0)
-    config.attack.update(epsilon=EPSILON, step_size=EPSILON / 10)
+    config.attack.epsilon = EPSILON
     return config

@@ -78,11 +78,11 @@ def _embedded():
             "settings": {  # what differs between the data sets
                 "digits": {"data": {"shots": 6}},
                 # epsilon: the smallest of 0.025, 0.05, 0.1 at which the attack fools fine-tuning (seed 0, learning
-                # rate 0.005) on half of the validation images, over the four on average; its steps are a tenth of it
+                # rate 0.005) on half of the validation images, over the four on average
                 **dict.fromkeys(
                     _SCRIPTS,
                     {
-                        "attack": {"epsilon": 0.025, "step_size": 0.0025},
+                        "attack": {"epsilon": 0.025},
                         # What adversarial training and inoculation see: that which is attacked.
                         "recipes": {"teacher": {"epsilon": 0.025}, "random": {"epsilon": 0.025}},
                     },

@@ -14,13 +14,19 @@ from reno_tf.errors import UserError, choose
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Budget:
-    """The radius of the ball and the size of one step, in the attack's unit, scalars or one value per channel."""
+    """The radius of the ball and the size of one step, in the attack's unit, scalars or one value per channel.
+
+    step_size: None is a tenth of epsilon. Longer than epsilon, steps would leap from corner to corner of the ball.
+    """
 
     epsilon: float = 0.1
-    step_size: float = 0.01
+    step_size: float | None = None
     steps: int = 40
 
     def __post_init__(self):
+        if self.step_size is None:
+            tenth = np.divide(self.epsilon, 10)
+            object.__setattr__(self, "step_size", float(tenth) if tenth.ndim == 0 else tenth)
         for name, value in vars(self).items():
             if np.min(value) < 0:
                 raise UserError(f"{name} must not be negative, not {value}")

@@ -172,7 +172,7 @@ def penultimate_pgd(
 
     Args:
       teacher: a model of this package, or any callable images [B, H, W, 3] in [0, 1] -> {"penultimate": [B, D]}.
-      epsilon, step_size: in [0, 1] pixels: 0.1 is a tenth of the range from black to white.
+      epsilon, step_size: in [0, 1] pixels: 0.1 is a tenth of the range from black to white; None: a tenth of epsilon.
       target_scale: m, the value that the neuron is driven to; neuron: which one, from 0 to D - 1.
       seed, precision, jit_compile: see `Crafter`. **fields: of `PGD`: rule, ball, unit, start, restarts.
 

@@ -46,7 +46,7 @@ ATTACKS = {
     # The paper's: one penultimate neuron is driven high.
     "pixel": AttackEntry(attack=PGD()),
     # Its text, literally: 40 steps of 0.01 in a ball of 0.4, which therefore hardly binds.
-    "paper": AttackEntry(attack=PGD(start="zero"), budget=Budget(epsilon=0.4)),
+    "paper": AttackEntry(attack=PGD(start="zero"), budget=Budget(epsilon=0.4, step_size=0.01)),
     # Its published code: budget, steps and valid range count after the mean/std normalisation.
     "reference": AttackEntry(
         attack=PGD(objective=objectives.ReferencePolarization(), unit="normalized"),

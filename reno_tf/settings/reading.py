@@ -171,4 +171,7 @@ def _attack(config, preset) -> Attack:
     first = next(iter(values["suite"]), "pixel") if values["preset"] == "suite" else values["preset"]
     budget = ATTACKS[split(first)[0]].budget
     open_values = {key: value for key, value in vars(budget).items() if values[key] is None}
+    if "step_size" in open_values and isinstance(values["epsilon"], int | float):
+        # Longer than epsilon, steps would leap from corner to corner of the ball: a weak attack.
+        open_values["step_size"] = values["epsilon"] / (budget.epsilon / budget.step_size)
     return filled(Attack, values | open_values, "config.attack")

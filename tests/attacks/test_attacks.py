@@ -94,6 +94,8 @@ def test_one_trace_serves_a_whole_epsilon_curve(images):
 
 
 def test_a_ball_that_the_steps_cannot_cross_gets_longer_ones():
+    assert [Budget(epsilon=epsilon).step_size for epsilon in (0.1, 0.02, 0.005)] == [0.01, 0.002, 0.0005]
+    np.testing.assert_allclose(Budget(epsilon=[0.1, 0.2]).step_size, [0.01, 0.02])
     budget = Budget(epsilon=0.3, step_size=0.1, steps=4)
     assert budget.scaled(1.25) == Budget(epsilon=0.375, step_size=0.1, steps=4)
     assert budget.scaled(2.0) == Budget(epsilon=0.6, step_size=0.2, steps=4)

@@ -102,6 +102,7 @@ def test_what_the_config_gives_wins_over_recipe_method_and_attack():
     assert chosen.schedule.learning_rate == 0.3 and chosen.schedule.momentum == 0.9
     assert chosen.schedule.steps == 100  # Twice the recipe's, for adversarial training.
     assert chosen.training.dropout == 0.2 and chosen.schedule.swa is True and chosen.attack.epsilon == 0.05
+    assert chosen.attack.step_size == 0.005  # A tenth of epsilon, as the registry has it.
     assert _read("delta_adversarial", steps__train=50).schedule.steps == 50  # What is asked for is not doubled.
     without = _read(dropout=0.0, swa=False)
     assert without.schedule.swa is False and without.training.dropout == 0
