@@ -7,7 +7,7 @@ from reno_tf.attacks.objectives import negative_cross_entropy
 from reno_tf.methods.delta import Delta
 from reno_tf.methods.hooks import Step
 
-_REACH = 1.2  # The steps' lengths add up to this times epsilon.
+_STEP = 0.4  # the length of a step, of epsilon
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,5 +31,5 @@ class DeltaAdversarial(Delta):
             return negative_cross_entropy(step.student(images, training=False)["logits"], step.labels)
 
         epsilon = self.epsilon * (step.progress if self.epsilon_grows else 1.0)
-        limits = {"epsilon": epsilon, "step_size": _REACH / self.attack_steps * epsilon, "low": 0.0, "high": 1.0}
+        limits = {"epsilon": epsilon, "step_size": _STEP * epsilon, "low": 0.0, "high": 1.0}
         return descend(loss, step.images, step.images, steps=self.attack_steps, **limits)

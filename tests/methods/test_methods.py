@@ -149,8 +149,8 @@ def test_features_may_be_compared_in_units_of_the_teachers_variance(name):
         METHODS[name](feature_scale="relativ")
 
 
-@pytest.mark.parametrize(("number", "part"), [(0, 0), (1, 0.25), (4, 1)])
-def test_adversarial_trainings_epsilon_may_grow_evenly_from_nothing(number, part):
+def _change(method, number=0):
+    """How far adversarial training moves each of two images, in step `number` of four."""
     images = tf.fill([2, 4, 4, 3], 0.5)
 
     def student(x, training):
@@ -159,6 +159,18 @@ def test_adversarial_trainings_epsilon_may_grow_evenly_from_nothing(number, part
 
     step = Step(labels=tf.constant([0, 1]), stages=[], images=images, student=student)
     step = dataclasses.replace(step, number=tf.constant(number, tf.int64), total_steps=4)
-    attacked = METHODS["delta_adversarial"](epsilon=0.1, epsilon_grows=True).perturb(step)
+    return np.abs(method.perturb(step) - images).max(axis=(1, 2, 3))
+
+
+@pytest.mark.parametrize(("number", "part"), [(0, 0), (1, 0.25), (4, 1)])
+def test_adversarial_trainings_epsilon_may_grow_evenly_from_nothing(number, part):
     # Three steps of 0.4 epsilon reach the ball's edge, of either size.
-    np.testing.assert_allclose(np.abs(attacked - images).max(axis=(1, 2, 3)), 0.1 * part, atol=1e-6)
+    change = _change(METHODS["delta_adversarial"](epsilon=0.1, epsilon_grows=True), number)
+    np.testing.assert_allclose(change, 0.1 * part, atol=1e-6)
+
+
+@pytest.mark.parametrize("epsilon", [0.1, 0.02])
+@pytest.mark.parametrize(("attack_steps", "part"), [(0, 0), (1, 0.4), (2, 0.8), (3, 1)])
+def test_adversarial_trainings_steps_follow_its_epsilon(epsilon, attack_steps, part):
+    change = _change(METHODS["delta_adversarial"](epsilon=epsilon, attack_steps=attack_steps))
+    np.testing.assert_allclose(change, part * epsilon, atol=1e-6)
