@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -78,8 +79,8 @@ def to_onnx(saved_model: Path) -> bytes:
 
 @contextlib.contextmanager
 def _quiet(*names):
-    """Loggers of these names say nothing."""
-    loggers = [logging.getLogger(name) for name in names]
+    """Loggers of these names say nothing, and the environment, by which tf2onnx silences TensorFlow, stays as it was."""
+    loggers, environment = [logging.getLogger(name) for name in names], dict(os.environ)
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
@@ -88,6 +89,7 @@ def _quiet(*names):
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+        os.environ.update(environment)
 
 
 def _answering(saved_model, *, batch):

@@ -1,5 +1,8 @@
 """The .tflite and .onnx files: what they hold, and that they answer as the student does."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -57,6 +60,15 @@ def test_an_onnx_file_takes_any_number_of_images_and_leaves_nothing_open(files):
     opened = audit.open_model(str(files[1]["onnx"]))
     whole = np.asarray(opened.call(tf.constant(_IMAGES[:7])))
     np.testing.assert_allclose(opened.call(tf.constant(_IMAGES[:3])), whole[:3], atol=1e-6)
+
+
+def test_a_conversion_leaves_the_environment_as_it_was(files, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "tf2onnx"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+    before = dict(os.environ)
+    conversion.to_onnx(files[1]["onnx"].parent / "model")
+    assert os.environ == before
 
 
 def test_what_cannot_be_converted_is_refused_in_a_line(tmp_path):
