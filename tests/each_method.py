@@ -1,4 +1,4 @@
-"""One run of each method, all in one process: python each_method.py FOLDER [--config.KEY=VALUE ...]
+"""One run of each kind of method, all in one process: python each_method.py FOLDER [--config.KEY=VALUE ...]
 
 Two of them, which main.py goes on with, are of the embedded network; the others are of a tiny one that only this file
 knows.
@@ -12,10 +12,11 @@ from absl import flags
 
 import main
 from reno_tf import commands, models
-from reno_tf.methods import METHODS
 from reno_tf.models.backbone import Backbone
 
 EMBEDDED = ("finetune", "linear")
+# Of the others, those that average, prune the teacher, learn masks, or train on attacked images.
+METHODS = (*EMBEDDED, "renofeation", "remos", "seam", "inoculation")
 
 
 def run_all(folder, arguments):

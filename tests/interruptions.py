@@ -12,17 +12,19 @@ def rows(workdir):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def kill_after(step, process, workdir, *, by=signal.SIGKILL):
-    """Sends the run's process the signal once its history has the step; returns the history's last."""
+def kill_after(step, script, workdir, *, by=signal.SIGKILL):
+    """Sends the run's script the signal once its history has the step; returns the history's last, and the script's
+    end.
+    """
     deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and script.lives:
         if any(row["step"] >= step for row in rows(workdir)):
             break
         time.sleep(0.005)
-    process.send_signal(by)
-    process.wait()
+    script.signal(by)
+    end = script.end()
     assert not (workdir / "results.json").exists()
-    return rows(workdir)[-1]["step"]
+    return rows(workdir)[-1]["step"], end
 
 
 def outcome(workdir):

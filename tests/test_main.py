@@ -1,24 +1,23 @@
-"""The real entry: python main.py in a process of its own."""
+"""The real entry, main.py in a process of its own."""
 
 import concurrent.futures
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import each_method
 import numpy as np
 import pytest
 import tensorflow as tf
-from interruptions import kill_after, outcome
 from pages import without_pictures
+from processes import run_main
 from short import SHORT
 
 import main
-from reno_tf import commands, compat
-from reno_tf.methods import METHODS
+from reno_tf import commands, compat, methods
 
 _ROOT = Path(__file__).parents[1]
 _OFFLINE = _ROOT / "tests" / "offline"
@@ -32,26 +31,15 @@ _FEW = (
 _VERDICTS = {"ok", "doubtful", "not applicable"}
 
 
-def _start(*arguments, cwd=_ROOT):
-    command = [sys.executable, str(_ROOT / "main.py"), *map(str, arguments)]
-    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def _main(*arguments):
-    process = _start(*arguments)
-    out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
-
-
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """One short run per method, each without a network: (what was printed, {method: workdir})."""
+    """A short run of each kind of method, each without a network: (what was printed, {method: workdir})."""
     base = tmp_path_factory.mktemp("runs")
     path = os.pathsep.join([str(_OFFLINE), str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, str(_ROOT / "tests" / "each_method.py"), str(base), *_FEW]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, cwd=_ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "asked for the network" not in done.stderr, done.stderr
-    return done.stdout, {name: base / name for name in METHODS}
+    return done.stdout, {name: base / name for name in each_method.METHODS}
 
 
 def test_what_asks_for_the_network_is_refused():
@@ -62,7 +50,7 @@ def test_what_asks_for_the_network_is_refused():
 
 
 def test_help_fits_a_screen_and_names_every_mode_and_flag():
-    code, out, err = _main("--help")
+    code, out, err = run_main("--help")
     assert code == 0 and not err and len(out.splitlines()) <= 48
     assert all(len(line) <= 110 for line in out.splitlines())
     assert main.MODES.keys() == commands.MODES.keys()
@@ -82,9 +70,9 @@ def test_a_terminal_is_told_what_will_happen_while_tensorflow_loads():
 
 @pytest.mark.long
 def test_quiet_leaves_the_last_line():
-    code, out, err = _main("--mode=list_data")
+    code, out, err = run_main("--mode=list_data")
     assert code == 0 and not err
-    assert _main("--mode=list_data", "--quiet") == (0, out.splitlines()[-1] + "\n", "")
+    assert run_main("--mode=list_data", "--quiet") == (0, out.splitlines()[-1] + "\n", "")
 
 
 @pytest.mark.long
@@ -106,8 +94,8 @@ def test_native_notes_are_held_back_unless_asked_for(monkeypatch, capfd, level, 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", METHODS)
-def test_each_method_runs_and_writes_everything(runs, name):
+@pytest.mark.parametrize("name", each_method.METHODS)
+def test_each_kind_of_method_runs_and_writes_everything(runs, name):
     out, workdir = runs[0], runs[1][name]
     assert f"\n{name}: clean " in f"\n{out}" and "ASR" in out
     results = json.loads((workdir / "results.json").read_text())
@@ -121,7 +109,7 @@ def test_each_method_runs_and_writes_everything(runs, name):
     assert all(row["sentence"] in (workdir / "report.md").read_text() for row in results["checks"])
     assert len(json.loads((workdir / "convergence.json").read_text())) == 2
     history = [json.loads(line) for line in (workdir / "history.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in history] == [1, 2, 3, 4] if METHODS[name].schedule.swa else [1, 2]
+    assert [row["step"] for row in history] == [1, 2, 3, 4] if methods.METHODS[name].schedule.swa else [1, 2]
     assert {"loss", "cross_entropy", "validation_accuracy"} <= history[0].keys()
     html = (workdir / "report.html").read_text()
     assert html.count("data:image/png;base64,") == 5
@@ -181,7 +169,8 @@ def test_the_export_needs_tensorflow_alone_and_gives_the_same_logits(runs, tmp_p
 @pytest.mark.long
 def test_a_runs_student_goes_to_devices_and_is_measured_there(runs, tmp_path):
     workdir = runs[1]["finetune"]
-    status, out, err = _main("--mode=export", f"--workdir={workdir}", f"--to={tmp_path / 'phone'}", "--format=tflite")
+    export = ("--mode=export", f"--workdir={workdir}")
+    status, out, err = run_main(*export, f"--to={tmp_path / 'phone'}", "--format=tflite")
     assert status == 0, err
     files = [f"finetune-digits-{form}.tflite" for form in ("float16", "int8", "int8_weights")]
     assert sorted(path.name for path in (tmp_path / "phone").iterdir()) == [
@@ -194,7 +183,7 @@ def test_a_runs_student_goes_to_devices_and_is_measured_there(runs, tmp_path):
     for name in files:
         assert f"{name}: clean " in out and f"| {name} | " in card
     assert f"| the run's student | | {100 * results['clean_accuracy']:.1f} % |" in card
-    status, out, err = _main("--mode=export", f"--workdir={workdir}", f"--to={tmp_path / 'onnx'}", "--format=onnx")
+    status, out, err = run_main(*export, f"--to={tmp_path / 'onnx'}", "--format=onnx")
     assert status == 0, err
     assert sorted(path.name for path in (tmp_path / "onnx").iterdir()) == [
         "finetune-digits-labels.txt",
@@ -203,7 +192,7 @@ def test_a_runs_student_goes_to_devices_and_is_measured_there(runs, tmp_path):
     ]
     # Nothing is rounded there: the clean accuracy is the student's own.
     assert f"finetune-digits.onnx: clean {100 * results['clean_accuracy']:.1f} %" in out
-    status, out, err = _main("--mode=export", f"--workdir={workdir}", f"--to={tmp_path / 'x'}", "--format=coreml")
+    status, out, err = run_main(*export, f"--to={tmp_path / 'x'}", "--format=coreml")
     assert status == 2 and "unknown format 'coreml'; choose one of: onnx, saved_model, tflite" in err
     assert not (tmp_path / "x").exists()
 
@@ -212,9 +201,9 @@ def test_a_runs_student_goes_to_devices_and_is_measured_there(runs, tmp_path):
 def test_a_finished_run_is_not_redone_and_another_run_is_refused(runs):
     workdir = runs[1]["linear"]
     before = {path: path.stat().st_mtime_ns for path in workdir.rglob("*") if path.is_file()}
-    status, out, err = _main("--method=linear", f"--workdir={workdir}", *_FEW)
+    status, out, err = run_main("--method=linear", f"--workdir={workdir}", *_FEW)
     assert status == 0 and "finished already" in out, err
-    status, out, err = _main("--method=finetune", f"--workdir={workdir}", *_FEW)
+    status, out, err = run_main("--method=finetune", f"--workdir={workdir}", *_FEW)
     assert status == 2 and "method.name is linear, not finetune" in err and len(err.splitlines()) == 1
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
 
@@ -227,31 +216,12 @@ def test_a_run_of_an_earlier_format_is_refused_and_left_as_it_is(tmp_path, finis
     for name, text in content.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    status, out, err = _main(f"--workdir={tmp_path}", *_FEW)
+    status, out, err = run_main(f"--workdir={tmp_path}", *_FEW)
     assert status == 2 and not out and len(err.splitlines()) == 1, err
     assert "holds a run of another version, whose settings this one does not read (format 1, not 3)" in err
     assert "choose another --workdir" in err
     there = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
     assert there == content
-
-
-@pytest.mark.long
-def test_killed_in_either_phase_a_run_resumes_to_the_same_bits(tmp_path):
-    few = [argument for argument in _FEW if not argument.startswith(("--config.steps", "--config.interval"))]
-    few += ["--config.steps.train=24", "--config.steps.swa=16", "--config.steps.swa_period=3", "--config.interval=4"]
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-
-    uninterrupted = _start(f"--workdir={whole}", *few)
-    # In the first phase, in the averaging phase.
-    for step, end, by in ((4, 24, signal.SIGKILL), (28, 40, signal.SIGTERM)):
-        process = _start(f"--workdir={broken}", *few)
-        assert step <= kill_after(step, process, broken, by=by) < end
-    assert process.returncode == 143
-    assert "main.py: interrupted; the same command goes on from step" in process.stderr.read()
-    for process in (_start(f"--workdir={broken}", *few), uninterrupted):
-        _, err = process.communicate(timeout=300)
-        assert process.returncode == 0, err
-    assert outcome(broken) == outcome(whole)
 
 
 # argument: what the line names
@@ -281,7 +251,7 @@ def test_each_mistake_gets_one_line_and_leaves_nothing(tmp_path):
     def attempt(mistake):
         # From the repository's folder: the config is found there. Nothing may be written anywhere.
         workdir = [] if mistake.startswith("--workdir") else [f"--workdir={tmp_path / 'run'}"]
-        return mistake, _main(*workdir, mistake)
+        return mistake, run_main(*workdir, mistake)
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         outcomes = list(pool.map(attempt, _MISTAKES))
@@ -298,7 +268,7 @@ def test_reproduce_runs_and_writes_the_figure(tmp_path):
     small = ("data=('digits',)", "tuned=()", "feature_weights=(0.25,)", "few_seeds=1")
     flags = ["--mode=reproduce", "--config=configs/reproduce/figure4.py", f"--workdir={tmp_path / 'runs'}"]
     flags += [f"--config.reproduce.{change}" for change in small] + list(_FEW)
-    assert _main(*flags)[::2] == (0, "")
+    assert run_main(*flags)[::2] == (0, "")
     outcome = json.loads((tmp_path / "runs" / "results" / "figure4.json").read_text())
     (row,) = outcome["rows"]
     run = "delta@lambda=0.25-resnet18-digits-0"
@@ -319,7 +289,7 @@ def test_reproduce_runs_and_writes_the_figure(tmp_path):
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the runs above do the same")
 def test_a_short_run_with_the_own_averaging(tmp_path):
-    status, out, err = _main(f"--workdir={tmp_path / 'run'}", *_FEW)
+    status, out, err = run_main(f"--workdir={tmp_path / 'run'}", *_FEW)
     assert status == 0, err
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["method"] == "renofeation"

@@ -2,16 +2,14 @@
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+import signal
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import long
 from interruptions import kill_after, outcome
+from processes import Script
 from replicas import toy, toy_data
 from toy_method import Toy
 
@@ -20,7 +18,6 @@ from reno_tf import models, training
 from reno_tf.methods import Method
 from reno_tf.training import history, optimizers
 
-_ROOT = Path(__file__).parents[2]
 _PHASES = ["head", "averaged", "all"]
 
 
@@ -141,16 +138,7 @@ _FEW = (
 
 
 def _start(workdir, *arguments):
-    path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, str(_ROOT / "tests" / "toy_method.py"), f"--workdir={workdir}", *_FEW, *arguments]
-    return subprocess.Popen(
-        command,
-        cwd=_ROOT,
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return Script("tests/toy_method.py", f"--workdir={workdir}", *_FEW, *arguments)
 
 
 @pytest.mark.long
@@ -158,11 +146,14 @@ def test_killed_in_its_later_phases_the_method_resumes_to_the_same_bits(tmp_path
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     pull = "--config.method.pull=0.25"
     uninterrupted = _start(whole, pull)
-    for step, end in ((10, 16), (18, 24)):  # in the second phase, in the third
-        assert step <= kill_after(step, _start(broken, pull), broken) < end
-    for process in (_start(broken, pull), uninterrupted):
-        out, err = process.communicate(timeout=300)
-        assert process.returncode == 0 and "ASR" in out, err
+    # In the second phase, which averages, and in the third.
+    for step, end, by in ((10, 16, signal.SIGKILL), (18, 24, signal.SIGTERM)):
+        last, (status, _, err) = kill_after(step, _start(broken, pull), broken, by=by)
+        assert step <= last < end and status == {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143}[by], err
+    assert "toy_method.py: interrupted; the same command goes on from step" in err
+    for script in (_start(broken, pull), uninterrupted):
+        status, out, err = script.end()
+        assert status == 0 and "ASR" in out, err
     assert outcome(broken) == outcome(whole)
     assert [row["phase"] for row in outcome(broken)[1]] == [phase for phase in _PHASES for _ in range(4)]
     for workdir in (whole, broken):
@@ -182,7 +173,6 @@ def test_killed_in_its_later_phases_the_method_resumes_to_the_same_bits(tmp_path
     ],
 )
 def test_its_mistakes_get_one_line(tmp_path, argument, told):
-    process = _start(tmp_path / "run", argument)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 2 and not out and err == f"toy_method.py: {told}\n"  # the program that was started
+    status, out, err = _start(tmp_path / "run", argument).end()
+    assert status == 2 and not out and err == f"toy_method.py: {told}\n"  # the program that was started
     assert not list(tmp_path.iterdir())

@@ -1,15 +1,12 @@
 """Several replicas give one device's numbers: two devices of a process, and two processes."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from processes import Script
 
 from configs.default import get_config
 from reno_tf import commands
@@ -17,7 +14,6 @@ from reno_tf.errors import UserError
 from reno_tf.models import replicas
 from reno_tf.training import distribution
 
-_ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.long
 
 
@@ -25,15 +21,13 @@ pytestmark = pytest.mark.long
 def told(tmp_path_factory):
     """What tests/replicas.py tells: {"renofeation": [on one device, on two], ...}."""
     out = tmp_path_factory.mktemp("replicas") / "told.json"
-    path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, str(_ROOT / "tests" / "replicas.py"), str(out)]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    status, _, err = Script("tests/replicas.py", out).end()
+    assert status == 0, err
     return json.loads(out.read_text())
 
 
 # The first is averaged by the addons' class, the others by our own.
-@pytest.mark.parametrize("method", ["renofeation", "delta_adversarial", "inoculation", "remos"])
+@pytest.mark.parametrize("method", ["renofeation", "inoculation", "remos"])
 def test_two_devices_give_what_one_gives(told, method):
     one, two = told[method]
     assert len(one["history"]) == 8
@@ -109,15 +103,7 @@ _FEW = (
 
 
 def _start(workdir, *arguments, **environment):
-    command = [sys.executable, "main.py", f"--workdir={workdir}", *_FEW, *arguments]
-    return subprocess.Popen(
-        command, cwd=_ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def _finish(process):
-    out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
+    return Script("main.py", f"--workdir={workdir}", *_FEW, *arguments, environment=environment)
 
 
 def _free_ports(count):
@@ -133,7 +119,7 @@ def _work_on(workdir, *arguments):
     cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(2)]}
     tasks = [{"cluster": cluster, "task": {"type": "worker", "index": index}} for index in (0, 1)]
     distributed = ("--config.distribution=multi_worker", *arguments)
-    return [_finish(process) for process in [_start(workdir, *distributed, TF_CONFIG=json.dumps(t)) for t in tasks]]
+    return [worker.end() for worker in [_start(workdir, *distributed, TF_CONFIG=json.dumps(t)) for t in tasks]]
 
 
 @pytest.mark.long
@@ -141,7 +127,7 @@ def test_two_workers_give_what_one_process_gives(tmp_path):
     (status, out, err), (other_status, other_out, other_err) = _work_on(tmp_path / "two")
     assert status == 0 and "ASR" in out, err
     assert other_status == 0 and not other_out, other_err
-    status, _, err = _finish(_start(tmp_path / "one"))
+    status, _, err = _start(tmp_path / "one").end()
     assert status == 0, err
 
     one, two = (_outcome(tmp_path / name) for name in ("one", "two"))
