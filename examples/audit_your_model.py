@@ -37,8 +37,8 @@ def main(quick: bool):
     config = get_config()
     config.attack.suite = ("pixel", "disruption stage4", "disruption penultimate")
     if quick:
-        config.attack.update(steps=5, images=100)
-        config.curve.images = 50
+        config.attack.update(steps=3, images=100)
+        config.curve.update(images=50, factors=(0.5,))
     results = commands.audit(config, student=service, command="examples/audit_your_model.py", workdir="runs/audit-mine")
     print(f"worst case: {results['worst_case_success_rate']:.1%} of the images that it gets right")
 
