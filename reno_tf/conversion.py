@@ -79,7 +79,7 @@ def to_onnx(saved_model: Path) -> bytes:
 
 @contextlib.contextmanager
 def _quiet(*names):
-    """Loggers of these names say nothing, and the environment, by which tf2onnx silences TensorFlow, stays as it was."""
+    """Loggers of these names say nothing; the environment, by which tf2onnx silences TensorFlow, stays as it was."""
     loggers, environment = [logging.getLogger(name) for name in names], dict(os.environ)
     levels = [logger.level for logger in loggers]
     try:

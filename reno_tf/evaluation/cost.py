@@ -58,13 +58,13 @@ def attack_passes(chosen: Settings, network, num_images: int, *, exposure=False,
     shown = min(chosen.report.curve_images, num_images)
     smaller = sum(factor < 1 for factor in chosen.report.curve_factors) if exposure else 0
     answers = num_images * 3 + first * (len(members) + sum(member.counts for member in members))
-    crafted = num_images + shown * (1 + len(chosen.report.curve_factors))  # images, for each time that it is crafted
+    crafted = num_images + shown * (1 + len(chosen.report.curve_factors))  # images, each as often as it is crafted
     gradients = 0.0
     for member in members:
         restarts, networks = getattr(member.attack, "restarts", 1), 5 if member.entry.network == "ensemble" else 1
         is_kept = kept and member.entry.network != "student"
-        gradients += 0 if is_kept else (crafted + shown * smaller) * settings.steps * restarts * networks
-        crafted = first
+        gradients += 0 if is_kept else crafted * settings.steps * restarts * networks
+        crafted = first + min(shown, first) * smaller
     return answers + _GRADIENT * gradients
 
 

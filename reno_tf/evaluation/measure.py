@@ -72,31 +72,36 @@ def measure(
     facts = {"curve": curve, "convergence": convergence, "num_classes": len(dataset.class_names)}
     results["checks"] = checks.check(results=counts, undefended=undefended, **facts)
     answers = {"clean": clean, "adversarial": first.predicted, "noise": noise[0]}
-    exposed = _exposed(outcomes, target, clean) if exposure else []
+    exposed = _exposed(settings, target, outcomes, clean) if exposure else []
     table = per_image.table(target.split, dataset.class_names, clean, outcomes, len(tried))
     return Measured(results, curve, convergence, first.shown, answers, exposed, table)
 
 
 def _use(settings, target: suite.Target, exposure, is_first, crafter, craft) -> dict:
     """What an attack is used for while it is in memory: controls of the first, the exposure if asked for."""
-    beginning, factors, used = target.first(settings.report.curve_images), settings.report.curve_factors, {}
-    started = time.monotonic()
+    used, started = {}, time.monotonic()
 
-    def over(factors):
-        """(the attack, the student's answers on the first images) at multiples of epsilon."""
-        for factor in factors:
-            smaller = crafter.within(crafter.budget.scaled(factor))
-            yield smaller, rates.predict(target.student, craft(smaller, beginning))
+    @functools.cache
+    def at(factor, count):
+        """(the attack at a multiple of epsilon, the student's answers to the first images)."""
+        smaller = crafter.within(crafter.budget.scaled(factor))
+        return smaller, rates.predict(target.student, craft(smaller, target.first(count)))
 
     if is_first:
-        used |= _controls(settings, target, beginning, crafter, over)
+        used |= _controls(settings, target, crafter, at)
     if exposure:
-        smaller_ones = (*(factor for factor in factors if factor < 1), 1.0)
-        used["exposure"] = [[smaller.budget.epsilon, answers.tolist()] for smaller, answers in over(smaller_ones)]
+        count = len(_exposed_images(settings, target).split)
+        smaller_ones = [at(factor, count) for factor in settings.report.curve_factors if factor < 1]
+        used["exposure"] = [[smaller.budget.epsilon, answers.tolist()] for smaller, answers in smaller_ones]
     return used | {"seconds": time.monotonic() - started}
 
 
-def _controls(settings, target, beginning, crafter, over) -> dict:
+def _exposed_images(settings, target) -> suite.Target:
+    """The first, which every attack is tried on."""
+    return target.first(settings.attack.images).first(settings.report.curve_images)
+
+
+def _controls(settings, target, crafter, at) -> dict:
     """Of the first attack: noise, the curve over epsilon, the objective over the steps.
 
     noise: answers to one draw for each attack of the worst case; the first draw on all images, the others on those of
@@ -107,8 +112,10 @@ def _controls(settings, target, beginning, crafter, over) -> dict:
     for draw in range(1, sum(member.counts for member in members)):
         noise.append(suite.predict(target.student, attacks.Noisy(crafter, tried.images, draw=draw), f"noise {draw}"))
     # At epsilon 0 the random start is the image itself: a success there would be the measurement's own.
+    beginning = target.first(settings.report.curve_images)
     labels, clean, curve = beginning.split.labels, rates.predict(target.student, beginning.images), []
-    for smaller, predicted in over((0.0, *settings.report.curve_factors)):
+    for factor in (0.0, *settings.report.curve_factors):
+        smaller, predicted = at(factor, len(labels))
         noisy = rates.predict(target.student, attacks.Noisy(smaller, beginning.images))
         counts = rates.success_rates(labels, clean, predicted, noisy)
         curve.append(_point(smaller.budget.epsilon, counts, len(labels)))
@@ -124,15 +131,16 @@ def _point(epsilon, counts, num_images) -> dict:
     return {"epsilon": epsilon, **success, "num_attacked": counts["num_attacked"], "num_images": num_images}
 
 
-def _exposed(outcomes, target, clean) -> list[dict]:
-    """Success of each attack of the registry at several epsilon, on the first images."""
-    rows = []
+def _exposed(settings, target, outcomes, clean) -> list[dict]:
+    """Success of each attack of the registry at several epsilon, its own the last, on the first images."""
+    labels, rows = _exposed_images(settings, target).split.labels, []
     for name, group in worst.groups(outcomes).items():
+        tried = [[*o.extra["exposure"], [settings.attack.epsilon, o.final[: len(labels)]]] for o in group]
         found = {}
-        for number, (epsilon, _) in enumerate(group[0].extra["exposure"]):
-            answers = [np.array(outcome.extra["exposure"][number][1]) for outcome in group]
-            labels, unattacked = target.split.labels[: len(answers[0])], clean[: len(answers[0])]
-            counts = rates.success_rates(labels, unattacked, rates.worst_case(labels, answers), unattacked)
+        for points in zip(*tried, strict=True):
+            (epsilon, _), answers = points[0], [np.array(answers) for _, answers in points]
+            unattacked, fooled = clean[: len(labels)], rates.worst_case(labels, answers)
+            counts = rates.success_rates(labels, unattacked, fooled, unattacked)
             found[f"{epsilon:.3g}"] = counts["attack_success_rate"]
         rows.append({"name": name, "outside": worst.why_not(group[0]), "rates": found})
     return rows

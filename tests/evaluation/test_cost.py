@@ -1,5 +1,7 @@
 """What is told of the time beforehand, where a pass takes a second."""
 
+import dataclasses
+
 import pytest
 from conftest import tiny
 
@@ -29,8 +31,11 @@ def test_attacks_cost_their_gradients_and_the_students_answers():
     answers = 3 * 100 + 20 * 2
     assert cost.attack_passes(chosen, network, 100) == answers + 2.5 * 4 * (100 + 3 * 10)
     assert cost.attack_passes(chosen, network, 100, kept=True) == answers
-    # In an audit each attack is also crafted at the smaller epsilons of the curve.
-    assert cost.attack_passes(chosen, network, 100, exposure=True) == answers + 2.5 * 4 * (100 + 5 * 10)
+    # In an audit the other attacks are also crafted at the smaller epsilons of the curve.
+    assert cost.attack_passes(chosen, network, 100, exposure=True) == answers + 2.5 * 4 * (100 + 3 * 10)
+    two = dataclasses.replace(chosen, attack=dataclasses.replace(chosen.attack, core=("disruption stage1",)))
+    more = cost.attack_passes(two, network, 100, exposure=True) - cost.attack_passes(chosen, network, 100)
+    assert more == 20 * 2 + 2.5 * 4 * (20 + 2 * 10)
     with_five_restarts = _chosen(steps=4, images=20, restarts=5)
     assert cost.attack_passes(with_five_restarts, network, 100) == answers + 5 * 2.5 * 4 * (100 + 3 * 10)
 
