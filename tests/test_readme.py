@@ -17,6 +17,7 @@ _RESULTS = _ROOT / "results" / "reproduce-embedded"
 _PAGES = {
     "photos": "README.md",
     "audits": "docs/tutorial.md",
+    "photos_trained": "docs/photos.md",
     "methods": "docs/miniature.md",
     "claims": "docs/miniature.md",
     "worst": "README.md",

@@ -8,7 +8,7 @@ import numpy as np
 
 from reno_tf.attacks import ATTACKS
 from reno_tf.reporting import seeds, tables
-from reno_tf.reporting.metrics import ASR, CLEAN, CORE, NOISE, TRAINING, WORST, WORST_NOISE, mean_and_std
+from reno_tf.reporting.metrics import ASR, CLEAN, CORE, NOISE, RELATIVE, TRAINING, WORST, WORST_NOISE, mean_and_std
 from reno_tf.reporting.rendering import markdown_table, render
 from reno_tf.reproduction import outcomes, paper
 from reno_tf.reproduction.artefacts import LABELS
@@ -38,15 +38,33 @@ def methods() -> str:
 
 def photos() -> str:
     """README.md: every method on photographs; mean over the seeds, and their standard deviation where there are two."""
+    shown = {CLEAN: "clean", ASR: "the paper's attack", CORE: "worst of 7", WORST_NOISE: "noise, worst of 7"}
+    rows = []
+    for method, runs in _photos().items():
+        rows.append([f"`{method}`", *(_over_seeds(runs, key, 100, 1) for key in shown), str(len(runs))])
+    return markdown_table(["`--method=`", *shown.values(), "seeds"], rows)
+
+
+def photos_trained() -> str:
+    """docs/photos.md: what the trainings on photographs came to."""
+    shown = {"validation_accuracy": "clean on validation (%)", CLEAN: "on test (%)"}
+    rows = []
+    for method, runs in _photos().items():
+        rates = [_over_seeds(runs, key, 100, 1) for key in shown]
+        rows.append([f"`{method}`", *rates, _over_seeds(runs, RELATIVE, 1, 2)])
+    return markdown_table(["`--method=`", *shown.values(), "relative feature distance"], rows)
+
+
+def _photos() -> dict[str, list[dict]]:
+    """{method: what is kept of its runs}"""
     runs = {}
     for name, run in outcomes.read_all(_PHOTOS / "runs.jsonl").items():
         runs.setdefault(name.split("-", 1)[0], []).append(run)
-    shown = {CLEAN: "clean", ASR: "the paper's attack", CORE: "worst of 7", WORST_NOISE: "noise, worst of 7"}
-    rows = []
-    for method, found in sorted(runs.items(), key=lambda pair: _place(pair[0])):
-        values = [mean_and_std(seeds.summarise(100 * run[key] for run in found), 1) for key in shown]
-        rows.append([f"`{method}`", *values, str(len(found))])
-    return markdown_table(["`--method=`", *shown.values(), "seeds"], rows)
+    return dict(sorted(runs.items(), key=lambda pair: _place(pair[0])))
+
+
+def _over_seeds(runs, key, scale, places) -> str:
+    return mean_and_std(seeds.summarise(scale * run[key] for run in runs), places)
 
 
 def audits() -> str:
@@ -166,4 +184,5 @@ def _read(name):
 
 
 if __name__ == "__main__":
-    print(photos(), audits(), methods(), claims(), worst(), attacks(), datasets(), seconds(), sep="\n\n")
+    made = (photos, photos_trained, audits, methods, claims, worst, attacks, datasets, seconds)
+    print(*(make() for make in made), sep="\n\n")
