@@ -7,7 +7,6 @@ import signal
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import long
 from interruptions import kill_after, outcome
 from processes import Script
 from replicas import toy, toy_data
@@ -65,7 +64,8 @@ def whole(tmp_path_factory):
     return values
 
 
-@pytest.mark.parametrize("last", [*long(2), 6, *long(10)])  # A step of each phase, after which the run is killed.
+@pytest.mark.long
+@pytest.mark.parametrize("last", [2, 6, 10])  # A step of each phase, after which the run is killed.
 def test_a_phase_is_prepared_once_and_the_state_is_what_the_checkpoint_has(tmp_path, monkeypatch, whole, last):
     _PREPARED.clear()
     record = history.Record.on_epoch_end

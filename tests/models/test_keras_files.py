@@ -73,7 +73,8 @@ def test_every_format_of_both_versions_is_read(tmp_path, file):
     check_a_file(tmp_path, "MobileNetV3Small", library, kept, top)
 
 
-@pytest.mark.parametrize("name", ["mine.weights.h5", *long("mine.h5", "mine.keras")])
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["mine.weights.h5", "mine.h5", "mine.keras"])
 def test_an_import_gives_weights_by_name(pretrained, tmp_path, name):
     model = _drawn(tf_keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(96, 96, 3)))
     (model.save if name.endswith("keras") else model.save_weights)(tmp_path / name)

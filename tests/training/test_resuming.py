@@ -47,7 +47,8 @@ def uninterrupted(tmp_path_factory):
     return train
 
 
-@pytest.mark.parametrize("name", ["weight_variance", *long("growing", "seam", "inoculation")])
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["weight_variance", "growing", "seam", "inoculation"])
 def test_killed_at_a_step(tmp_path, monkeypatch, uninterrupted, name):
     folder, whole = uninterrupted(name)
     record = history.Record.on_epoch_end
@@ -134,6 +135,7 @@ def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(tmp_path, un
     assert _rows(tmp_path / "broken") == _rows(folder)
 
 
+@pytest.mark.long
 def test_without_room_for_a_checkpoint_the_training_ends_and_goes_on_later(tmp_path, uninterrupted):
     (_, whole), limits = uninterrupted("weight_variance"), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
@@ -146,6 +148,7 @@ def test_without_room_for_a_checkpoint_the_training_ends_and_goes_on_later(tmp_p
     _compare(_train(_method("weight_variance"), tmp_path / "broken"), whole)
 
 
+@pytest.mark.long
 def test_without_a_whole_checkpoint_a_phase_begins_anew(tmp_path, uninterrupted):
     folder, whole = uninterrupted("weight_variance", interval=2)
     shutil.copytree(folder, tmp_path / "broken")
