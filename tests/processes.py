@@ -27,6 +27,7 @@ class Script:
         self._process.join(seconds)
         if self.lives:
             self._process.kill()
+            self._process.join()
         return self._process.exitcode, *(file.read_text() for file in self._files)
 
     @property

@@ -27,7 +27,7 @@ def told(tmp_path_factory):
 
 
 # The first is averaged by the addons' class, the others by our own.
-@pytest.mark.parametrize("method", ["renofeation", "inoculation", "remos"])
+@pytest.mark.parametrize("method", ["renofeation", "delta_adversarial", "inoculation", "remos"])
 def test_two_devices_give_what_one_gives(told, method):
     one, two = told[method]
     assert len(one["history"]) == 8

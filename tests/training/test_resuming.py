@@ -83,7 +83,7 @@ def test_killed_while_the_masks_are_learnt(tmp_path, monkeypatch, uninterrupted)
 
 
 @pytest.mark.parametrize(
-    ("name", "stopped_at"), [("weight_variance", 3), *long(*(("inoculation", step) for step in (2, 5)))]
+    ("name", "stopped_at"), [("weight_variance", 3), *long(*(("inoculation", step) for step in (2, 5, 6)))]
 )
 def test_asked_to_stop_it_goes_on_from_that_very_step(tmp_path, monkeypatch, uninterrupted, name, stopped_at):
     (folder, whole), record = uninterrupted(name, interval=2), history.Record.on_train_batch_end
