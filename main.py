@@ -6,6 +6,7 @@ Where the project is installed, this file and configs/ are the package reno_tf_m
 import contextlib
 import io
 import os
+import platform
 import re
 import shlex
 import sys
@@ -38,7 +39,7 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("format", None, "With --mode=export: saved_model (the default), tflite or onnx (for devices)."),
     flags.DEFINE_string("backbone", None, "The public backbone (config.model.backbone)."),
     flags.DEFINE_string("teacher", None, "Its weights, by name or file (config.model.weights)."),
-    flags.DEFINE_string("attack", None, "An attack, or suite (config.attack.preset)."),
+    flags.DEFINE_string("attack", None, "An attack, suite, or quick: a few of it, in minutes (config.attack.preset)."),
     flags.DEFINE_float("cache_limit", None, "GB of adversarial sets to keep (config.attack.cache_limit)."),
     flags.DEFINE_bool("dry_run", False, "With --mode=reproduce: print the runs, their time and disk; do none."),
     flags.DEFINE_string("ray_address", None, "With --mode=reproduce: a Ray cluster's address; default this machine."),
@@ -73,6 +74,7 @@ def main(argv):
         fail(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
     if flags.FLAGS.verbosity > 0:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"  # TensorFlow's own notes
+    _speed_up(flags.FLAGS.config)
     with _waiting():  # TensorFlow takes seconds to load, --help should not.
         from reno_tf import TooExposed, UserError, commands, interruption, progress
 
@@ -94,6 +96,13 @@ def main(argv):
     except (UserError, OSError) as error:
         fail(error)
     _print_last_line(printed)
+
+
+def _speed_up(config):
+    """oneDNN also on x86 without AVX512-VNNI, where TensorFlow leaves it out; bfloat16 would crash it there."""
+    wanted = {config.get("precision"), config.get("attack", {}).get("precision")}
+    if platform.machine() in ("x86_64", "AMD64") and not wanted & {"mixed_bfloat16", "bfloat16"}:
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 @contextlib.contextmanager
