@@ -32,10 +32,10 @@ class Budget:
                 raise UserError(f"{name} must not be negative, not {value}")
 
     def scaled(self, factor: float) -> "Budget":
-        """`factor` times the radius. Where the steps would bind then, not the ball, they grow with it."""
+        """`factor` times the radius. Where the steps would bind then, not the ball, they grow with it; 0 takes none."""
         epsilon = factor * self.epsilon
         longer = factor if epsilon > self.steps * self.step_size else 1
-        return Budget(epsilon=epsilon, step_size=longer * self.step_size, steps=self.steps)
+        return Budget(epsilon=epsilon, step_size=longer * self.step_size, steps=self.steps if factor else 0)
 
     @property
     def moves(self) -> bool:

@@ -33,14 +33,14 @@ def open_model(path: str, *, trust: bool = False, scores: str | None = None) -> 
     if len(inputs) != 1:
         raise UserError(f"{path} takes {len(inputs)} inputs, not one batch of images")
     shape = inputs[0].shape
-    trace = tf.function(lambda images: model(images, training=False), input_signature=[tf.TensorSpec(shape)])
+    run = tf.function(lambda images: model(images, training=False), input_signature=[tf.TensorSpec(shape)])
     try:
-        outputs = trace.get_concrete_function().structured_outputs
+        outputs = run.get_concrete_function().structured_outputs
     except Exception as error:  # Whatever its layers raise.
         raise UserError(f"{path} cannot be run: {one_line(error)}") from None
 
     def call(images):
-        return _only_scores(model(images, training=False), scores, path)
+        return _only_scores(run(images), scores, path)
 
     found = _only_scores(outputs, scores, path).shape
     return _foreign(call, shape, found, path, format=version, layers=_telling(model))

@@ -74,8 +74,9 @@ def audit(
         return _judged(results, fail_above)
 
     with files.lock(workdir):
-        split = suite.split(chosen, dataset)
-        print(f"audit of {Path(student).name}: {cost.tell(chosen, teacher.model, split, exposure=True)}", flush=True)
+        exposure = chosen.attack.preset != "quick"  # That is to be quick.
+        needs = cost.tell(chosen, teacher.model, suite.split(chosen, dataset), trains=False, exposure=exposure)
+        print(f"audit of {Path(student).name}: {needs}", flush=True)
         found = _found(opened, convention, dataset.class_names)
         identity = files.digest(audited["sha256"].encode(), json.dumps(found).encode())
         public = (teacher.model, teacher.identity)
@@ -84,7 +85,7 @@ def audit(
         target = suite.target(chosen, dataset, networks | {"student": (model, identity)})
         options = {"folder": workdir / "suite", "save": save_images and (workdir / "images", save_images)}
         with common.enough_memory("attack.batch_size", chosen.attack.batch_size):
-            measured = measure.measure(chosen, target, dataset, undefended=None, exposure=True, **options)
+            measured = measure.measure(chosen, target, dataset, undefended=None, exposure=exposure, **options)
         measured.results["skipped"] += left_out
         comparison = _compare(config, workdir, measured.results, command) if compare else []
         shape = {"image_size": list(target.images.shape[1:3])}

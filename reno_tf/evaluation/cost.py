@@ -19,14 +19,14 @@ PROBE = 16  # images
 _MINUTE, _SHORT = 60, "less than a minute"
 
 
-def tell(chosen: Settings, teacher, split, *, exposure=False) -> str:
+def tell(chosen: Settings, teacher, split, *, trains=True, exposure=False) -> str:
     """About how many minutes it takes on this machine, and what for.
 
-    `split`: the images that are attacked. `exposure`: it is an audit's, which trains no student but measures each
-    attack at several epsilon. What earlier runs have kept (adversarial images, the attacker's student) takes less.
+    `split`: the images that are attacked. `trains`: a student; an audit does not. `exposure`: each attack is measured
+    at several epsilon. What earlier runs have kept (adversarial images, the attacker's student) takes less.
     """
     passes = {"attacking": attack_passes(chosen, teacher, len(split), exposure=exposure)}
-    if not exposure:
+    if trains:
         passes = {f"{_steps(chosen)} steps of training": training_passes(chosen), **passes}
     if chosen.surrogate:
         passes[f"{_steps(chosen.surrogate)} of the attacker's own student"] = training_passes(chosen.surrogate)
@@ -58,7 +58,7 @@ def attack_passes(chosen: Settings, network, num_images: int, *, exposure=False,
     shown = min(chosen.report.curve_images, num_images)
     smaller = sum(factor < 1 for factor in chosen.report.curve_factors) if exposure else 0
     answers = num_images * 3 + first * (len(members) + sum(member.counts for member in members))
-    crafted = num_images + shown * (1 + len(chosen.report.curve_factors))  # images, each as often as it is crafted
+    crafted = num_images + shown * len(chosen.report.curve_factors)  # images, each as often as it is crafted
     gradients = 0.0
     for member in members:
         restarts, networks = getattr(member.attack, "restarts", 1), 5 if member.entry.network == "ensemble" else 1

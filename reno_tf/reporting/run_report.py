@@ -52,7 +52,7 @@ def write(workdir: Path, *, results, config, history, curve, convergence, exampl
     }
     if history:
         figures |= {"training.png": run_figures.training_curves(history), "data.png": run_figures.contact_sheet(*seen)}
-    if "audit" in results:
+    if "audit" in results and results["audit"]["exposure"]:
         figures["exposure.png"] = run_figures.exposure(results["audit"]["exposure"])
     files.write_json(workdir / "curve.json", curve)
     files.write_json(workdir / "convergence.json", convergence)

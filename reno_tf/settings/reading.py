@@ -7,7 +7,18 @@ from reno_tf.attacks import ATTACKS, split
 from reno_tf.errors import UserError, choose
 from reno_tf.methods import METHODS, Method, Schedule
 from reno_tf.settings.fields import checked, filled, typed
-from reno_tf.settings.types import FORMAT, Attack, Data, Networks, Pretrain, Report, Settings, Training, Watch
+from reno_tf.settings.types import (
+    FORMAT,
+    QUICK_BUDGET,
+    Attack,
+    Data,
+    Networks,
+    Pretrain,
+    Report,
+    Settings,
+    Training,
+    Watch,
+)
 
 # field of Schedule -> (section of the config, key)
 _SCHEDULE = {
@@ -78,7 +89,10 @@ def _read(config, method_name, preset, coefficients, num_images) -> Settings:
     method = METHODS[choose("method", method_name, METHODS)]
     recipe = _recipe(config, method.start)
     dropout = method.dropout if config.dropout is None else config.dropout
+    attack = _attack(config, preset)
     curve = {f"curve_{key}": value for key, value in config.curve.items()}
+    if attack.preset == "quick":
+        curve["curve_factors"] = ()
     settings = Settings(
         seed=checked(Settings, "seed", config.seed, "config"),
         data=read_data(config),
@@ -86,7 +100,7 @@ def _read(config, method_name, preset, coefficients, num_images) -> Settings:
         method=_method(method, recipe, coefficients),
         schedule=_schedule(config, method, recipe, num_images),
         training=filled(Training, {**config, "dropout": dropout}, "config", part=True),
-        attack=_attack(config, preset),
+        attack=attack,
         report=filled(Report, {"split": config.split, **curve}, "config"),
     )
     if settings.report.split == "validation" and not settings.data.validation_per_class:
@@ -167,9 +181,9 @@ def _checked_schedule(schedule):
 
 def _attack(config, preset) -> Attack:
     values = config.attack.to_dict()
-    values["preset"] = choose("attack preset", values["preset"] or preset, (*ATTACKS, "suite"))
+    values["preset"] = choose("attack preset", values["preset"] or preset, (*ATTACKS, "quick", "suite"))
     first = next(iter(values["suite"]), "pixel") if values["preset"] == "suite" else values["preset"]
-    budget = ATTACKS[split(first)[0]].budget
+    budget = QUICK_BUDGET if first == "quick" else ATTACKS[split(first)[0]].budget
     open_values = {key: value for key, value in vars(budget).items() if values[key] is None}
     if "step_size" in open_values and isinstance(values["epsilon"], int | float):
         # Longer than epsilon, steps would leap from corner to corner of the ball: a weak attack.

@@ -10,6 +10,9 @@ from reno_tf.methods import METHODS, Method, Schedule
 from reno_tf.models import BACKBONES, mixed_precision
 from reno_tf.settings.fields import bounded
 
+# The preset "quick" (docs/choices.md).
+QUICK = ("pixel", "disruption stage1", "disruption stage2", "disruption stage3")
+QUICK_BUDGET = Budget(epsilon=0.1, step_size=0.04, steps=10)
 FORMAT = 3  # of config.json; another number is another version's
 DISTRIBUTIONS = ("none", "mirrored", "multi_worker")
 
@@ -107,7 +110,7 @@ class Attack:
     @property
     def members(self) -> tuple[str, ...]:
         """What is run: "NAME" or "NAME VARIANT" of the registry, the headline first."""
-        found = self.suite if self.preset == "suite" else (self.preset, *self.core)
+        found = {"suite": self.suite, "quick": QUICK}.get(self.preset, (self.preset, *self.core))
         return tuple(dict.fromkeys(found))
 
     @property

@@ -99,7 +99,7 @@ def test_a_ball_that_the_steps_cannot_cross_gets_longer_ones():
     budget = Budget(epsilon=0.3, step_size=0.1, steps=4)
     assert budget.scaled(1.25) == Budget(epsilon=0.375, step_size=0.1, steps=4)
     assert budget.scaled(2.0) == Budget(epsilon=0.6, step_size=0.2, steps=4)
-    assert budget.scaled(0.0) == Budget(epsilon=0.0, step_size=0.1, steps=4)
+    assert budget.scaled(0.0) == Budget(epsilon=0.0, step_size=0.1, steps=0)
 
 
 def test_objectives_by_hand():

@@ -109,6 +109,24 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
         _audit(config, student, tmp_path / "run")
 
 
+@pytest.mark.long
+def test_a_quick_audit_tries_four_attacks_at_one_epsilon(config, student, tmp_path, capsys):
+    config.attack.steps = config.attack.step_size = None
+    config.attack.images = 20
+    results = _audit(config, student, tmp_path / "run", attack="quick")
+    names = ["pixel", *(f"disruption stage{number}" for number in (1, 2, 3))]
+    assert results["worst_case"]["attacks"] == names
+    assert {row["gradients"] for row in results["suite"] if row["name"] in names} == {10}
+    assert results["attack"]["step_size"] == pytest.approx(0.04) and results["audit"]["exposure"] == []
+    assert [point["epsilon"] for point in json.loads((tmp_path / "run" / "curve.json").read_text())] == [0, 0.1]
+    for report in ("report.html", "report.md"):
+        text = (tmp_path / "run" / report).read_text()
+        assert "Exposure of each attack" not in text and "in the range 0..255" in text
+    assert not (tmp_path / "run" / "figures" / "exposure.png").exists()
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "results.schema.json").read_text())
+    jsonschema.validate(results, schema)
+
+
 def test_mistakes_are_one_line_and_leave_nothing(config, student, tmp_path):
     with pytest.raises(UserError, match="--mode=audit needs --student=PATH"):
         commands.start("audit", config, command="", workdir=str(tmp_path / "run"))

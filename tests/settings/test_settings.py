@@ -142,6 +142,10 @@ def test_presets_bring_their_own_budget():
     assert _read(attack__preset="disruption").attack.members == ("disruption",)
     assert _read(attack__core=("bsr stage2",)).attack.members == ("pixel", "bsr stage2")
     assert _read(preset="suite").attack.preset == "suite"
+    quick = _read(attack__preset="quick", attack__epsilon=0.02)
+    assert quick.attack.members == ("pixel", "disruption stage1", "disruption stage2", "disruption stage3")
+    assert (quick.attack.steps, quick.attack.step_size) == (10, pytest.approx(0.4 * 0.02))
+    assert quick.report.curve_factors == () and _read().report.curve_factors
     assert _read(preset="suite", attack__preset="paper").attack.preset == "paper"
 
 
@@ -245,7 +249,7 @@ def test_other_json_gives_none(change, told):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"attack__preset": "pixels"}, "unknown attack preset 'pixels'; choose one of: .*pixel, reference.*suite"),
+        ({"attack__preset": "pixels"}, "unknown attack preset 'pixels'; choose one of: .*pixel, quick, reference.*suite"),
         ({"data__name": "cats"}, "unknown config.data.name 'cats'; choose one of: actions, armenian"),
         ({"model__backbone": "vgg"}, "unknown config.model.backbone 'vgg'; choose one of: .*resnet18_cifar"),
         ({"model__student": "vgg"}, "unknown config.model.student 'vgg'"),
