@@ -1,3 +1,4 @@
+import collections
 import os
 import signal
 
@@ -17,6 +18,15 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "long: one of many of its kind, or slow, as what starts main.py or compiles a whole network"
     )
+
+
+def pytest_collection_modifyitems(items):
+    """Files of slow tests first: else one process would end with them alone. Among equals the order stays random."""
+    tests, slow = collections.Counter(), collections.Counter()
+    for item in items:
+        tests[item.path] += 1
+        slow[item.path] += item.get_closest_marker("long") is not None
+    items.sort(key=lambda item: -slow[item.path] / tests[item.path])
 
 
 def long(*values):

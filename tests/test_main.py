@@ -17,6 +17,7 @@ from processes import run_main
 from short import SHORT
 
 import main
+from configs.default import get_config
 from reno_tf import commands, compat, methods
 
 _ROOT = Path(__file__).parents[1]
@@ -83,6 +84,27 @@ def test_verbosity_asks_for_tensorflows_notes(flags, level):
     environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == level
+
+
+@pytest.mark.parametrize(
+    ("machine", "given", "precision", "found"),
+    [
+        ("x86_64", None, "float32", "1"),
+        ("x86_64", None, "auto", "1"),
+        ("x86_64", "0", "float32", "0"),
+        ("x86_64", None, "mixed_bfloat16", None),
+        ("aarch64", None, "float32", None),
+    ],
+)
+def test_onednn_is_on_where_it_is_safe(monkeypatch, machine, given, precision, found):
+    monkeypatch.setattr(main.platform, "machine", lambda: machine)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given or "")
+    if given is None:
+        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    config = get_config()
+    config.precision = precision
+    main._speed_up(config)
+    assert os.environ.get("TF_ENABLE_ONEDNN_OPTS") == found
 
 
 @pytest.mark.parametrize(("level", "shown"), [("0", "a note\n"), ("2", "")])

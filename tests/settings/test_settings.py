@@ -249,7 +249,10 @@ def test_other_json_gives_none(change, told):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"attack__preset": "pixels"}, "unknown attack preset 'pixels'; choose one of: .*pixel, quick, reference.*suite"),
+        (
+            {"attack__preset": "pixels"},
+            "unknown attack preset 'pixels'; choose one of: .*pixel, quick, reference.*suite",
+        ),
         ({"data__name": "cats"}, "unknown config.data.name 'cats'; choose one of: actions, armenian"),
         ({"model__backbone": "vgg"}, "unknown config.model.backbone 'vgg'; choose one of: .*resnet18_cifar"),
         ({"model__student": "vgg"}, "unknown config.model.student 'vgg'"),
