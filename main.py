@@ -74,7 +74,7 @@ def main(argv):
         fail(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
     if flags.FLAGS.verbosity > 0:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"  # TensorFlow's own notes
-    _speed_up(flags.FLAGS.config)
+    _speed_up()
     with _waiting():  # TensorFlow takes seconds to load, --help should not.
         from reno_tf import TooExposed, UserError, commands, interruption, progress
 
@@ -98,10 +98,11 @@ def main(argv):
     _print_last_line(printed)
 
 
-def _speed_up(config):
-    """oneDNN also on x86 without AVX512-VNNI, where TensorFlow leaves it out; bfloat16 would crash it there."""
-    wanted = {config.get("precision"), config.get("attack", {}).get("precision")}
-    if platform.machine() in ("x86_64", "AMD64") and not wanted & {"mixed_bfloat16", "bfloat16"}:
+def _speed_up():
+    """Where nothing trains, oneDNN also on x86 without AVX512-VNNI. TensorFlow leaves it out there (docs/speed.md)."""
+    flag = flags.FLAGS
+    trains_nothing = MODE.value == "audit" and "quick" in (flag.attack, flag.config.attack.preset) and not flag.compare
+    if trains_nothing and platform.machine() in ("x86_64", "AMD64"):
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 

@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # As main.py, which comes too late where TensorFlow is loaded.
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["reno_tf.commands"])
 

@@ -17,7 +17,6 @@ from processes import run_main
 from short import SHORT
 
 import main
-from configs.default import get_config
 from reno_tf import commands, compat, methods
 
 _ROOT = Path(__file__).parents[1]
@@ -87,24 +86,26 @@ def test_verbosity_asks_for_tensorflows_notes(flags, level):
 
 
 @pytest.mark.parametrize(
-    ("machine", "given", "precision", "found"),
+    ("flags", "given", "found"),
     [
-        ("x86_64", None, "float32", "1"),
-        ("x86_64", None, "auto", "1"),
-        ("x86_64", "0", "float32", "0"),
-        ("x86_64", None, "mixed_bfloat16", None),
-        ("aarch64", None, "float32", None),
+        (("--mode=audit", "--attack=quick"), None, "1"),
+        (("--mode=audit", "--attack=quick"), "0", "0"),
+        (("--mode=audit", "--attack=quick", "--compare"), None, None),
+        (("--mode=audit",), None, None),
+        (("--attack=quick",), None, None),
     ],
 )
-def test_onednn_is_on_where_it_is_safe(monkeypatch, machine, given, precision, found):
-    monkeypatch.setattr(main.platform, "machine", lambda: machine)
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given or "")
-    if given is None:
-        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
-    config = get_config()
-    config.precision = precision
-    main._speed_up(config)
-    assert os.environ.get("TF_ENABLE_ONEDNN_OPTS") == found
+def test_onednn_is_brought_in_where_nothing_trains(flags, given, found):
+    tell = """if True:
+        import atexit, os, platform, main
+        platform.machine = lambda: "x86_64"
+        atexit.register(lambda: print(os.environ.get("TF_ENABLE_ONEDNN_OPTS")))
+        main.run()"""
+    environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
+    environment |= {} if given is None else {"TF_ENABLE_ONEDNN_OPTS": given}
+    command = [sys.executable, "-c", tell, "--config.seed=-1", *flags]
+    done = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout.splitlines()[-1] == str(found)
 
 
 @pytest.mark.parametrize(("level", "shown"), [("0", "a note\n"), ("2", "")])
