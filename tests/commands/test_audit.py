@@ -116,8 +116,8 @@ def test_a_quick_audit_tries_four_attacks_at_one_epsilon(config, student, tmp_pa
     results = _audit(config, student, tmp_path / "run", attack="quick")
     names = ["pixel", *(f"disruption stage{number}" for number in (1, 2, 3))]
     assert results["worst_case"]["attacks"] == names
-    assert {row["gradients"] for row in results["suite"] if row["name"] in names} == {10}
-    assert results["attack"]["step_size"] == pytest.approx(0.04) and results["audit"]["exposure"] == []
+    assert {row["gradients"] for row in results["suite"] if row["name"] in names} == {8}
+    assert results["attack"]["step_size"] == pytest.approx(0.05) and results["audit"]["exposure"] == []
     assert [point["epsilon"] for point in json.loads((tmp_path / "run" / "curve.json").read_text())] == [0, 0.1]
     for report in ("report.html", "report.md"):
         text = (tmp_path / "run" / report).read_text()
