@@ -264,5 +264,7 @@ def target(settings: Settings, dataset, networks: dict) -> Target:
 
 
 def split(settings: Settings, dataset):
-    """The images that are attacked."""
-    return dataset.test if settings.report.split == "test" else dataset.validation
+    """The images that are attacked; a quick suite has the first of them alone."""
+    found = dataset.test if settings.report.split == "test" else dataset.validation
+    wanted = settings.attack.images if settings.attack.preset == "quick" else 0
+    return found.take(np.arange(wanted)) if 0 < wanted < len(found) else found

@@ -116,6 +116,11 @@ def test_a_quick_audit_tries_four_attacks_at_one_epsilon(config, student, tmp_pa
     results = _audit(config, student, tmp_path / "run", attack="quick")
     names = ["pixel", *(f"disruption stage{number}" for number in (1, 2, 3))]
     assert results["worst_case"]["attacks"] == names
+    assert (
+        results["worst_case"]["num_images"]
+        == results["num_attacked"] + round(20 * (1 - results["clean_accuracy"]))
+        == 20
+    )
     assert {row["gradients"] for row in results["suite"] if row["name"] in names} == {8}
     assert results["attack"]["step_size"] == pytest.approx(0.05) and results["audit"]["exposure"] == []
     assert [point["epsilon"] for point in json.loads((tmp_path / "run" / "curve.json").read_text())] == [0, 0.1]
