@@ -68,7 +68,7 @@ def get_config() -> ConfigDict:
     config.attack = ConfigDict()  # through the teacher alone
     # The headline's: a key of reno_tf.attacks.ATTACKS ("pixel" if None), tried on all images, and beside it `core`; or
     # "suite" (--mode=audit): all of `suite`, whose first is the headline's; or "quick": "pixel" and three of `core` by
-    # eight gradients of each of the first `images`, without the curve. NAME is all that the attack stands for,
+    # nine gradients of each of the first `images`, without the curve. NAME is all that the attack stands for,
     # "disruption stage2" one of it. The worst case, image by image, is over all of them.
     config.attack.preset = placeholder(str)
     config.attack.core = ("disruption",)

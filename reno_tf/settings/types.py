@@ -12,7 +12,7 @@ from reno_tf.settings.fields import bounded
 
 # The preset "quick" (docs/choices.md).
 QUICK = ("pixel", "disruption stage1", "disruption stage2", "disruption stage3")
-QUICK_BUDGET = Budget(epsilon=0.1, step_size=0.05, steps=8)
+QUICK_BUDGET = Budget(epsilon=0.1, step_size=0.04, steps=9)
 FORMAT = 3  # of config.json; another number is another version's
 DISTRIBUTIONS = ("none", "mirrored", "multi_worker")
 

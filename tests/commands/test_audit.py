@@ -121,8 +121,8 @@ def test_a_quick_audit_tries_four_attacks_at_one_epsilon(config, student, tmp_pa
         == results["num_attacked"] + round(20 * (1 - results["clean_accuracy"]))
         == 20
     )
-    assert {row["gradients"] for row in results["suite"] if row["name"] in names} == {8}
-    assert results["attack"]["step_size"] == pytest.approx(0.05) and results["audit"]["exposure"] == []
+    assert {row["gradients"] for row in results["suite"] if row["name"] in names} == {9}
+    assert results["attack"]["step_size"] == pytest.approx(0.04) and results["audit"]["exposure"] == []
     assert [point["epsilon"] for point in json.loads((tmp_path / "run" / "curve.json").read_text())] == [0, 0.1]
     for report in ("report.html", "report.md"):
         text = (tmp_path / "run" / report).read_text()

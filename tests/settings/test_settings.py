@@ -144,7 +144,7 @@ def test_presets_bring_their_own_budget():
     assert _read(preset="suite").attack.preset == "suite"
     quick = _read(attack__preset="quick", attack__epsilon=0.02)
     assert quick.attack.members == ("pixel", "disruption stage1", "disruption stage2", "disruption stage3")
-    assert (quick.attack.steps, quick.attack.step_size) == (8, pytest.approx(0.5 * 0.02))
+    assert (quick.attack.steps, quick.attack.step_size) == (9, pytest.approx(0.4 * 0.02))
     assert quick.report.curve_factors == () and _read().report.curve_factors
     assert _read(preset="suite", attack__preset="paper").attack.preset == "paper"
 
