@@ -110,7 +110,7 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
 
 
 @pytest.mark.long
-def test_a_quick_audit_tries_four_attacks_at_one_epsilon(config, student, tmp_path, capsys):
+def test_a_quick_audit_tries_four_attacks_at_one_epsilon(config, student, tmp_path):
     config.attack.steps = config.attack.step_size = None
     config.attack.images = 20
     results = _audit(config, student, tmp_path / "run", attack="quick")
