@@ -1,18 +1,16 @@
 """One run of each kind of method, all in one process: python each_method.py FOLDER [--config.KEY=VALUE ...]
 
-Two of them, which main.py goes on with, are of the embedded network; the others are of a tiny one that only this file
-knows.
+Two of them, which main.py goes on with, are of the embedded network; the others are of a small one.
 """
 
-import functools
 import sys
 from pathlib import Path
 
+import small_network
 from absl import flags
 
 import main
-from reno_tf import commands, models
-from reno_tf.models.backbone import Backbone
+from reno_tf import commands
 
 EMBEDDED = ("finetune", "linear")
 # Of the others, those that average, prune the teacher, learn masks, or train on attacked images.
@@ -21,16 +19,14 @@ METHODS = (*EMBEDDED, "renofeation", "remos", "seam", "inoculation")
 
 def run_all(folder, arguments):
     main.parse([sys.argv[0], *arguments])
-    small = functools.partial(models.BACKBONES["resnet18_cifar"].layers, width=4, depths=(1, 1, 1, 1))
-    models.BACKBONES["tiny"] = Backbone(small)
-    weights = Path(folder) / "tiny.safetensors"
-    weights.write_bytes(models.save(models.build("tiny", seed=1)))
+    small_network.register()
+    weights = small_network.weights(Path(folder))
     for name in METHODS:
         config = flags.FLAGS.config.copy_and_resolve_references()
         with config.unlocked():
             config.recipes.teacher.update(head_steps=2, mask_steps=2)
             if name not in EMBEDDED:
-                config.model.update(backbone="tiny", weights=str(weights))
+                config.model.update(backbone="small", weights=str(weights))
         commands.start("run", config, command="", method=name, workdir=str(Path(folder) / name))
 
 

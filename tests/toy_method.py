@@ -6,6 +6,7 @@ from reno_tf import draws
 from reno_tf.methods import METHODS, Batch, Method, Phase, Preparation, Schedule, Step, losses
 
 # isort: split
+import small_network
 import tensorflow as tf  # After reno_tf, which chooses its Keras.
 from absl import app
 
@@ -65,5 +66,6 @@ class Toy(Method):
 
 
 if __name__ == "__main__":
+    small_network.register()
     METHODS[Toy.name] = Toy
     app.run(main.main, flags_parser=main.parse)

