@@ -30,15 +30,15 @@ def fine_tuned(epochs):
 
 
 def main(quick: bool):
-    model = fine_tuned(epochs=3 if quick else 8)
+    model = fine_tuned(epochs=2 if quick else 8)
     service = audit.from_function(
         lambda images: model.predict(images, verbose=0), name="my service", size=(32, 32), num_outputs=10
     )
     config = get_config()
     config.attack.suite = ("pixel", "disruption stage4", "disruption penultimate")
     if quick:
-        config.attack.update(steps=3, images=100)
-        config.curve.update(images=50, factors=(0.5,))
+        config.attack.update(suite=("pixel", "disruption stage4"), steps=1, images=20, batch_size=20)
+        config.curve.factors = ()
     results = commands.audit(config, student=service, command="examples/audit_your_model.py", workdir="runs/audit-mine")
     print(f"worst case: {results['worst_case_success_rate']:.1%} of the images that it gets right")
 

@@ -1,4 +1,5 @@
 import collections
+import gc
 import os
 import signal
 
@@ -12,6 +13,8 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 import reno_tf  # noqa: E402
+
+gc.set_threshold(100_000)  # TensorFlow traces into many small objects: looking through them was a tenth of the time.
 
 
 def pytest_configure(config):

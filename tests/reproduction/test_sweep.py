@@ -176,7 +176,7 @@ def test_more_than_the_machine_has_is_a_mistake(needs, named):
 def test_ray_starts_again_and_says_what_it_cannot_place(swept):
     swept(True)
     with pytest.raises(UserError, match="needs 100000 CPUs; this machine has"):
-        sweep.execute([sweep.Task("big", int)], cpus=10**5)
+        sweep.execute([sweep.Task(name, int) for name in ("big", "as big")], cpus=10**5)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,8 @@ if __name__ == "__main__":
     folder, with_ray = pathlib.Path(sys.argv[1]), sys.argv[2] == "True"
     sweep._has_ray = lambda: with_ray
     with sweep.lock(folder):
-        sweep.execute([sweep.Task("wait", functools.partial(test_sweep.wait, folder / "fifo"))], cpus=1)
+        waits = sweep.Task("wait", functools.partial(test_sweep.wait, folder / "fifo"))
+        sweep.execute([waits, sweep.Task("ends", int)], cpus=1)  # Ray is for more than one.
 """
 
 

@@ -38,7 +38,7 @@ def execute(
     report: Callable[[str], None] = print,
     tries: int = 3,
 ) -> dict[str, str]:
-    """Calls every task in a fresh process, with Ray as many at once as there is room for, else one by one.
+    """Calls every task in a fresh process: several with Ray, as many at once as there is room for, else one by one.
 
     A task whose process dies is called again after the others, up to `tries` times; one that raises is not, and the
     others go on. If this process is interrupted or terminated, its workers end with it.
@@ -56,7 +56,7 @@ def execute(
     tried, done, failed, started = collections.Counter(), 0, {}, time.monotonic()
     if not payloads:
         return failed
-    with _ending_on_sigterm(), _pool(cpus, gpus, address) as pool:
+    with _ending_on_sigterm(), _pool(len(payloads), cpus, gpus, address) as pool:
         for name, payload in payloads.items():
             pool.submit(name, payload)
         while done < len(payloads):
@@ -97,8 +97,8 @@ def room(*, cpus: int, gpus: float) -> int:
     return max(1, int(min(fits)))
 
 
-def _pool(cpus, gpus, address):
-    if _has_ray():
+def _pool(tasks, cpus, gpus, address):
+    if _has_ray() and (tasks > 1 or address):  # Ray takes seconds to start, for which a single task has no use.
         return cluster(cpus=cpus, gpus=gpus, address=address)
     if address:
         raise UserError(
