@@ -97,15 +97,18 @@ def test_verbosity_asks_for_tensorflows_notes(flags, level):
 )
 def test_onednn_is_brought_in_where_nothing_trains(flags, given, found):
     tell = """if True:
-        import atexit, os, platform, main
+        import os, platform, sys, main
         platform.machine = lambda: "x86_64"
-        atexit.register(lambda: print(os.environ.get("TF_ENABLE_ONEDNN_OPTS")))
-        main.run()"""
+        sys.modules["reno_tf"] = None  # What it is set for would be imported next.
+        try:
+            main.run()
+        except ImportError:
+            print(os.environ.get("TF_ENABLE_ONEDNN_OPTS"))"""
     environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
     environment |= {} if given is None else {"TF_ENABLE_ONEDNN_OPTS": given}
-    command = [sys.executable, "-c", tell, "--config.seed=-1", *flags]
+    command = [sys.executable, "-c", tell, *flags]
     done = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == 2 and done.stdout.splitlines()[-1] == str(found)
+    assert (done.returncode, done.stdout) == (0, f"{found}\n"), done.stderr
 
 
 @pytest.mark.parametrize(("level", "shown"), [("0", "a note\n"), ("2", "")])
