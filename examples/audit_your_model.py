@@ -30,7 +30,7 @@ def fine_tuned(epochs):
 
 
 def main(quick: bool):
-    model = fine_tuned(epochs=2 if quick else 8)
+    model = fine_tuned(epochs=3 if quick else 8)
     service = audit.from_function(
         lambda images: model.predict(images, verbose=0), name="my service", size=(32, 32), num_outputs=10
     )
