@@ -1,3 +1,4 @@
+import contextlib
 import functools
 import hashlib
 import importlib.util
@@ -157,6 +158,14 @@ def test_a_users_mistake_is_one_line_without_a_traceback(error, line):
 def test_nothing_to_do_starts_nothing(monkeypatch):
     monkeypatch.setattr(sweep, "_pool", None)
     assert sweep.execute([], cpus=1) == {}
+
+
+def test_a_single_task_starts_no_ray(monkeypatch):
+    monkeypatch.setattr(sweep, "_has_ray", lambda: True)
+    monkeypatch.setattr(sweep, "cluster", lambda **options: contextlib.nullcontext(options["address"]))
+    for tasks, address, alone in ((1, None, True), (2, None, False), (1, "auto", False)):
+        with sweep._pool(tasks, 1, 0, address) as pool:
+            assert isinstance(pool, OneByOne) == alone
 
 
 def test_a_cluster_needs_ray(monkeypatch):
