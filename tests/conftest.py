@@ -14,7 +14,7 @@ import pytest  # noqa: E402
 
 import reno_tf  # noqa: E402
 
-gc.set_threshold(100_000)  # TensorFlow traces into many small objects: looking through them was a tenth of the time.
+gc.set_threshold(100_000)  # TensorFlow traces into many small objects: looking through them takes time.
 
 
 def pytest_configure(config):

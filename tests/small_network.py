@@ -16,10 +16,12 @@ def register():
 
 
 def weights(folder):
-    """A file of weights for a teacher, in `folder`."""
-    network, path = _SMALL.build("small"), folder / "small.safetensors"
-    models.initialize(network, 1)
-    path.write_bytes(models.save(network))
+    """A file of weights for a teacher, in `folder`; written once, for another program may be reading it."""
+    path = folder / "small.safetensors"
+    if not path.exists():
+        network = _SMALL.build("small")
+        models.initialize(network, 1)
+        path.write_bytes(models.save(network))
     return path
 
 

@@ -39,7 +39,7 @@ def normalize(content: bytes) -> bytes:
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """uint8 [H, W, 3] as a PNG; Pillow's own level makes it 7 % smaller and takes 2.5 times as long."""
+    """uint8 [H, W, 3] as a PNG, at a lower level than Pillow's own: a little larger, and written much faster."""
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "PNG", compress_level=3)
     return content.getvalue()

@@ -51,7 +51,10 @@ def _audit(config, student, workdir, **options):
 @pytest.mark.long
 def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, student, tmp_path, capsys):
     config.attack.cache = str(tmp_path / "cache")
+    alone = _audit(config, student, tmp_path / "run")
+    assert alone["audit"]["comparison"] == []
     results = _audit(config, student, tmp_path / "run", compare=True)
+    assert results["suite"] == alone["suite"]
     printed = capsys.readouterr().out
     assert "Keras 2; fed in the range 0..255; it gives probabilities; " in printed
     assert "its outputs are in another order than the labels: '0' is output 9, " in printed
