@@ -11,6 +11,7 @@ for _pool in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):  # The suite has a p
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+import small_network  # noqa: E402
 
 import reno_tf  # noqa: E402
 
@@ -38,13 +39,8 @@ def long(*values):
 
 
 def tiny(**options):
-    """A small form of the embedded network: width 2, one convolution beside each shortcut, 16 penultimate features."""
-    small = {"width": 2, "depths": (1, 1, 1, 1), "block": _one_convolution}
-    return reno_tf.models.build("resnet18_cifar", **small | options)
-
-
-def _one_convolution(channels, stride):
-    return ((channels, 3, stride),)
+    """The small network with two channels at first, and so 16 penultimate features."""
+    return reno_tf.models.build("resnet18_cifar", **{"width": 2, **small_network.SHAPE} | options)
 
 
 @pytest.fixture

@@ -1,7 +1,4 @@
-"""One run of each kind of method, all in one process: python each_method.py FOLDER [--config.KEY=VALUE ...]
-
-Two of them, which main.py goes on with, are of the embedded network; the others are of a small one.
-"""
+"""One run of each kind of method, of a small network: python each_method.py FOLDER [--config.KEY=VALUE ...]"""
 
 import sys
 from pathlib import Path
@@ -12,9 +9,8 @@ from absl import flags
 import main
 from reno_tf import commands
 
-EMBEDDED = ("finetune", "linear")
-# Of the others, those that average, prune the teacher, learn masks, or train on attacked images.
-METHODS = (*EMBEDDED, "renofeation", "remos", "seam", "inoculation")
+# Those that train the head or all, average, prune the teacher, learn masks, or train on attacked images.
+METHODS = ("linear", "finetune", "renofeation", "remos", "seam", "inoculation")
 
 
 def run_all(folder, arguments):
@@ -25,8 +21,7 @@ def run_all(folder, arguments):
         config = flags.FLAGS.config.copy_and_resolve_references()
         with config.unlocked():
             config.recipes.teacher.update(head_steps=2, mask_steps=2)
-            if name not in EMBEDDED:
-                config.model.update(backbone="small", weights=str(weights))
+            config.model.update(backbone="small", weights=str(weights))
         commands.start("run", config, command="", method=name, workdir=str(Path(folder) / name))
 
 

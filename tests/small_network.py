@@ -8,7 +8,14 @@ import main
 from reno_tf import models
 from reno_tf.models.backbone import Backbone
 
-_SMALL = Backbone(functools.partial(models.BACKBONES["resnet18_cifar"].layers, width=4, depths=(1, 1, 1, 1)))
+
+def _one_convolution(channels, stride):
+    return ((channels, 3, stride),)
+
+
+# Of the embedded network's form: each of its four stages is one convolution beside a shortcut.
+SHAPE = {"depths": (1, 1, 1, 1), "block": _one_convolution}
+_SMALL = Backbone(functools.partial(models.BACKBONES["resnet18_cifar"].layers, width=8, **SHAPE))
 
 
 def register():

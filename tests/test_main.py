@@ -11,13 +11,14 @@ from pathlib import Path
 import each_method
 import numpy as np
 import pytest
+import small_network
 import tensorflow as tf
 from pages import without_pictures
-from processes import run_main
+from processes import Script, run_main
 from short import SHORT
 
 import main
-from reno_tf import commands, compat, methods
+from reno_tf import commands, compat, data, methods, models
 
 _ROOT = Path(__file__).parents[1]
 _OFFLINE = _ROOT / "tests" / "offline"
@@ -40,6 +41,11 @@ def runs(tmp_path_factory):
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, cwd=_ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "asked for the network" not in done.stderr, done.stderr
     return done.stdout, {name: base / name for name in each_method.METHODS}
+
+
+def _run_small(*arguments):
+    """main.py where the small network is known: (status, stdout, stderr)."""
+    return Script("tests/small_network.py", *arguments).end()
 
 
 def test_what_asks_for_the_network_is_refused():
@@ -164,9 +170,6 @@ def test_tensorboard_has_every_term_and_the_images(runs):
 
 @pytest.mark.long
 def test_the_export_needs_tensorflow_alone_and_gives_the_same_logits(runs, tmp_path):
-    import reno_tf
-    from reno_tf import data
-
     workdir = runs[1]["finetune"]
     images = data.load("digits").test.floats()[:5]
     np.save(tmp_path / "images.npy", images)
@@ -183,7 +186,8 @@ def test_the_export_needs_tensorflow_alone_and_gives_the_same_logits(runs, tmp_p
     subprocess.run(command, check=True, cwd=tmp_path, env=environment, capture_output=True)
     served = np.load(tmp_path / "out.npz")
     # The student as the last checkpoint has it (fine-tuning neither averages nor re-estimates).
-    student = reno_tf.models.build("resnet18_cifar", num_classes=10)
+    small_network.register()
+    student = models.build("small", num_classes=10)
     checkpoint = tf.train.latest_checkpoint(str(workdir / "checkpoints" / "train"))
     tf.train.Checkpoint(student=student).restore(checkpoint).expect_partial()
     logits = student(images, training=False)["logits"]
@@ -196,7 +200,7 @@ def test_the_export_needs_tensorflow_alone_and_gives_the_same_logits(runs, tmp_p
 def test_a_runs_student_goes_to_devices_and_is_measured_there(runs, tmp_path):
     workdir = runs[1]["finetune"]
     export = ("--mode=export", f"--workdir={workdir}")
-    status, out, err = run_main(*export, f"--to={tmp_path / 'phone'}", "--format=tflite")
+    status, out, err = _run_small(*export, f"--to={tmp_path / 'phone'}", "--format=tflite")
     assert status == 0, err
     files = [f"finetune-digits-{form}.tflite" for form in ("float16", "int8", "int8_weights")]
     assert sorted(path.name for path in (tmp_path / "phone").iterdir()) == [
@@ -209,7 +213,7 @@ def test_a_runs_student_goes_to_devices_and_is_measured_there(runs, tmp_path):
     for name in files:
         assert f"{name}: clean " in out and f"| {name} | " in card
     assert f"| the run's student | | {100 * results['clean_accuracy']:.1f} % |" in card
-    status, out, err = run_main(*export, f"--to={tmp_path / 'onnx'}", "--format=onnx")
+    status, out, err = _run_small(*export, f"--to={tmp_path / 'onnx'}", "--format=onnx")
     assert status == 0, err
     assert sorted(path.name for path in (tmp_path / "onnx").iterdir()) == [
         "finetune-digits-labels.txt",
@@ -218,7 +222,7 @@ def test_a_runs_student_goes_to_devices_and_is_measured_there(runs, tmp_path):
     ]
     # Nothing is rounded there: the clean accuracy is the student's own.
     assert f"finetune-digits.onnx: clean {100 * results['clean_accuracy']:.1f} %" in out
-    status, out, err = run_main(*export, f"--to={tmp_path / 'x'}", "--format=coreml")
+    status, out, err = _run_small(*export, f"--to={tmp_path / 'x'}", "--format=coreml")
     assert status == 2 and "unknown format 'coreml'; choose one of: onnx, saved_model, tflite" in err
     assert not (tmp_path / "x").exists()
 
@@ -227,9 +231,10 @@ def test_a_runs_student_goes_to_devices_and_is_measured_there(runs, tmp_path):
 def test_a_finished_run_is_not_redone_and_another_run_is_refused(runs):
     workdir = runs[1]["linear"]
     before = {path: path.stat().st_mtime_ns for path in workdir.rglob("*") if path.is_file()}
-    status, out, err = run_main("--method=linear", f"--workdir={workdir}", *_FEW)
+    chosen = small_network.chosen(workdir.parent)
+    status, out, err = _run_small("--method=linear", f"--workdir={workdir}", *chosen, *_FEW)
     assert status == 0 and "finished already" in out, err
-    status, out, err = run_main("--method=finetune", f"--workdir={workdir}", *_FEW)
+    status, out, err = _run_small("--method=finetune", f"--workdir={workdir}", *chosen, *_FEW)
     assert status == 2 and "method.name is linear, not finetune" in err and len(err.splitlines()) == 1
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
 

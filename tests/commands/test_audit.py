@@ -6,6 +6,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+import small_network
 import tf_keras
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
@@ -16,11 +17,18 @@ from reno_tf.errors import TooExposed, UserError
 
 
 @pytest.fixture(scope="module")
-def student(tmp_path_factory):
+def weights(tmp_path_factory):
+    """The file of the public network, which is a small one."""
+    small_network.register()
+    return str(small_network.weights(tmp_path_factory.mktemp("public")))
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory, weights):
     """The public backbone with a head of its own, fed 0 to 255, its outputs in reverse order: a .keras file."""
-    backbone, digits = models.build("resnet18_cifar", weights="glyphs"), data.load("digits")
+    backbone, digits = models.build("small", weights=weights), data.load("digits")
     features = backbone.predict(digits.train.floats(), verbose=0)["penultimate"]
-    head = LogisticRegression(max_iter=2000).fit(features, digits.train.labels)
+    head = LogisticRegression(C=1e4, max_iter=2000).fit(features, digits.train.labels)
     images = tf_keras.Input((32, 32, 3))
     inside = backbone(tf_keras.layers.Rescaling(1 / 255)(images))["penultimate"]
     dense = tf_keras.layers.Dense(10, activation="softmax")
@@ -32,8 +40,9 @@ def student(tmp_path_factory):
 
 
 @pytest.fixture
-def config():
+def config(weights):
     config = get_config()
+    config.model.update(backbone="small", weights=weights)
     config.split = "validation"
     config.data.validation_per_class = 3
     config.attack.update(suite=("pixel", "white_box"), steps=4, step_size=0.025, cache="")
@@ -170,7 +179,7 @@ def test_a_model_is_inspected_without_data(config, student, capsys):
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].endswith("digits.keras: Keras 2")
     assert printed[1:3] == ["takes   images of 32 x 32 pixels, floats", "gives   10 probabilities, for 10 classes"]
-    assert printed[3].startswith("holds   Rescaling, resnet18_cifar") and len(printed) == 4
+    assert printed[3].startswith("holds   Rescaling, small") and len(printed) == 4
     with pytest.raises(UserError, match="--mode=inspect needs --student=PATH"):
         commands.start("inspect", config, command="")
 
