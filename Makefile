@@ -2,6 +2,8 @@
 VENV ?= .venv
 PYTHON ?= $(shell tools/find-python)
 BIN = $(VENV)/bin
+# Nothing is compiled in advance: Python compiles what it imports, a small part of all.
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e
 
 .PHONY: run photos test test-all parity kills mutants networks lint docs report bench clean
 
@@ -18,7 +20,7 @@ test-all: $(VENV)/installed
 
 # Fine-tuning and Renofeation on photographs of solar cells, from an ImageNet network. Each says how long it takes.
 photos: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[photos]'
+	$(INSTALL) '.[photos]'
 	$(BIN)/python main.py --config=configs/photos.py --method=finetune
 	$(BIN)/python main.py --config=configs/photos.py --method=renofeation
 	$(BIN)/python main.py --mode=report
@@ -26,7 +28,7 @@ photos: $(VENV)/installed
 # The networks, a training step and the attack beside PyTorch's. Writes the files of tests/golden that are missing.
 # pip takes PyTorch's CPU build if PIP_EXTRA_INDEX_URL names PyTorch's index of those.
 parity: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch]'
+	$(INSTALL) '.[torch]'
 	$(BIN)/python -m pytest tests/parity/live.py
 
 # One run killed 20 times at random moments: it must end with the same bits. Writes results/kills.json.
@@ -47,7 +49,7 @@ lint: $(VENV)/installed
 
 # The documents as a site: site/index.html.
 docs: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(INSTALL) '.[docs]'
 	$(BIN)/mkdocs build --quiet
 
 # Every finished run below runs/ on one page: runs/index.html.
@@ -56,7 +58,7 @@ report: $(VENV)/installed
 
 # Speed beside peers, measured in turn (docs/speed.md).
 bench: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(INSTALL) '.[bench]'
 	$(BIN)/python benchmarks/attack.py --rounds 4
 	$(BIN)/python benchmarks/train_step.py --rounds 3 --steps 2 --curve 20
 	$(BIN)/python benchmarks/input_pipeline.py --rounds 9
@@ -65,7 +67,7 @@ $(VENV)/installed: setup.cfg constraints.txt
 	@test -n "$(PYTHON)" || { echo "Needs Python 3.11, 3.12 or 3.13 (with venv), 3.11 preferred; found none. Name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "Needs Python 3.11, 3.12 or 3.13, 3.11 preferred; $(PYTHON) is another." >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
+	$(INSTALL) '.[dev]'
 	@touch $@
 
 clean:

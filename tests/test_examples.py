@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ def _run(example, *arguments, cwd):
 @pytest.mark.long
 def test_plain_keras(tmp_path):
     said = _run("keras_fit.py", cwd=tmp_path)
+    assert float(re.search(r"the teacher: ([\d.]+)% of Greek letters right", said)[1]) > 30
     assert "finetune: clean" in said and "renofeation: clean" in said and not list(tmp_path.iterdir())
 
 

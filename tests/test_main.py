@@ -320,7 +320,8 @@ def test_reproduce_runs_and_writes_the_figure(tmp_path):
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the runs above do the same")
 def test_a_short_run_with_the_own_averaging(tmp_path):
-    status, out, err = run_main(f"--workdir={tmp_path / 'run'}", *_FEW)
+    flags = (f"--workdir={tmp_path / 'run'}", *small_network.chosen(tmp_path), *_FEW)
+    status, out, err = _run_small(*flags)
     assert status == 0, err
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["method"] == "renofeation"

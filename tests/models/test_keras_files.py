@@ -1,5 +1,7 @@
 """Weights of Keras Applications in the files that people have."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -42,15 +44,28 @@ def _drawn(model):
     return model
 
 
+def _bare(image_size):
+    return {"include_top": False, "input_shape": (image_size, image_size, 3)}
+
+
+@functools.lru_cache(maxsize=1)
+def _built(application, image_size):
+    return getattr(tf_keras.applications, application)(weights=None, **_bare(image_size))
+
+
+def _zeroed(model):
+    model.set_weights([np.zeros_like(value) for value in model.get_weights()])
+    return model
+
+
 def check_a_file(folder, application, library, kept, top, *, image_size=None):
     """Such a file gives the weights of Keras's model."""
-    bare = {"include_top": False, "input_shape": (image_size, image_size, 3)}
-    options = {"include_top": True, "classes": 3} if top else bare
+    options = {"include_top": True, "classes": 3} if top else _bare(image_size)
     model = _drawn(getattr(LIBRARIES[library].applications, application)(weights=None, **options))
     how, suffix = FORMATS[kept]
     file = folder / f"mine{suffix}"
     getattr(model, how)(file)
-    network = getattr(tf_keras.applications, application)(weights=None, **bare)
+    network = _zeroed(_built(application, image_size))
     keras_files.load(network, str(file))
     theirs = [weight for layer in model.layers for weight in layer.weights]
     for ours, value in zip(network.weights, theirs, strict=not top):
