@@ -6,14 +6,12 @@ import signal
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # As in what a shell's script starts in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # For what imports TensorFlow itself; nothing here needs it.
 for _pool in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):  # The suite has a process for each of two cores already.
     os.environ.setdefault(_pool, "1")
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
-import small_network  # noqa: E402
-
-import reno_tf  # noqa: E402
 
 gc.set_threshold(100_000)  # TensorFlow traces into many small objects: looking through them takes time.
 
@@ -36,11 +34,6 @@ def pytest_collection_modifyitems(items):
 def long(*values):
     """Values of a parametrized test that only `make test-all` tries; a tuple is one for each argument."""
     return [pytest.param(*(v if isinstance(v, tuple) else (v,)), marks=pytest.mark.long) for v in values]
-
-
-def tiny(**options):
-    """The small network with two channels at first, and so 16 penultimate features."""
-    return reno_tf.models.build("resnet18_cifar", **{"width": 2, **small_network.SHAPE} | options)
 
 
 @pytest.fixture

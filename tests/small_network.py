@@ -2,9 +2,6 @@
 
 import functools
 
-from absl import app
-
-import main
 from reno_tf import models
 from reno_tf.models.backbone import Backbone
 
@@ -14,8 +11,13 @@ def _one_convolution(channels, stride):
 
 
 # Of the embedded network's form: each of its four stages is one convolution beside a shortcut.
-SHAPE = {"depths": (1, 1, 1, 1), "block": _one_convolution}
-_SMALL = Backbone(functools.partial(models.BACKBONES["resnet18_cifar"].layers, width=8, **SHAPE))
+_SHAPE = {"depths": (1, 1, 1, 1), "block": _one_convolution}
+_SMALL = Backbone(functools.partial(models.BACKBONES["resnet18_cifar"].layers, width=8, **_SHAPE))
+
+
+def tiny(**options):
+    """Such a network with two channels at first, and so 16 penultimate features, for tests within a process."""
+    return models.build("resnet18_cifar", **{"width": 2, **_SHAPE} | options)
 
 
 def register():
@@ -38,5 +40,9 @@ def chosen(folder):
 
 
 if __name__ == "__main__":
+    from absl import app
+
+    import main
+
     register()
     app.run(main.main, flags_parser=main.parse)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import tiny
+from small_network import tiny
 
 import reno_tf
 from reno_tf import attacks, data, hardware, methods, models
@@ -97,7 +97,7 @@ import json
 import numpy as np
 import reno_tf
 import tensorflow as tf
-from conftest import tiny
+from small_network import tiny
 
 one = tf.config.LogicalDeviceConfiguration()
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [one, one])

@@ -8,7 +8,7 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import tiny
+from small_network import tiny
 
 from reno_tf import attacks
 from reno_tf.attacks import PGD, Budget, Disruption, Rule, TargetDistance, cache, craft_once, crafting

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from cleverhans.tf2.attacks import momentum_iterative_method, projected_gradient_descent
-from conftest import tiny
 from scipy import ndimage
+from small_network import tiny
 from toys import Loss, itself
 
 from reno_tf import attacks

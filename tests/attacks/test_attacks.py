@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from cleverhans.tf2.attacks import projected_gradient_descent
-from conftest import tiny
+from small_network import tiny
 from toys import Loss, itself
 
 from reno_tf import attacks

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from conftest import tiny
+from small_network import tiny
 
 from configs import default
 from reno_tf import data, settings

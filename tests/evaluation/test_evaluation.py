@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import tiny
+from small_network import tiny
 
 import reno_tf
 from reno_tf import attacks, evaluation

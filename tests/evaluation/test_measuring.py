@@ -10,8 +10,9 @@ import weakref
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import long, tiny
+from conftest import long
 from PIL import Image
+from small_network import tiny
 from toys import CLASSES, linear_teacher
 
 from configs.default import get_config

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_network import tiny
 
 from reno_tf import methods
 from reno_tf.errors import UserError
@@ -101,8 +102,6 @@ def test_negative_coefficients_are_refused():
 
 
 def test_adversarial_training_raises_the_students_loss_within_the_ball():
-    from conftest import tiny
-
     student = tiny(num_classes=3, seed=3)
     images = np.random.default_rng(3).uniform(size=(6, 16, 16, 3)).astype(np.float32)
     labels = tf.constant([0, 1, 2, 0, 1, 2])

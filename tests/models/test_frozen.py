@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from conftest import long, tiny
+from conftest import long
+from small_network import tiny
 from tf_keras import layers
 
 from reno_tf import models

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from conftest import tiny
+from small_network import tiny
 
 from reno_tf import models
 from reno_tf.errors import UserError

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from conftest import long, tiny
+from conftest import long
+from small_network import tiny
 
 import reno_tf
 from reno_tf import methods, models
