@@ -2,8 +2,7 @@
 VENV ?= .venv
 PYTHON ?= $(shell tools/find-python)
 BIN = $(VENV)/bin
-# Nothing is compiled in advance: Python compiles what it imports, a small part of all.
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 .PHONY: run photos test test-all parity kills mutants networks lint docs report bench clean
 
