@@ -12,23 +12,23 @@ def _one_convolution(channels, stride):
 
 # Of the embedded network's form: each of its four stages is one convolution beside a shortcut.
 _SHAPE = {"depths": (1, 1, 1, 1), "block": _one_convolution}
-_SMALL = Backbone(functools.partial(models.BACKBONES["resnet18_cifar"].layers, width=8, **_SHAPE))
+SMALL = Backbone(functools.partial(models.BACKBONES["resnet18_cifar"].layers, width=8, **_SHAPE))
 
 
 def tiny(**options):
-    """Such a network with two channels at first, and so 16 penultimate features, for tests within a process."""
+    """One with two channels at first, and so 16 penultimate features, for tests within a process."""
     return models.build("resnet18_cifar", **{"width": 2, **_SHAPE} | options)
 
 
 def register():
-    models.BACKBONES["small"] = _SMALL
+    models.BACKBONES["small"] = SMALL
 
 
 def weights(folder):
     """A file of weights for a teacher, in `folder`; written once, for another program may be reading it."""
     path = folder / "small.safetensors"
     if not path.exists():
-        network = _SMALL.build("small")
+        network = SMALL.build("small")
         models.initialize(network, 1)
         path.write_bytes(models.save(network))
     return path

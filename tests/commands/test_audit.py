@@ -19,8 +19,9 @@ from reno_tf.errors import TooExposed, UserError
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """The file of the public network, which is a small one."""
-    small_network.register()
-    return str(small_network.weights(tmp_path_factory.mktemp("public")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(models.BACKBONES, "small", small_network.SMALL)
+        yield str(small_network.weights(tmp_path_factory.mktemp("public")))
 
 
 @pytest.fixture(scope="module")
