@@ -16,9 +16,10 @@ from reno_tf.commands.common import seed_everything
 from reno_tf.errors import UserError
 from reno_tf.models import layers
 from reno_tf.models.backbone import Backbone
-from reno_tf.training import distribution, history
+from reno_tf.training import averaging, distribution, history, own_swa
 
 _STEPS = {"train": 4, "swa": 4, "swa_period": 2}
+AVERAGED = ("renofeation", "inoculation")  # The first by the addons' class, the second by our own.
 
 
 def _toy_layers(images, stages):
@@ -43,7 +44,7 @@ def toy_data():
 def read(method, devices):
     config = get_config()
     config.steps.update(_STEPS)
-    config.update(batch_size=8, interval=1, dropout=0.3, swa=method == "renofeation")
+    config.update(batch_size=8, interval=1, dropout=0.3, swa=method in AVERAGED)
     config.distribution = {1: "none", 2: "mirrored"}[devices]
     with config.unlocked():
         config.recipes.random.feature_scale = "relative"
@@ -94,6 +95,7 @@ def main(out):
         folders = (Path(folder) / str(number) for number in range(20))
         told = {"renofeation": [run("renofeation", devices, next(folders)) for devices in (1, 2)]}
         told["resumed"] = run_killed_and_resumed("renofeation", next(folders))
+        averaging.swa_class = lambda: own_swa.SWA
         for name in ("delta_adversarial", "inoculation", "remos"):
             told[name] = [run(name, devices, next(folders)) for devices in (1, 2)]
     try:
