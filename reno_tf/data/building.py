@@ -8,6 +8,7 @@ import socket
 import urllib.parse
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import filelock
 import numpy as np
@@ -59,25 +60,36 @@ def build(name: str, source: sources.Source, open_builder: Callable, *, folder: 
 
 def records(builder, split: str):
     """The split's examples by number, their images still encoded."""
-    return builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
+    options = {"split": split, "decoders": {"image": tfds.decode.SkipDecoding()}}
+    try:
+        return builder.as_data_source(**options)
+    except NotImplementedError:  # A format that is read from one end to the other, as TFRecord: in memory, then.
+        in_order = tfds.ReadConfig(interleave_cycle_length=1)
+        return list(tfds.as_numpy(builder.as_dataset(**options, read_config=in_order)))
 
 
 def index(builder, split: str, *, progress: Callable[[Iterable], Iterable] = iter) -> dict[str, np.ndarray]:
     """{"labels" int64, "files" str, "readable" bool}, each [N].
 
-    The first call decodes every photo, as the iterable `progress` wraps, and stores the result beside the data set.
+    The first call decodes every photo, as the iterable `progress` wraps, and stores the result beside the data set,
+    unless that is another user's and may be read alone.
     """
     path = Path(builder.data_path) / f"index-{split}.npz"
-    if not path.is_file():
-        examples = records(builder, split)
-        with concurrent.futures.ThreadPoolExecutor() as pool:  # TensorFlow decodes outside Python's lock.
-            rows = list(progress(pool.map(lambda number: _row(examples[number], number), range(len(examples)))))
-        labels, names, readable = zip(*rows, strict=True)
-        content = io.BytesIO()
-        np.savez(content, labels=np.array(labels, np.int64), files=np.array(names), readable=np.array(readable))
+    if path.is_file():
+        with np.load(path) as stored:
+            return dict(stored)
+    examples = records(builder, split)
+    with concurrent.futures.ThreadPoolExecutor() as pool:  # TensorFlow decodes outside Python's lock.
+        rows = list(progress(pool.map(lambda number: _row(examples[number], number), range(len(examples)))))
+    columns = zip(("labels", "files", "readable"), zip(*rows, strict=True), strict=True)
+    found: dict[str, Any] = {name: np.array(column) for name, column in columns}
+    content = io.BytesIO()
+    np.savez(content, **found)
+    try:
         files.write_bytes(path, content.getvalue())
-    with np.load(path) as stored:
-        return dict(stored)
+    except OSError as error:
+        logging.warning("%s: %s; each start decodes all photos anew", path, error.strerror)
+    return found
 
 
 def _row(example, number):

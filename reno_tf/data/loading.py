@@ -39,7 +39,7 @@ def load(
 
     Raises UserError: the data set is not prepared, cannot be built, or holds unreadable images (by name).
     """
-    source = sources.find(name)
+    source = sources.find(name, data_dir)
     open_builder = functools.partial(source.open, folder=folder, skip_unreadable=skip_unreadable, data_dir=data_dir)
     builder = building.build(name, source, open_builder, folder=folder, download=download)
     splits, unreadable = {}, {"train": [], "test": []}

@@ -49,6 +49,10 @@ class Source:
     def open(self, *, folder: str | None, skip_unreadable: bool, data_dir: str | None) -> tfds.core.DatasetBuilder:
         """The builder, which has built nothing yet. See `reno_tf.data.load` for the arguments."""
         options: dict[str, Any] = {"data_dir": data_dir}
+        if self.origin == "download":
+            prepared = self.builder(**options)
+            if prepared.data_path.exists():  # Perhaps by another program, in another format.
+                return prepared
         if self.origin != "embedded":
             options["file_format"] = "array_record"  # Reads records in any order.
         if self.origin in ("manual", "package", "folder"):
@@ -86,8 +90,10 @@ DATASETS = {
 }
 
 
-def find(name: str) -> Source:
+def find(name: str, data_dir: str | None = None) -> Source:
     """The source of a key of `DATASETS`, or of "tfds:NAME", any image classification that tensorflow-datasets knows.
+
+    It knows its own, and what is prepared in `data_dir`, also without the code that made it; None: its own folder.
 
     Raises UserError for an unknown name, or if it has no image with a class.
     """
@@ -95,7 +101,7 @@ def find(name: str) -> Source:
         return DATASETS[choose("data set", name, [*DATASETS, f"{_TFDS}NAME"])]
     known = name.removeprefix(_TFDS)
     try:
-        features = dict((tfds.builder(known).info.features or {}).items())
+        features = dict((tfds.builder(known, data_dir=data_dir).info.features or {}).items())
     except (tfds.core.DatasetNotFoundError, ValueError, ImportError) as error:
         raise UserError(f"tensorflow-datasets opens no {known!r}: {str(error).strip().splitlines()[0]}") from None
     image, label = (features.get(key) for key in ("image", "label"))

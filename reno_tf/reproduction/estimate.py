@@ -86,13 +86,17 @@ def _network(chosen):
 
 
 def _side(chosen) -> int:
-    return _EMBEDDED_SIDE if sources.find(chosen.data.name).origin == "embedded" else chosen.data.size
+    return _EMBEDDED_SIDE if _source(chosen).origin == "embedded" else chosen.data.size
 
 
 def _attacked(chosen) -> int:
     """How many images the run attacks."""
-    classes, _, test = sources.find(chosen.data.name).sizes or (1, None, _UNKNOWN)
+    classes, _, test = _source(chosen).sizes or (1, None, _UNKNOWN)
     return test if chosen.report.split == "test" else classes * chosen.data.validation_per_class
+
+
+def _source(chosen) -> sources.Source:
+    return sources.find(chosen.data.name, chosen.data.tfds_dir)
 
 
 def _needs(row) -> str:

@@ -1,11 +1,14 @@
 """Any image classification of tensorflow-datasets by name, on small ones that this file registers."""
 
+import errno
+import unittest.mock
+
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
 from configs.default import get_config
-from reno_tf import data, settings
+from reno_tf import data, files, settings
 from reno_tf.errors import UserError
 
 
@@ -48,6 +51,28 @@ def test_its_splits_and_label_names(name, sizes, tmp_path):
         assert list(pixels % 2) == list(split.labels) and split.images[:].shape[1:] == (16, 16, 3)
     everything = np.concatenate([np.round(255 * split.floats()[:][:, 0, 0, 0]) for split in (found.train, found.test)])
     assert name != "with_train" or sorted(everything) == list(range(10))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_others_prepared_is_read_as_it_lies(known, tmp_path, caplog):
+    """As TFRecord, the library's own format; the data set's code may be elsewhere."""
+    tfds.builder("with_test", data_dir=str(tmp_path)).download_and_prepare()
+    name = "with_test" if known else "without_code"
+    if not known:
+        (made,) = (tmp_path / "with_test").rename(tmp_path / name).iterdir()
+        info = made / "dataset_info.json"
+        info.write_text(info.read_text().replace("with_test", name))
+        for file in [*made.glob("*tfrecord*")]:
+            file.rename(made / file.name.replace("with_test", name))
+    before = sorted(tmp_path.rglob("*"))
+    with unittest.mock.patch.object(files, "write_bytes", side_effect=OSError(errno.EROFS, "Read-only file system")):
+        found = data.load(f"tfds:{name}", size=16, data_dir=str(tmp_path))
+    assert (found.class_names, len(found.train), len(found.test)) == (["no", "yes"], 8, 4)
+    pixels = np.round(255 * found.train.floats()[:][:, 0, 0, 0]).astype(int)
+    assert sorted(pixels) == list(range(8)) and list(pixels % 2) == list(found.train.labels)
+    assert sorted(tmp_path.rglob("*")) == before  # All that could be written is what was seen of its photos.
+    told = [record.getMessage() for record in caplog.records if "index-" in record.getMessage()]
+    assert len(told) == 2 and "Read-only file system; each start decodes all photos anew" in told[0]
 
 
 @pytest.mark.parametrize(
