@@ -49,6 +49,8 @@ def load(
             splits[split] = Split(np.asarray(images), np.asarray(labels))
         else:
             index = building.index(builder, published, progress=progress)
+            if np.any(index["labels"] < 0):  # As in the tests of contests.
+                raise UserError(f"{name} has images without a label in its split {published!r}")
             splits[split] = _photos(building.records(builder, published), index, size=size, cache=cache)
             # The files that the build left out, and those that TensorFlow cannot decode.
             left_out = builder.info.metadata["unreadable"][split] if isinstance(builder, builders.PhotosBuilder) else []

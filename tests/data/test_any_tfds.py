@@ -12,7 +12,7 @@ from reno_tf import data, files, settings
 from reno_tf.errors import UserError
 
 
-def _builder(name, features, splits):
+def _builder(name, features, splits, *, label=lambda number: number % 2):
     """Registers a data set of that name; splits: {split: number of examples}."""
 
     def info(self):
@@ -21,7 +21,7 @@ def _builder(name, features, splits):
     def examples(self, count):
         for number in range(count):
             image = np.full([20, 24, 3], number, np.uint8)
-            yield number, {key: {"image": image, "label": number % 2}.get(key, number) for key in features}
+            yield number, {key: {"image": image, "label": label(number)}.get(key, number) for key in features}
 
     members = {"VERSION": tfds.core.Version("1.0.0"), "_info": info, "_generate_examples": examples}
     members["_split_generators"] = lambda self, _: {split: examples(self, count) for split, count in splits.items()}
@@ -34,6 +34,7 @@ _builder("WithTest", _IMAGES, {"train": 8, "validation": 3, "test": 4})
 _builder("WithValidation", _IMAGES | {"id": tfds.features.Scalar(np.int64)}, {"train": 8, "validation": 6})
 _builder("WithTrain", _IMAGES, {"train": 10})
 _builder("OnlyLabels", {"label": _IMAGES["label"]}, {"train": 2})
+_builder("Contest", _IMAGES, {"train": 2}, label=lambda number: -1)
 
 
 @pytest.mark.parametrize(
@@ -80,12 +81,13 @@ def test_what_others_prepared_is_read_as_it_lies(known, tmp_path, caplog):
     [
         ("tfds:no_such_set", "tensorflow-datasets opens no 'no_such_set': "),
         ("tfds:only_labels", "tfds:only_labels is no image classification: it has label, not an image and a label$"),
+        ("tfds:contest", "tfds:contest has images without a label in its split 'train\\[:80%\\]'$"),
         ("cifar10", "unknown data set 'cifar10'; choose one of: actions, .*, tfds:NAME$"),
     ],
 )
 def test_what_is_none(name, message, tmp_path):
     with pytest.raises(UserError, match=message):
-        data.load(name, data_dir=str(tmp_path))
+        data.load(name, data_dir=str(tmp_path), download=True)
 
 
 def test_settings_take_the_name():
