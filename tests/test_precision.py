@@ -67,23 +67,21 @@ def test_float16_is_refused():
 
 @pytest.mark.long
 def test_bfloat16_attacks_as_well_as_float32():
-    """On the embedded task, through the shipped teacher, on a head fitted to its features."""
+    """Through the shipped teacher: it drives the neuron as far, though single images may turn out otherwise."""
     teacher = models.build("resnet18_cifar", weights="glyphs")
-    test = data.load("digits", seed=0, shots=4, validation_per_class=0).test.take(range(100))
-    images, labels = test.floats(), test.labels
-    weights = np.linalg.lstsq(_features(teacher, images), np.eye(10)[labels], rcond=None)[0]
-    right = (_features(teacher, images) @ weights).argmax(1) == labels
-    rates = {}
+    images = data.load("digits", seed=0, shots=4, validation_per_class=0).test.take(range(100)).floats()[:]
+    reached = {}
     for precision in ("float32", "bfloat16"):
         attack = attacks.penultimate_pgd(teacher, steps=4, step_size=0.02, epsilon=0.05, precision=precision)
-        wrong = (_features(teacher, attacks.craft(attack, images)) @ weights).argmax(1) != labels
-        rates[precision] = 100 * np.mean(wrong[right])
-    assert 20 < rates["float32"] < 98
-    assert abs(rates["bfloat16"] - rates["float32"]) <= 2
+        reached[precision] = _driven(teacher, attacks.craft(attack, images))
+    clean = _driven(teacher, images)
+    assert reached["float32"] > 3 * clean > 0
+    assert reached["bfloat16"] - clean == pytest.approx(reached["float32"] - clean, rel=0.02)
 
 
-def _features(teacher, images):
-    return teacher.predict(images, verbose=0)["penultimate"]
+def _driven(teacher, images):
+    """The mean of the neuron that the attack makes large."""
+    return float(np.mean(teacher(images, training=False)["penultimate"][:, 0]))
 
 
 def test_the_last_partial_batch_is_not_traced_again(images):
