@@ -36,6 +36,15 @@ def long(*values):
     return [pytest.param(*(v if isinstance(v, tuple) else (v,)), marks=pytest.mark.long) for v in values]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _frozen():
+    """Each attack ends with a collection, which need not look through what other files have loaded and left."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture
 def images():
     return np.random.default_rng(0).uniform(size=(6, 16, 16, 3)).astype(np.float32)

@@ -13,7 +13,10 @@ _CONTEXT.set_forkserver_preload(["reno_tf.commands"])
 
 
 class Script:
-    """`python SCRIPT ARGUMENTS` in the folder `cwd`, begun; SCRIPT's path is from the repository's folder."""
+    """`python SCRIPT ARGUMENTS` in the folder `cwd`, begun; SCRIPT's path is from the repository's folder.
+
+    All are begun and ended by one thread: beginning one also asks the others for their ends, which are told once.
+    """
 
     def __init__(self, script, *arguments, cwd=ROOT, environment=()):
         self._folder = tempfile.TemporaryDirectory()

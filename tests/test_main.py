@@ -1,6 +1,5 @@
 """The real entry, main.py in a process of its own."""
 
-import concurrent.futures
 import json
 import os
 import re
@@ -282,11 +281,10 @@ def test_each_mistake_gets_one_line_and_leaves_nothing(tmp_path):
     def attempt(mistake):
         # From the repository's folder: the config is found there. Nothing may be written anywhere.
         workdir = [] if mistake.startswith("--workdir") else [f"--workdir={tmp_path / 'run'}"]
-        return mistake, run_main(*workdir, mistake)
+        return Script("main.py", *workdir, mistake)
 
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        outcomes = list(pool.map(attempt, _MISTAKES))
-    for mistake, (status, out, err) in outcomes:
+    for mistake, script in {mistake: attempt(mistake) for mistake in _MISTAKES}.items():  # All at once.
+        status, out, err = script.end()
         assert status == 2, (mistake, out, err)
         assert len(err.splitlines()) == 1 and err.startswith("main.py: "), (mistake, err)
         assert _MISTAKES[mistake] in err, (mistake, err)
