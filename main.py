@@ -4,7 +4,6 @@ Where the project is installed, this file and configs/ are the package reno_tf_m
 """
 
 import contextlib
-import gc
 import io
 import os
 import platform
@@ -79,7 +78,6 @@ def main(argv):
     with _waiting():  # TensorFlow takes seconds to load, --help should not.
         from reno_tf import TooExposed, UserError, commands, interruption, progress
 
-    gc.freeze()  # What is loaded stays: the collection after each attack need not look through it.
     interruption.unwind()
     command = shlex.join([*_program(), *sys.argv[1:]])
     sys.stdout.reconfigure(errors="backslashreplace")  # A class's name may be in another script than the terminal's.

@@ -1,5 +1,6 @@
 """What `python main.py --mode=...` does: a file for each mode."""
 
+import gc
 import inspect
 
 from absl import logging
@@ -32,6 +33,7 @@ _FUNCTIONS = (
     clean,
 )
 MODES = {function.__name__: function for function in _FUNCTIONS}
+gc.freeze()  # What a program has loaded stays: the collection after each attack need not look through it.
 # A flag that stands for a key of the config.
 _SHORT = {
     "backbone": "model.backbone",
