@@ -28,7 +28,7 @@ photos: $(VENV)/installed
 # pip takes PyTorch's CPU build if PIP_EXTRA_INDEX_URL names PyTorch's index of those.
 parity: $(VENV)/installed
 	$(INSTALL) '.[torch]'
-	$(BIN)/python -m pytest tests/parity/live.py
+	$(BIN)/python -m pytest --dist=load tests/parity/live.py
 
 # One run killed 20 times at random moments: it must end with the same bits. Writes results/kills.json.
 kills: $(VENV)/installed
