@@ -38,11 +38,9 @@ def long(*values):
 
 @pytest.fixture(autouse=True, scope="module")
 def _frozen():
-    """Each attack ends with a collection, which need not look through what other files have loaded and left."""
+    """Each attack ends with a collection, which need not look through what the tests of other files left loaded."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture
