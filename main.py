@@ -148,13 +148,14 @@ def parse(argv):
     if {"--help", "-help", "-h", "-?"} & set(argv[1:]):
         show_help()
         sys.exit(0)
-    argv = [_found(word, after=before) for before, word in zip(["", *argv], argv, strict=False)]
+    argv = _config_first([_found(word, after=before) for before, word in zip(["", *argv], argv, strict=False)])
     try:  # Here, because it reads --config.KEY=VALUE as soon as it is defined.
         config_flags.DEFINE_config_file(
             "config",
             _shipped("configs/default.py"),
             "Settings; --config.KEY=VALUE changes one.",
             lock_config=False,
+            sys_argv=argv,
             accept_new_attributes=True,
         )
         rest = flags.FLAGS(argv)
@@ -184,6 +185,15 @@ def _found(word, after):
         return _shipped(word)
     flag = re.match(r"--?config=", word)
     return flag[0] + _shipped(word[flag.end() :]) if flag else word
+
+
+def _config_first(argv):
+    """--config before all else: --config.KEY=VALUE changes a key of a config that is known."""
+    at = next((at for at, word in enumerate(argv) if re.fullmatch(r"--?config(=.*)?", word)), None)
+    if at is None:
+        return argv
+    end = at + (1 if "=" in argv[at] else 2)
+    return [argv[0], *argv[at:end], *argv[1:at], *argv[end:]]
 
 
 def refuse_unknown_keys(argv):
