@@ -6,10 +6,12 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from reno_tf.reporting import seeds
-from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, METRICS, WEIGHTS
+from reno_tf.reporting.metrics import ASR, CLEAN, CORE, FEATURES, METRICS, WEIGHTS
 from reno_tf.reporting.rendering import encode, plt
 
-_COLORS = [color for color in plt.get_cmap("tab10").colors if len(set(color)) > 1]  # not grey
+# Pairs of a full and a light hue: first all that are full. No grey.
+_HUES = plt.get_cmap("tab20").colors
+_COLORS = [color for color in (*_HUES[::2], *_HUES[1::2]) if len(set(color)) > 1]
 _MARKERS = "osD^vP*Xh<>"
 _SHARED = {"layout": "constrained", "sharex": True, "squeeze": False}
 
@@ -39,13 +41,15 @@ def _distances(outcome):
 
 
 def _trade_off(outcome):
-    """Clean accuracy against attack success, a panel for each group."""
+    """Clean accuracy against the success of the paper's attack and, where it is told, the worst case of the core;
+    a column for each group."""
     groups = seeds.distinct(outcome, "group")
-    size = (max(6.5, 3.4 * len(groups) + 1.8), 4.4)
-    figure, axes = plt.subplots(1, len(groups), figsize=size, **_SHARED, sharey=True)
-    for ax, group in zip(axes[0], groups, strict=True):
-        _scatter(ax, outcome, [row for row in outcome["rows"] if row["group"] == group], CLEAN, ASR)
-        ax.set_title(group, fontsize=10)
+    rates = [ASR, CORE] if CORE in outcome["metrics"] else [ASR]
+    size = (max(6.5, 3.4 * len(groups) + 1.8), 3.6 * len(rates) + 0.8)
+    figure, axes = plt.subplots(len(rates), len(groups), figsize=size, **_SHARED, sharey=True)
+    for (rate, group), ax in zip(itertools.product(rates, groups), axes.flat, strict=True):
+        _scatter(ax, outcome, [row for row in outcome["rows"] if row["group"] == group], CLEAN, rate)
+        ax.set_title(group if rate == ASR else "", fontsize=10)
         ax.label_outer()
     axes[0, 0].set_xlim(right=103)  # Of all panels, and after all: their points decide where it begins.
     _legend(figure, outcome, datasets=outcome["datasets"], loc="outside right center")

@@ -126,6 +126,16 @@ def test_write_makes_all_files_and_only_those(tmp_path):
     assert judging.RULES in (tmp_path / "claims/claims.md").read_text()
 
 
+def test_the_worst_case_stands_below_the_papers_attack_and_no_two_methods_share_a_colour():
+    rates = {"clean_accuracy": [0.5], "attack_success_rate": [0.1], "core_worst_case_success_rate": [0.9]}
+    rows = [row("delta", {"a": rates}, label=f"{number}") for number in range(13)]  # As many as `methods` has.
+    figure = artefact_figures._trade_off(outcome("methods", rows, datasets=("a",), metrics=tuple(rates)))
+    above, below = ({tuple(line.get_xydata()[0]) for line in ax.lines} for ax in figure.axes)
+    assert (above, below) == ({(50, 10)}, {(50, 90)})
+    assert len({line.get_color() for line in figure.axes[0].lines}) == 13
+    plt.close(figure)
+
+
 def test_no_panel_hides_a_point():
     def one(group, clean):
         return row("delta", {"a": {"clean_accuracy": [clean], "attack_success_rate": [0.5]}}, group=group)
