@@ -73,7 +73,7 @@ def outcome(
         "title": artefact.title,
         "scale": recipe.scale,
         "command": command,
-        "metrics": list(artefact.metrics),
+        "metrics": [metric for metric in artefact.metrics if metric != WORST or recipe.suite_seeds],
         "datasets": plan.data(artefact),
         "rows": rows,
         "missing": [{"run": run, "why": missing.get(run, "not done")} for run in absent],

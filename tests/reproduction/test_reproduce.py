@@ -140,6 +140,13 @@ def test_an_outcome_has_every_seed_of_every_row(sweeping):
     assert [name[-1] for name in sweeping.done] == ["0"] * 8 + ["1"] * 8
 
 
+@pytest.mark.parametrize("suite_seeds", [0, 1])
+def test_the_worst_case_of_the_whole_suite_has_its_row_where_one_is_tried(sweeping, suite_seeds):
+    sweeping(methods, data=("digits",), seeds=1, few_seeds=1, suite_seeds=suite_seeds)
+    told = sweeping.outcome("methods")["metrics"]
+    assert "core_worst_case_success_rate" in told and told.count("worst_case_success_rate") == suite_seeds
+
+
 def test_what_is_finished_is_not_done_again(sweeping):
     sweeping(table7)
     first = list(sweeping.done)
