@@ -40,7 +40,7 @@ mutants: $(VENV)/installed
 
 # All 71 classifiers of Keras Applications beside Keras's own, with random weights; the tests have one of each family.
 networks: $(VENV)/installed
-	$(BIN)/python -m pytest tests/models/networks.py
+	$(BIN)/python -m pytest --dist=load tests/models/networks.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

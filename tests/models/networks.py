@@ -1,5 +1,8 @@
 """Every classifier of Keras Applications against Keras's own: `make networks`, some minutes."""
 
+import gc
+import shutil
+
 import pytest
 import tf_keras
 from test_keras_applications import check_against_keras, check_weights_file
@@ -9,6 +12,14 @@ from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 
 _NAMES = {name.lower(): name for name, item in vars(tf_keras.applications).items() if callable(item)}
 _ONE_SIZE = ("NASNetMobile", "NASNetLarge")  # They take no image of another size than they were built for.
+
+
+@pytest.fixture(autouse=True)
+def _one_at_a_time(tmp_path):
+    """The largest has 1.4 GB of weights, in memory and in files."""
+    yield
+    shutil.rmtree(tmp_path)
+    gc.collect()
 
 
 @pytest.mark.parametrize("backbone", KERAS_APPLICATIONS)
