@@ -1,6 +1,5 @@
 """Every classifier of Keras Applications against Keras's own: `make networks`, some minutes."""
 
-import gc
 import shutil
 
 import pytest
@@ -8,6 +7,7 @@ import tf_keras
 from test_keras_applications import check_against_keras, check_weights_file
 from test_keras_files import LIBRARIES, check_a_file
 
+from reno_tf import hardware
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 
 _NAMES = {name.lower(): name for name, item in vars(tf_keras.applications).items() if callable(item)}
@@ -19,7 +19,7 @@ def _one_at_a_time(tmp_path):
     """The largest has 1.4 GB of weights, in memory and in files."""
     yield
     shutil.rmtree(tmp_path)
-    gc.collect()
+    hardware.release_memory()
 
 
 @pytest.mark.parametrize("backbone", KERAS_APPLICATIONS)
