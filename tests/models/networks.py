@@ -1,4 +1,4 @@
-"""Every classifier of Keras Applications against Keras's own: `make networks`, some minutes."""
+"""Every classifier of Keras Applications against Keras's own: `make networks`, a quarter of an hour."""
 
 import shutil
 
