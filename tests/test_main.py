@@ -54,10 +54,13 @@ def test_what_asks_for_the_network_is_refused():
     assert done.returncode == 1 and "asked for the network: socket.getaddrinfo" in done.stderr
 
 
-@pytest.mark.parametrize("config", [["--config=configs/photos.py"], ["--config", "configs/photos.py"], []])
+@pytest.mark.parametrize(
+    "config", [["--config=configs/reproduce/table2.py"], ["--config", "configs/reproduce/table2.py"]]
+)
 def test_a_key_may_stand_before_its_config(config):
-    status, _, err = run_main("--config.attack.epsilon=-1", "--method=delta", *config)
-    assert (status, err) == (2, "main.py: config.attack.epsilon must be at least 0, not -1.0\n")
+    """A key that this config has, and the default has not."""
+    status, _, err = run_main("--config.reproduce.seeds=0", "--mode=reproduce", *config)
+    assert (status, err) == (2, "main.py: config.reproduce.seeds must not be empty\n")
 
 
 def test_help_fits_a_screen_and_names_every_mode_and_flag():
