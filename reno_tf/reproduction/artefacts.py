@@ -25,7 +25,7 @@ LABELS = {
 }
 BASELINES = ("linear", "finetune", "l2sp", "delta", "retraining")  # Table 2's rows, Figure 1's points.
 _COMPARED = ("delta", "renofeation", "retraining")
-_FEW = ("delta_adversarial", "remos", "seam", "weight_variance")  # No claim rests on them.
+_FEW = ("remos", "seam", "weight_variance")  # Nothing that is claimed rests on them.
 MATCHED = "@matched"  # The variant's end of a run that trains until the teacher's features are matched.
 _DROPOUT, _SWA = ("dropout", 0.1), ("swa", True)
 # A variant -> its changes.
