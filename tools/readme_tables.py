@@ -15,6 +15,7 @@ from reno_tf.reproduction.artefacts import LABELS
 
 _RESULTS = Path(__file__).parents[1] / "results" / "reproduce-embedded"
 _PHOTOS = _RESULTS.with_name("reproduce-photos")
+_FLOAT32 = _RESULTS.with_name("float32")
 _AUDITS = {"Keras 3": "cells3", "Keras 2": "cells2"}  # of the tutorial
 _COMPARED = ("delta", "retraining", "delta_r", "renofeation", "inoculation")  # Each has a column of its own.
 
@@ -136,6 +137,21 @@ def datasets() -> str:
     return markdown_table(["", *(f"`{method}`" for method in _COMPARED)], rows)
 
 
+def precisions() -> str:
+    """docs/speed.md: students that trained in float32, beside the reproduction's, which trained in bfloat16."""
+    float32, bfloat16 = (outcomes.read_all(folder / "runs.jsonl") for folder in (_FLOAT32, _RESULTS))
+    runs = {}
+    for name in float32:
+        runs.setdefault(name.split("-", 1)[0], []).append(name)
+    shown, rows = {CLEAN: "clean (%)", ASR: "ASR (%)", CORE: "worst of 6 (%)"}, []
+    for method, names in sorted(runs.items(), key=lambda pair: _place(pair[0])):
+        for precision, found in {"bfloat16": bfloat16, "float32": float32}.items():
+            own = [found[name] for name in names]
+            rates = [_over_seeds(own, key, 100, 1) for key in shown]
+            rows.append([f"`{method}`", precision, *rates, _over_seeds(own, TRAINING, 1, 0), str(len(own))])
+    return markdown_table(["", "students in", *shown.values(), "training (s)", "seeds"], rows)
+
+
 def seconds() -> dict[str, float]:
     """{method: how long its training took, mean over the runs of the whole suite}."""
     return {method: float(np.mean([run[TRAINING] for run in runs.values()])) for method, runs in _suites().items()}
@@ -192,5 +208,5 @@ def _read(name):
 
 
 if __name__ == "__main__":
-    made = (photos, photos_trained, audits, methods, claims, worst, attacks, datasets, seconds)
+    made = (photos, photos_trained, audits, methods, claims, worst, attacks, datasets, precisions, seconds)
     print(*(make() for make in made), sep="\n\n")
