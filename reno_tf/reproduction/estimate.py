@@ -1,15 +1,17 @@
 """What a sweep would do, how long that takes and how much disk it needs, told without doing it."""
 
 import collections
+import contextlib
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import tensorflow as tf
 
 from reno_tf import models, settings
 from reno_tf.data import sources
 from reno_tf.evaluation import cost
 from reno_tf.reporting.metrics import VALIDATION
-from reno_tf.reproduction import trials
+from reno_tf.reproduction import sweep, trials
 from reno_tf.reproduction.planning import Plan, Planned
 
 _START = 15.0  # seconds in which a run starts, compiles and writes its report
@@ -25,20 +27,22 @@ def print_plan(plan: Plan, is_finished: Callable[[Planned], bool], kept: Mapping
         done = is_finished(planned)
         print(f"{'done ' if done else 'to do'} {planned.name}")
         due += [] if done else [planned]
-    kinds = estimate(due)
+    with contextlib.suppress(RuntimeError):  # Initialised already: by someone's own program.
+        tf.config.threading.set_intra_op_parallelism_threads(plan.recipe.cpus)  # As a run has.
+    kinds, at_once = estimate(due), sweep.room(cpus=plan.recipe.cpus, gpus=plan.recipe.gpus)
     for kind, row in kinds.items():
-        print(f"{row['runs']} x {kind}: {_needs(row)}")
+        print(f"{row['runs']} x {kind}: {_needs(row, at_once)}")
     total = collections.Counter()
     for row in kinds.values():
         total.update(row)
     print(
-        f"{len(due)} of {len(runs)} runs to do, together about {_needs(total)} on the whole of this machine, "
-        "beside the attacker's own students and the preparation of data"
+        f"{len(due)} of {len(runs)} runs to do, together about {_needs(total, at_once)} on this machine, "
+        f"{at_once} at once, beside the attacker's own students and the preparation of data"
     )
 
 
 def estimate(runs: list[Planned]) -> dict[str, dict]:
-    """{kind: {"runs": how many, all their "seconds" on this machine and "bytes" on disk}}.
+    """{kind: {"runs": how many, all their "seconds", one after the other, and "bytes" on disk}}.
 
     A network's kind is timed once, with random weights, on random images of the data's size.
     """
@@ -99,5 +103,5 @@ def _source(chosen) -> sources.Source:
     return sources.find(chosen.data.name, chosen.data.tfds_dir)
 
 
-def _needs(row) -> str:
-    return f"{cost.duration(row['seconds'])} and {row['bytes'] / 1e6:.0f} MB"
+def _needs(row, at_once) -> str:
+    return f"{cost.duration(row['seconds'] / at_once)} and {row['bytes'] / 1e6:.0f} MB"
