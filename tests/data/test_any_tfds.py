@@ -54,10 +54,12 @@ def test_its_splits_and_label_names(name, sizes, tmp_path):
     assert name != "with_train" or sorted(everything) == list(range(10))
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_what_others_prepared_is_read_as_it_lies(known, tmp_path, caplog):
-    """As TFRecord, the library's own format; the data set's code may be elsewhere."""
-    tfds.builder("with_test", data_dir=str(tmp_path)).download_and_prepare()
+@pytest.mark.parametrize(("known", "pieces"), [(True, 3), (False, 1)])
+def test_what_others_prepared_is_read_as_it_lies(known, pieces, tmp_path, caplog):
+    """As TFRecord, the library's own format, in one file or several; the data set's code may be elsewhere."""
+    config = tfds.download.DownloadConfig(num_shards=pieces)
+    tfds.builder("with_test", data_dir=str(tmp_path)).download_and_prepare(download_config=config)
+    assert len([*tmp_path.rglob("*-train.tfrecord-*")]) == pieces
     name = "with_test" if known else "without_code"
     if not known:
         (made,) = (tmp_path / "with_test").rename(tmp_path / name).iterdir()
