@@ -23,6 +23,7 @@ _PAGES = {
     "worst": "README.md",
     "attacks": "docs/attacks.md",
     "datasets": "docs/defences.md",
+    "matched": "docs/reproduction.md",
 }
 
 

@@ -11,7 +11,7 @@ from reno_tf.reporting import seeds, tables
 from reno_tf.reporting.metrics import ASR, CLEAN, CORE, NOISE, RELATIVE, TRAINING, WORST, WORST_NOISE, mean_and_std
 from reno_tf.reporting.rendering import markdown_table, render
 from reno_tf.reproduction import outcomes, paper
-from reno_tf.reproduction.artefacts import LABELS
+from reno_tf.reproduction.artefacts import LABELS, MATCHED
 
 _RESULTS = Path(__file__).parents[1] / "results" / "reproduce-embedded"
 _PHOTOS = _RESULTS.with_name("reproduce-photos")
@@ -137,6 +137,25 @@ def datasets() -> str:
     return markdown_table(["", *(f"`{method}`" for method in _COMPARED)], rows)
 
 
+def matched() -> str:
+    """docs/reproduction.md: both regimes on the data sets that both have; mean and deviation over the seeds."""
+    shown, runs = (CLEAN, ASR, CORE, RELATIVE), {}
+    for name, run in outcomes.read_all(_RESULTS / "runs.jsonl").items():
+        runs.setdefault(name.split("-", 1)[0], {})[name] = run
+    data = {_data(name) for name in runs[f"renofeation{MATCHED}"]}
+    rows = []
+    for method in ("delta", "delta_r", "delta_r+dropout", "delta_r+swa", "renofeation"):
+        for weight, variant in {"0.5": "", "5": MATCHED}.items():
+            own = {name: run for name, run in runs.get(method + variant, {}).items() if _data(name) in data}
+            if own:
+                means = _seed_means(own, shown)
+                rates = [_over_seeds(means, key, 100, 1) for key in (CLEAN, ASR, CORE)]
+                weight = "" if method == "delta" else weight
+                rows.append([f"`{method}`", weight, *rates, _over_seeds(means, RELATIVE, 1, 3), str(len(means))])
+    header = ["", "λ", "clean (%)", "ASR (%)", "worst of 6 (%)", "relative feature distance", "seeds"]
+    return markdown_table(header, rows)
+
+
 def precisions() -> str:
     """docs/speed.md: students that trained in float32, beside the reproduction's, which trained in bfloat16."""
     float32, bfloat16 = (outcomes.read_all(folder / "runs.jsonl") for folder in (_FLOAT32, _RESULTS))
@@ -208,5 +227,5 @@ def _read(name):
 
 
 if __name__ == "__main__":
-    made = (photos, photos_trained, audits, methods, claims, worst, attacks, datasets, precisions, seconds)
+    made = (photos, photos_trained, audits, methods, claims, worst, attacks, datasets, matched, precisions, seconds)
     print(*(make() for make in made), sep="\n\n")
