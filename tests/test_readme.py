@@ -24,6 +24,7 @@ _PAGES = {
     "attacks": "docs/attacks.md",
     "datasets": "docs/defences.md",
     "matched": "docs/reproduction.md",
+    "longer": "docs/reproduction.md",
 }
 
 
