@@ -176,7 +176,7 @@ def precisions() -> str:
     """docs/speed.md: students that trained in float32, beside the reproduction's, which trained in bfloat16."""
     float32, bfloat16 = (outcomes.read_all(folder / "runs.jsonl") for folder in (_FLOAT32, _RESULTS))
     runs = {}
-    for name in float32:
+    for name in sorted(float32.keys() & bfloat16.keys()):
         runs.setdefault(name.split("-", 1)[0], []).append(name)
     shown, rows = {CLEAN: "clean (%)", ASR: "ASR (%)", CORE: "worst of 6 (%)"}, []
     for method, names in sorted(runs.items(), key=lambda pair: _place(pair[0])):
