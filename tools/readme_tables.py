@@ -12,6 +12,7 @@ from reno_tf.reporting.metrics import ASR, CLEAN, CORE, NOISE, RELATIVE, TRAININ
 from reno_tf.reporting.rendering import markdown_table, render
 from reno_tf.reproduction import outcomes, paper
 from reno_tf.reproduction.artefacts import LABELS, MATCHED
+from reno_tf.reproduction.judging import t_interval
 
 _RESULTS = Path(__file__).parents[1] / "results" / "reproduce-embedded"
 _PHOTOS = _RESULTS.with_name("reproduce-photos")
@@ -177,15 +178,37 @@ def precisions() -> str:
     """docs/speed.md: students that trained in float32, beside the reproduction's, which trained in bfloat16."""
     float32, bfloat16 = (outcomes.read_all(folder / "runs.jsonl") for folder in (_FLOAT32, _RESULTS))
     runs = {}
-    for name in sorted(float32.keys() & bfloat16.keys()):
+    for name in float32:
         runs.setdefault(name.split("-", 1)[0], []).append(name)
     shown, rows = {CLEAN: "clean (%)", ASR: "ASR (%)", CORE: "worst of 6 (%)"}, []
     for method, names in sorted(runs.items(), key=lambda pair: _place(pair[0])):
         for precision, found in {"bfloat16": bfloat16, "float32": float32}.items():
-            own = [found[name] for name in names]
-            rates = [_over_seeds(own, key, 100, 1) for key in shown]
-            rows.append([f"`{method}`", precision, *rates, _over_seeds(own, TRAINING, 1, 0), str(len(own))])
+            if own := [found[name] for name in names if name in found]:
+                rates = [_over_seeds(own, key, 100, 1) for key in shown]
+                rows.append([f"`{method}`", precision, *rates, _over_seeds(own, TRAINING, 1, 0), str(len(own))])
     return markdown_table(["", "students in", *shown.values(), "training (s)", "seeds"], rows)
+
+
+def gaps() -> dict[str, str]:
+    """{what: points by which it changes the paper's attack, with the 95 % interval of paired seeds}, in the texts."""
+    kept, float32 = (outcomes.read_all(folder / "runs.jsonl") for folder in (_RESULTS, _FLOAT32))
+    three, plain = ("digits", "greek", "georgian"), f"delta_r{MATCHED}"
+
+    def rates(method, data=three, found=kept):
+        runs = [[found[f"{method}-resnet18-{name}-{seed}"][ASR] for name in data] for seed in range(5)]
+        return 100 * np.mean(runs, axis=1)
+
+    runs = {"dropout": f"delta_r+dropout{MATCHED}", "averaging": f"delta_r+swa{MATCHED}"}
+    found = {f"{name}, λ = 5": rates(run) - rates(plain) for name, run in runs.items()}
+    found |= {f"{run}, against DELTA": rates(run) - rates("delta") for run in (plain, f"renofeation{MATCHED}")}
+    start, whole = (found[f"{run}, against DELTA"] for run in (plain, f"renofeation{MATCHED}"))
+    found["the start's part of that, %"] = 100 * start / whole
+    for method in ("delta_r", "renofeation"):
+        found[f"{method} in float32, digits"] = rates(method, ("digits",), float32) - rates(method, ("digits",))
+    return {
+        name: f"{np.mean(one):.1f} [{', '.join(f'{end:.1f}' for end in t_interval(one))}]"
+        for name, one in found.items()
+    }
 
 
 def seconds() -> dict[str, float]:
@@ -245,5 +268,5 @@ def _read(name):
 
 if __name__ == "__main__":
     made = (photos, photos_trained, audits, methods, claims, worst, attacks, datasets)
-    made += (matched, longer, precisions, seconds)
+    made += (matched, longer, precisions, gaps, seconds)
     print(*(make() for make in made), sep="\n\n")
