@@ -23,6 +23,7 @@ _PAGES = {
     "worst": "README.md",
     "attacks": "docs/attacks.md",
     "datasets": "docs/defences.md",
+    "unseen": "docs/defences.md",
     "matched": "docs/reproduction.md",
     "longer": "docs/reproduction.md",
     "precisions": "docs/speed.md",

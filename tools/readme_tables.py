@@ -119,8 +119,8 @@ def attacks() -> str:
     runs = _suites(shared=True)
     rows = []
     for name in next(iter(runs["delta"].values()))["suite"]:
-        rates = [np.mean([run["suite"][name] for run in runs[method].values()]) for method in _COMPARED]
-        rows.append([f"*{name}*" if _is_outside(name) else name, *(f"{100 * rate:.1f}" for rate in rates)])
+        rates = [_suite_percent(runs[method], name) for method in _COMPARED]
+        rows.append([f"*{name}*" if _is_outside(name) else name, *rates])
     for name, key in {"**worst case of {}**": WORST, "noise, worst of {}": WORST_NOISE}.items():
         rows.append([name.format(_count(runs)), *(_percent(runs[method], key) for method in _COMPARED)])
     return markdown_table(["ASR (%)", *(f"`{method}`" for method in _COMPARED)], rows)
@@ -136,6 +136,26 @@ def datasets() -> str:
             cells.append(" / ".join(_percent(own, key) for key in (CLEAN, ASR, WORST)))
         rows.append([data, *cells])
     return markdown_table(["", *(f"`{method}`" for method in _COMPARED)], rows)
+
+
+def unseen() -> str:
+    """docs/defences.md: the attacks that inoculation never trained on."""
+    shown = {
+        "the paper's attack (one neuron)": ("pixel",),
+        "another image's features (`guide`)": ("guide",),
+        "one perturbation for all images (`universal`, `universal_lift`)": ("universal", "universal_lift"),
+        "shuffled and rotated views (`bsr`, worst of 5)": ("bsr, worst case of 5",),
+        "whole stages as targets (`stages`, worst of 4)": ("stages, worst case of 4",),
+        "the attacker's own student (`surrogate`)": ("surrogate",),
+        "an ensemble around it (`ensemble`)": ("ensemble",),
+    }
+    methods = {"delta": "DELTA", "renofeation": "Renofeation", "inoculation": "inoculation"}
+    runs = _suites(shared=True)
+    cells = [
+        [label, *(", ".join(_suite_percent(runs[method], name) for name in names) for method in methods)]
+        for label, names in shown.items()
+    ]
+    return markdown_table(["ASR (%)", *methods.values()], cells)
 
 
 def matched() -> str:
@@ -262,11 +282,15 @@ def _percent(runs, key):
     return f"{100 * np.mean([run[key] for run in runs.values()]):.1f}"
 
 
+def _suite_percent(runs, name):
+    return f"{100 * np.mean([run['suite'][name] for run in runs.values()]):.1f}"
+
+
 def _read(name):
     return json.loads((_RESULTS / f"{name}.json").read_text())
 
 
 if __name__ == "__main__":
     made = (photos, photos_trained, audits, methods, claims, worst, attacks, datasets)
-    made += (matched, longer, precisions, gaps, seconds)
+    made += (unseen, matched, longer, precisions, gaps, seconds)
     print(*(make() for make in made), sep="\n\n")
