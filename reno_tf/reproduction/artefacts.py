@@ -124,8 +124,8 @@ def table5(scale: Scale) -> Artefact:
 
 
 def table6(scale: Scale) -> Artefact:
-    both = {"label": "DELTA adv. trained + SWA + DO", "variant": "+dropout+swa"}
-    trained = [_row(scale, "delta_adversarial", few=True, **options) for options in ({}, both)]
+    both = {"label": "DELTA adv. trained + SWA + DO", "variant": "+dropout+swa", "few": True}
+    trained = (_row(scale, "delta_adversarial"), _row(scale, "delta_adversarial", **both))
     rows = (_row(scale, "delta"), *trained, _row(scale, "renofeation"))
     return Artefact(title="Adversarial training as another defence", rows=rows)
 
