@@ -223,7 +223,7 @@ def gaps() -> dict[str, str]:
     found |= {f"{run}, against DELTA": rates(run) - rates("delta") for run in (plain, f"renofeation{MATCHED}")}
     start, whole = (found[f"{run}, against DELTA"] for run in (plain, f"renofeation{MATCHED}"))
     found["the start's part of that, %"] = 100 * start / whole
-    for method in ("delta_r", "renofeation"):
+    for method in ("delta_r", "delta_r+dropout", "delta_r+swa", "renofeation"):
         found[f"{method} in float32, digits"] = rates(method, ("digits",), float32) - rates(method, ("digits",))
     return {
         name: f"{np.mean(one):.1f} [{', '.join(f'{end:.1f}' for end in t_interval(one))}]"

@@ -5,7 +5,7 @@
     python main.py --mode=reproduce --config=configs/reproduce/table2.py:paper --ray_address=auto
     python main.py --mode=reproduce --config=configs/reproduce/methods.py:photos
 
-:embedded needs nothing from outside: five small data sets, three small networks. `all.py` is 574 runs and
+:embedded needs nothing from outside: five small data sets, three small networks. `all.py` is 534 runs and
 40 trials, on two cores with bfloat16 two at once (the extra `sweeps`). Runs that several tables share are done once.
 :photos is every method on photographs of solar cells, from an ImageNet network (configs/photos.py, the extra `photos`).
 :paper has the real networks, data sets and hyper-parameters; the weights and data are prepared as

@@ -20,33 +20,54 @@ def draw(judged: list[dict]) -> dict[str, bytes]:
     size = (10, 0.42 * sum(heights) + 1.6)
     figure, axes = plt.subplots(2, 1, figsize=size, layout="constrained", height_ratios=heights)
     for ax, panel, unit in zip(axes, panels, ("percentage points", "no unit"), strict=True):
+        limits = _limits([part for _, part in panel])
         for row, (_, part) in enumerate(panel):
-            _draw_part(ax, row, part)
+            _draw_part(ax, row, part, limits)
         ax.axvline(0, color="k", lw=1)
-        labels = [textwrap.fill(f"({name}) {rule(part)}", 62) for name, part in panel]
+        labels = [textwrap.fill(f"({name}) {rule(part)}", 66) for name, part in panel]
         ax.set_yticks(range(len(panel)), labels, fontsize=8)
-        ax.set(ylim=(len(panel) - 0.4, -0.6), xlabel=f"beyond the threshold, on the claimed side ({unit})")
+        ax.set(ylim=(len(panel) - 0.4, -0.6), xlim=limits)
+        ax.set_xlabel(f"beyond the threshold, on the claimed side ({unit})")
         ax.grid(alpha=0.3, axis="x")
     handles = [mark(*style, name) for name, style in _STYLES.items()]
     handles += [mark("0.4", "|", "one data set"), mark("tab:red", "|", "one on the other side")]
+    handles.append(mark("0.4", ">", "one farther off"))
     handles += [mark("k", "*", "the paper, on its data", face="none")]
     figure.legend(handles=handles, fontsize=8, loc="outside upper center", ncols=len(handles))
     return encode("claims", figure)
 
 
-def _draw_part(ax, row, part):
-    """Mean, 95 % interval, data sets and paper as distances to the threshold."""
+def _limits(parts) -> tuple[float, float]:
+    """What the axis shows: means, intervals and the paper. A data set far off must not squeeze these."""
+    shown = [0.0]
+    for part in parts:
+        values = [part["mean"], *(part["interval"] or []), part["paper"] and part["paper"]["mean"]]
+        shown += [_beyond(part, value) for value in values if value is not None]
+    margin = 0.15 * (max(shown) - min(shown)) or 1.0
+    return min(shown) - margin, max(shown) + margin
+
+
+def _beyond(part, value) -> float:
+    return (value - part["threshold"]) * (1 if part["side"] == ">" else -1)
+
+
+def _draw_part(ax, row, part, limits):
+    """Mean, 95 % interval, data sets and paper as distances to the threshold; an arrow where a data set lies outside."""
 
     def plot(values, style, **options):
-        beyond = (np.array(values, float) - part["threshold"]) * (1 if part["side"] == ">" else -1)
-        ax.plot(beyond, [row] * len(beyond), style, **options)
+        ax.plot([_beyond(part, value) for value in values], [row] * len(values), style, **options)
 
     color, marker = _STYLES[part["verdict"]]
     plot(part["interval"] or [], "-", color=color, lw=2.5, alpha=0.6)
     for one in part["per_dataset"].values():
-        plot([one["mean"]], "|", color="tab:red" if one["claimed_side"] is False else "0.4", ms=11)
-    plot([part["mean"]], marker, color=color)
-    if part["paper"]:
-        plot([part["paper"]["mean"]], "*", color="k", mfc="none", ms=9)
+        if one["mean"] is not None:
+            place, options = _beyond(part, one["mean"]), {"color": "0.4" if one["claimed_side"] else "tab:red"}
+            low, high = limits
+            style = "<" if place < low else ">" if place > high else "|"
+            ax.plot(np.clip(place, low, high), row, style, **options, ms=11 if style == "|" else 7, clip_on=False)
     if part["mean"] is None:
         ax.text(0, row, "  no number", va="center", fontsize=8, color=color)
+    else:
+        plot([part["mean"]], marker, color=color)
+    if part["paper"]:
+        plot([part["paper"]["mean"]], "*", color="k", mfc="none", ms=9)

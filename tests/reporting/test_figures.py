@@ -109,6 +109,15 @@ def test_the_forest_shows_every_part_and_the_lack_of_one(readable):
     assert claims_figure.draw(judged) == claims_figure.draw(judged)
 
 
+def test_a_data_set_far_off_does_not_squeeze_the_forest():
+    def drawn(mean):
+        judged = judging.judge({"table2": _made_up("table2", seeds=5)})
+        judged[0]["parts"][0]["per_dataset"]["a"].update(mean=mean, claimed_side=True)
+        return claims_figure.draw(judged)
+
+    assert drawn(1e4) == drawn(1e6) not in (drawn(-1e6), drawn(30.0))
+
+
 def test_write_makes_all_files_and_only_those(tmp_path):
     made = _made_up("table2", seeds=5)
     reporting.write_artefact(tmp_path / "new", made)
