@@ -52,7 +52,7 @@ def _beyond(part, value) -> float:
 
 
 def _draw_part(ax, row, part, limits):
-    """Mean, 95 % interval, data sets and paper as distances to the threshold; an arrow where a data set lies outside."""
+    """Mean, 95 % interval, data sets and paper as distances to the threshold; an arrow for what lies outside."""
 
     def plot(values, style, **options):
         ax.plot([_beyond(part, value) for value in values], [row] * len(values), style, **options)
