@@ -60,7 +60,7 @@ def test_what_asks_for_the_network_is_refused():
 def test_a_key_may_stand_before_its_config(config):
     """A key that this config has, and the default has not."""
     status, _, err = run_main("--config.reproduce.seeds=0", "--mode=reproduce", *config)
-    assert (status, err) == (2, "main.py: config.reproduce.seeds must not be empty\n")
+    assert (status, err) == (2, "main.py: config.reproduce.seeds must be at least 1, not 0\n")
 
 
 def test_help_fits_a_screen_and_names_every_mode_and_flag():

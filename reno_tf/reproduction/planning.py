@@ -1,21 +1,18 @@
 """From the rows of the paper's tables to runs of this project: one config each, once each."""
 
 import dataclasses
+import functools
 import itertools
 
 from ml_collections import ConfigDict
 
-from reno_tf import settings
-from reno_tf.data import DATASETS
-from reno_tf.errors import UserError, choose
+from reno_tf.errors import UserError
 from reno_tf.methods import METHODS
-from reno_tf.models import BACKBONES
-from reno_tf.reproduction.artefacts import ARTEFACTS, NETWORKS, Artefact, Matched, Row, Scale
+from reno_tf.reproduction import recipe
+from reno_tf.reproduction.artefacts import ARTEFACTS, Artefact, Row, Scale
+from reno_tf.reproduction.recipe import Recipe
 
 _TRIED = "finetune"  # The method whose grid chooses for all that take the choice.
-_NEEDED = ("artefacts", "data", "networks", "seeds", "shares", "feature_weights")
-_KEYS = {*_NEEDED, "scale", "notes", "settings", "grid", "tuned", "held_out", "choose_feature_weight", "few_seeds"}
-_KEYS |= {"cpus", "gpus", "suite_seeds", "matched"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,28 +32,15 @@ class Plan:
     config: ConfigDict
 
     def __post_init__(self):
-        for key in _NEEDED:
-            if not self.recipe[key]:
-                raise UserError(f"config.reproduce.{key} must not be empty")
-        known = {
-            "key in config.reproduce": (self.recipe, _KEYS),
-            "name in config.reproduce.artefacts": (self.recipe.artefacts, ARTEFACTS),
-            "name in config.reproduce.data": (self.recipe.data, DATASETS),
-            "name in config.reproduce.settings": (self.recipe.settings, DATASETS),
-            "name in config.reproduce.tuned": (self.recipe.tuned, METHODS),
-            "name in config.reproduce.grid": (self.recipe.grid, settings.recipe_keys()),
-            "name in config.reproduce.networks": (dict(self.recipe.networks), NETWORKS),
-            "backbone in config.reproduce.networks": (dict(self.recipe.networks).values(), BACKBONES),
-        }
-        for kind, (names, allowed) in known.items():
-            for name in names:
-                choose(kind, name, allowed)
         for data in self.recipe.data:
             self.configure(data, {})
+        for name, artefact in self.artefacts.items():
+            if not self.data(artefact):
+                raise UserError(f"config.reproduce.data has no data set of {name}: {', '.join(artefact.data)}")
 
-    @property
-    def recipe(self) -> ConfigDict:
-        return self.config.reproduce
+    @functools.cached_property
+    def recipe(self) -> Recipe:
+        return recipe.read(self.config.reproduce)
 
     @property
     def artefacts(self) -> dict[str, Artefact]:
@@ -135,7 +119,6 @@ class Plan:
         return {row.method for row in self.rows} & set(self.recipe.tuned)
 
     def _artefact(self, name):
-        networks, shares, weights = (self.recipe[key] for key in ("networks", "shares", "feature_weights"))
-        matched = Matched(**self.recipe.matched)
-        found = {"networks": tuple(dict(networks)), "shares": dict(shares), "feature_weights": tuple(weights)}
-        return ARTEFACTS[name](Scale(**found, matched=matched))
+        asked = self.recipe
+        shared = {"shares": asked.shares, "feature_weights": asked.feature_weights, "matched": asked.regime}
+        return ARTEFACTS[name](Scale(networks=tuple(dict(asked.networks)), **shared))

@@ -159,7 +159,18 @@ def test_adversarial_training_is_at_the_attacks_budget():
     ("changes", "message"),
     [
         ({"artefacts": ("table9",)}, "unknown name in config.reproduce.artefacts 'table9'"),
-        ({"seed": 3}, "unknown key in config.reproduce 'seed'; choose one of: artefacts, .*, seeds, "),
+        ({"seed": 3}, "no config key config.reproduce.seed; there are scale, artefacts, .*, seeds, "),
+        ({"seeds": -2}, "config.reproduce.seeds must be at least 1, not -2"),
+        ({"few_seeds": 0}, "config.reproduce.few_seeds must be at least 1, not 0"),
+        ({"suite_seeds": -1}, "config.reproduce.suite_seeds must be at least 0, not -1"),
+        ({"cpus": 0}, "config.reproduce.cpus must be at least 1, not 0"),
+        ({"gpus": -0.5}, "config.reproduce.gpus must be at least 0, not -0.5"),
+        ({"feature_weights": ("a",)}, "each of config.reproduce.feature_weights must be a number, not 'a'"),
+        ({"shares": {"half": "a half"}}, "config.reproduce.shares.half must be a number, not 'a half'"),
+        ({"grid": {"momentum": ("x",)}}, "each of config.reproduce.grid.momentum must be a number, not 'x'"),
+        ({"matched": {"weight": 1.0}}, "no config key config.reproduce.matched.weight; there are feature_weight, "),
+        ({"matched": {"data": ("digit",)}}, "unknown name in config.reproduce.matched.data 'digit'"),
+        ({"networks": (("resnet18",),)}, "each of config.reproduce.networks must be a name of the paper's and"),
         ({"grid": {"learning_rat": (0.1,)}}, "unknown name in config.reproduce.grid 'learning_rat'"),
         ({"data": ()}, "config.reproduce.data must not be empty"),
         ({"feature_weights": ()}, "config.reproduce.feature_weights must not be empty"),
@@ -175,6 +186,18 @@ def test_adversarial_training_is_at_the_attacks_budget():
 def test_mistakes_show_at_once(changes, message):
     with pytest.raises(UserError, match=message):
         _plan("table2", **changes)
+
+
+def test_a_table_without_any_data_set_is_refused():
+    with pytest.raises(UserError, match="data has no data set of table7_matched: digits, greek, georgian"):
+        _plan("table7_matched", data=("armenian",))
+
+
+def test_a_key_that_is_lacking_is_named():
+    config = importlib.import_module("configs.reproduce.table2").get_config("embedded")
+    del config.reproduce.held_out
+    with pytest.raises(UserError, match=r"config\.reproduce lacks held_out"):
+        Plan(config)
 
 
 def test_an_unknown_scale_is_refused():

@@ -1,0 +1,77 @@
+"""What a config of configs/reproduce asks for, checked before anything is done."""
+
+import dataclasses
+
+from ml_collections import ConfigDict
+
+from reno_tf import settings
+from reno_tf.data import DATASETS
+from reno_tf.errors import UserError, choose
+from reno_tf.methods import METHODS
+from reno_tf.models import BACKBONES
+from reno_tf.reproduction.artefacts import ARTEFACTS, NETWORKS, Matched
+from reno_tf.settings.fields import bounded, filled, typed
+
+_WHERE = "config.reproduce"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """`config.reproduce`; configs/reproduce/scales.py says what each key is for."""
+
+    scale: str
+    artefacts: tuple[str, ...]
+    networks: tuple[tuple[str, ...], ...]  # pairs of the paper's name and a backbone
+    data: tuple[str, ...]
+    settings: dict  # data set -> what differs from the config
+    notes: tuple[str, ...]
+    shares: dict  # label -> part of the training images
+    feature_weights: tuple[float, ...]
+    choose_feature_weight: bool
+    matched: dict  # fields of `Matched`
+    suite_seeds: int = bounded(least=0)
+    tuned: tuple[str, ...]
+    grid: dict  # recipe key -> values
+    held_out: int = bounded(least=0)
+    seeds: int = bounded(least=1)
+    few_seeds: int = bounded(least=1)
+    cpus: int = bounded(least=1)
+    gpus: float = bounded(least=0)
+
+    def __post_init__(self):
+        for key in ("artefacts", "data", "networks", "shares", "feature_weights"):
+            if not getattr(self, key):
+                raise UserError(f"{_WHERE}.{key} must not be empty")
+        if odd := [pair for pair in self.networks if len(pair) != 2]:
+            raise UserError(f"each of {_WHERE}.networks must be a name of the paper's and a backbone, not {odd[0]}")
+        for kind, values in {"shares": self.shares, "grid": self.grid}.items():
+            numbers = float if kind == "shares" else tuple[float, ...]
+            for key, value in values.items():
+                typed(numbers, value, f"{_WHERE}.{kind}.{key}")
+        known = {
+            "artefacts": (self.artefacts, ARTEFACTS),
+            "data": (self.data, DATASETS),
+            "settings": (self.settings, DATASETS),
+            "tuned": (self.tuned, METHODS),
+            "grid": (self.grid, settings.recipe_keys()),
+            "networks": ([name for name, _ in self.networks], NETWORKS),
+            "matched.data": (self.regime.data, DATASETS),
+        }
+        for key, (names, allowed) in known.items():
+            for name in names:
+                choose(f"name in {_WHERE}.{key}", name, allowed)
+        for _, backbone in self.networks:
+            choose(f"backbone in {_WHERE}.networks", backbone, BACKBONES)
+
+    @property
+    def regime(self) -> Matched:
+        """The one in which features are matched."""
+        return filled(Matched, vars(Matched()) | self.matched, f"{_WHERE}.matched")
+
+
+def read(section: ConfigDict) -> Recipe:
+    """Raises UserError for a key or name that does not exist, and for a value of another type or beyond its bounds."""
+    values = section.to_dict()
+    if lacking := [field.name for field in dataclasses.fields(Recipe) if field.name not in values]:
+        raise UserError(f"{_WHERE} lacks {lacking[0]}")
+    return filled(Recipe, values, _WHERE)
