@@ -11,11 +11,13 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from configs import default
+from configs.reproduce import scales
 from reno_tf import commands, data, models, settings
 from reno_tf.data.folder import list_splits
 from reno_tf.errors import UserError
 from reno_tf.models import weights
 from reno_tf.reporting import finished_runs
+from reno_tf.reproduction import planning
 
 _FEW = limits(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -49,6 +51,16 @@ def _one_line(error):
 @example(changes={"steps.train": 10**30}, method="renofeation")
 def test_any_value_of_any_key(changes, method):
     config = default.get_config()
+    _change(config, changes)
+    for name in ("renofeation", "delta", method):
+        try:
+            json.dumps(settings.read(config, name).as_json(), allow_nan=False)
+        except UserError as error:
+            _one_line(error)
+
+
+def _change(config, changes):
+    """Puts the values in, whatever their types."""
     config.unlock()
     for key, value in changes.items():
         *sections, leaf = key.split(".")
@@ -57,11 +69,29 @@ def test_any_value_of_any_key(changes, method):
             owner = owner[section]
         with owner.ignore_type():
             owner[leaf] = value
-    for name in ("renofeation", "delta", method):
-        try:
-            json.dumps(settings.read(config, name).as_json(), allow_nan=False)
-        except UserError as error:
-            _one_line(error)
+
+
+_RECIPE = scales.get_config(scales.ARTEFACTS, "embedded").reproduce
+_PARTS = st.sampled_from(["digits", "resnet18", "resnet18_cifar", "delta", "table7_matched", "momentum", 0.5, 2])
+_RECIPES = st.one_of(_VALUES, st.lists(st.one_of(_PARTS, st.tuples(_PARTS, _PARTS)), max_size=3).map(tuple))
+
+
+@_FEW
+@given(changes=st.dictionaries(st.sampled_from(sorted(_keys(_RECIPE))), _RECIPES, min_size=1, max_size=2))
+@example(changes={"cpus": 0})
+@example(changes={"grid.momentum": (2.0,)})
+@example(changes={"matched.data": ("solar",)})
+def test_any_value_of_any_key_of_a_reproduction(changes):
+    config = scales.get_config(scales.ARTEFACTS, "embedded")
+    _change(config.reproduce, changes)
+    try:
+        plan = planning.Plan(config)
+        planned = [one for _, one in plan.trials()]
+        planned += [plan.run(row, data, 0, {}) for row in plan.rows for data in plan.data(row)]
+        for one in planned[:1] + planned[-1:]:
+            settings.read(one.config, one.method)
+    except UserError as error:
+        _one_line(error)
 
 
 _JSON = st.recursive(

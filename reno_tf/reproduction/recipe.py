@@ -42,6 +42,10 @@ class Recipe:
         for key in ("artefacts", "data", "networks", "shares", "feature_weights"):
             if not getattr(self, key):
                 raise UserError(f"{_WHERE}.{key} must not be empty")
+        for key in ("artefacts", "data", "feature_weights"):
+            values = getattr(self, key)
+            if twice := [value for value in values if values.count(value) > 1]:
+                raise UserError(f"{_WHERE}.{key} has {twice[0]} twice")
         if odd := [pair for pair in self.networks if len(pair) != 2]:
             raise UserError(f"each of {_WHERE}.networks must be a name of the paper's and a backbone, not {odd[0]}")
         for kind, values in {"shares": self.shares, "grid": self.grid}.items():

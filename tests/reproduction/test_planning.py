@@ -160,6 +160,7 @@ def test_adversarial_training_is_at_the_attacks_budget():
     [
         ({"artefacts": ("table9",)}, "unknown name in config.reproduce.artefacts 'table9'"),
         ({"seed": 3}, "no config key config.reproduce.seed; there are scale, artefacts, .*, seeds, "),
+        ({"data": ("digits", "greek", "digits")}, "config.reproduce.data has digits twice"),
         ({"seeds": -2}, "config.reproduce.seeds must be at least 1, not -2"),
         ({"few_seeds": 0}, "config.reproduce.few_seeds must be at least 1, not 0"),
         ({"suite_seeds": -1}, "config.reproduce.suite_seeds must be at least 0, not -1"),
