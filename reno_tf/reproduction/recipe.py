@@ -48,10 +48,10 @@ class Recipe:
                 raise UserError(f"{_WHERE}.{key} has {twice[0]} twice")
         if odd := [pair for pair in self.networks if len(pair) != 2]:
             raise UserError(f"each of {_WHERE}.networks must be a name of the paper's and a backbone, not {odd[0]}")
-        for kind, values in {"shares": self.shares, "grid": self.grid}.items():
-            numbers = float if kind == "shares" else tuple[float, ...]
-            for key, value in values.items():
-                typed(numbers, value, f"{_WHERE}.{kind}.{key}")
+        for label, share in self.shares.items():
+            typed(float, share, f"{_WHERE}.shares.{label}")
+        for key, values in self.grid.items():
+            typed(tuple[float, ...], values, f"{_WHERE}.grid.{key}")
         known = {
             "artefacts": (self.artefacts, ARTEFACTS),
             "data": (self.data, DATASETS),
