@@ -78,7 +78,8 @@ _RECIPES = st.one_of(_VALUES, st.lists(st.one_of(_PARTS, st.tuples(_PARTS, _PART
 
 @_FEW
 @given(changes=st.dictionaries(st.sampled_from(sorted(_keys(_RECIPE))), _RECIPES, min_size=1, max_size=2))
-@example(changes={"cpus": 0})
+@example(changes={"feature_weights": ("a",)})
+@example(changes={"matched": 3})
 @example(changes={"grid.momentum": (2.0,)})
 @example(changes={"matched.data": ("solar",)})
 def test_any_value_of_any_key_of_a_reproduction(changes):

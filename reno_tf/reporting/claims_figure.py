@@ -61,10 +61,10 @@ def _draw_part(ax, row, part, limits):
     plot(part["interval"] or [], "-", color=color, lw=2.5, alpha=0.6)
     for one in part["per_dataset"].values():
         if one["mean"] is not None:
-            place, options = _beyond(part, one["mean"]), {"color": "0.4" if one["claimed_side"] else "tab:red"}
-            low, high = limits
-            style = "<" if place < low else ">" if place > high else "|"
-            ax.plot(np.clip(place, low, high), row, style, **options, ms=11 if style == "|" else 7, clip_on=False)
+            place = _beyond(part, one["mean"])
+            style, size = ("<", 7) if place < limits[0] else (">", 7) if place > limits[1] else ("|", 11)
+            side = "0.4" if one["claimed_side"] else "tab:red"
+            ax.plot(np.clip(place, *limits), row, style, color=side, ms=size, clip_on=False)
     if part["mean"] is None:
         ax.text(0, row, "  no number", va="center", fontsize=8, color=color)
     else:

@@ -119,6 +119,5 @@ class Plan:
         return {row.method for row in self.rows} & set(self.recipe.tuned)
 
     def _artefact(self, name):
-        asked = self.recipe
-        shared = {"shares": asked.shares, "feature_weights": asked.feature_weights, "matched": asked.regime}
-        return ARTEFACTS[name](Scale(networks=tuple(dict(asked.networks)), **shared))
+        shared = {key: getattr(self.recipe, key) for key in ("shares", "feature_weights", "matched")}
+        return ARTEFACTS[name](Scale(networks=tuple(dict(self.recipe.networks)), **shared))

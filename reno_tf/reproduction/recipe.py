@@ -28,7 +28,7 @@ class Recipe:
     shares: dict  # label -> part of the training images
     feature_weights: tuple[float, ...]
     choose_feature_weight: bool
-    matched: dict  # fields of `Matched`
+    matched: Matched
     suite_seeds: int = bounded(least=0)
     tuned: tuple[str, ...]
     grid: dict  # recipe key -> values
@@ -59,7 +59,7 @@ class Recipe:
             "tuned": (self.tuned, METHODS),
             "grid": (self.grid, settings.recipe_keys()),
             "networks": ([name for name, _ in self.networks], NETWORKS),
-            "matched.data": (self.regime.data, DATASETS),
+            "matched.data": (self.matched.data, DATASETS),
         }
         for key, (names, allowed) in known.items():
             for name in names:
@@ -67,15 +67,12 @@ class Recipe:
         for _, backbone in self.networks:
             choose(f"backbone in {_WHERE}.networks", backbone, BACKBONES)
 
-    @property
-    def regime(self) -> Matched:
-        """The one in which features are matched."""
-        return filled(Matched, vars(Matched()) | self.matched, f"{_WHERE}.matched")
-
 
 def read(section: ConfigDict) -> Recipe:
     """Raises UserError for a key or name that does not exist, and for a value of another type or beyond its bounds."""
     values = section.to_dict()
     if lacking := [field.name for field in dataclasses.fields(Recipe) if field.name not in values]:
         raise UserError(f"{_WHERE} lacks {lacking[0]}")
+    given, where = values["matched"], f"{_WHERE}.matched"
+    values["matched"] = filled(Matched, vars(Matched()) | typed(dict, given, where), where)
     return filled(Recipe, values, _WHERE)

@@ -45,8 +45,8 @@ def typed(kind, value, key):
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) not in kinds:
-        names = {float: "a number", int: "a whole number", bool: "true or false", str: "text", dict: "a section"}
-        names |= {types.NoneType: "None"}
+        names = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
+        names |= {dict: "a section", types.NoneType: "None"}
         raise UserError(f"{key} must be {' or '.join(names.get(kind, 'a tuple') for kind in kinds)}, not {value!r}")
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"{key} must be a finite number, not {value}")
