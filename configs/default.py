@@ -71,12 +71,8 @@ def get_config() -> ConfigDict:
     # nine gradients of each of the first `images`, without the curve. NAME is all that the attack stands for,
     # "disruption stage2" one of it. The worst case, image by image, is over all of them.
     config.attack.preset = placeholder(str)
-    config.attack.core = ("disruption",)
-    config.attack.suite = (
-        *("pixel", "disruption", "disruption_l2", "disruption_all", "bsr", "momentum", "diverse", "smoothed"),
-        *("neurons", "stages", "joint", "guide", "universal", "universal_lift", "surrogate", "ensemble"),
-        *("ensemble_disruption", "l2", "white_box"),
-    )
+    config.attack.core = placeholder(tuple)  # None: reno_tf.evaluation.suite.CORE, ("disruption",)
+    config.attack.suite = placeholder(tuple)  # None: reno_tf.evaluation.suite.WHOLE, every attack
     config.attack.images = 400  # the first of the split, on which all but the headline's are tried; 0: all
     config.attack.eight_bit = False  # adversarial images are 8-bit too: rounded inside of the ball, and kept as uint8
     # None: as the registry has it (reno_tf/attacks/registry.py).

@@ -83,13 +83,13 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in inside if file.is_file() and not file.is_symlink())
 
 
-def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
-    """Makes `workdir` the folder of the run that `config` describes, unless it is that already.
+def claim(workdir: Path, content: dict, *, identity: dict, overwrite: bool) -> None:
+    """Makes `workdir` the folder of a run, unless it is that already, and writes its config.json.
 
-    `overwrite` deletes another run, and nothing that this project did not write. Raises UserError if the folder
-    belongs to another run, holds other files, or cannot be written.
+    content: the run's settings, for config.json. identity: those of them by which it is told from another run.
+    `overwrite` deletes another run, and nothing that this project did not write. Raises UserError if the folder belongs
+    to another run, holds other files, or cannot be written.
     """
-    config = json.loads(json.dumps(config))  # As config.json gives it back: tuples are lists.
     if workdir.exists() and not workdir.is_dir():
         raise UserError(f"workdir {workdir} is a file, not a folder")
     known = read_json(workdir / "config.json")
@@ -97,28 +97,38 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
         raise UserError(f"{workdir / 'config.json'} is not a run's: it holds no settings by name")
     if known is None and workdir.is_dir() and any(file.name != _LOCK for file in workdir.iterdir()):
         raise UserError(f"workdir {workdir} holds other files and no run; choose another --workdir")
-    is_ours = (workdir / _MARKER).is_file()
-    instead = "choose another --workdir" + ", or --overwrite it" * is_ours
     if known is not None and overwrite:
-        if not is_ours:
-            told = f"no file {_MARKER} says that this project, or this version of it, wrote {workdir}"
-            raise UserError(f"{told}; nothing is deleted: choose another --workdir")
-        with lock(workdir):
-            _clear(workdir)
-    elif known is not None and known.get("format") != config.get("format"):
-        version = "a run of another version, whose settings this one does not read"
-        formats = f"format {known.get('format', 1)}, not {config.get('format', 1)}"
-        raise UserError(f"workdir {workdir} holds {version} ({formats}); {instead}")
-    elif known is not None and known != config:
-        difference = ", ".join(f"{key} is {there}, not {here}" for key, there, here in _differences(known, config))
-        raise UserError(f"workdir {workdir} holds another run ({difference}); {instead}")
-    elif known is not None and (workdir / "results.json").is_file():
-        return  # A finished run needs no write, which could fail on a full disk.
+        _delete_run(workdir)
+    elif known is not None:
+        _refuse_another(workdir, known, content, identity)
+        if (workdir / "results.json").is_file():
+            return  # A finished run needs no write, which could fail on a full disk.
     try:
-        write_json(workdir / _MARKER, {"project": "reno_tf", "format": config.get("format", 1)})
-        write_json(workdir / "config.json", config)
+        write_json(workdir / _MARKER, {"project": "reno_tf", "format": content.get("format", 1)})
+        write_json(workdir / "config.json", content | {"identity": identity})
     except OSError as error:
         raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
+
+
+def _delete_run(workdir):
+    if not (workdir / _MARKER).is_file():
+        told = f"no file {_MARKER} says that this project, or this version of it, wrote {workdir}"
+        raise UserError(f"{told}; nothing is deleted: choose another --workdir")
+    with lock(workdir):
+        _clear(workdir)
+
+
+def _refuse_another(workdir, known, content, identity):
+    """Raises UserError unless config.json, as it is known, is of the same run."""
+    instead = "choose another --workdir" + ", or --overwrite it" * (workdir / _MARKER).is_file()
+    if known.get("format") != content.get("format"):
+        version = "a run of another version, whose settings this one does not read"
+        formats = f"format {known.get('format', 1)}, not {content.get('format', 1)}"
+        raise UserError(f"workdir {workdir} holds {version} ({formats}); {instead}")
+    identity = json.loads(json.dumps(identity))  # As config.json gives it back: tuples are lists.
+    if differences := list(_differences(known.get("identity", {}), identity)):
+        told = ", ".join(f"{key} is {there}, not {here}" for key, there, here in differences)
+        raise UserError(f"workdir {workdir} holds another run ({told}); {instead}")
 
 
 @contextlib.contextmanager

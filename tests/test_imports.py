@@ -13,15 +13,16 @@ _PACKAGE = Path(__file__).parents[1] / "reno_tf"
 # From the ground up. A part may import what stands below it, and itself.
 _FLOORS = (
     ("errors", "version"),
-    ("archives", "compat", "draws", "files", "hardware", "interruption", "progress"),
-    ("data", "models"),
+    ("archives", "compat", "draws", "files", "hardware", "interruption", "progress", "records"),
+    ("data", "models", "results"),
     ("attacks",),
     ("methods",),
-    ("settings", "serving", "conversion"),
+    ("serving", "conversion"),
     ("training", "audit"),
     ("evaluation",),
     ("reporting",),
     ("reproduction",),
+    ("settings",),
     ("commands",),
 )
 _BELOW = {part: set().union(*_FLOORS[:level]) for level, floor in enumerate(_FLOORS) for part in floor}

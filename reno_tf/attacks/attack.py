@@ -70,6 +70,10 @@ class Attack(abc.ABC):
 
         return dataclasses.replace(replaced(self), objective=replaced(self.objective))
 
+    def has(self, option: str) -> bool:
+        """Whether it is a field of the attack or of its objective."""
+        return option in {field.name for declared in (self, self.objective) for field in dataclasses.fields(declared)}
+
     @property
     def parameters(self) -> dict:
         """Every field, also of what the fields hold, for JSON."""

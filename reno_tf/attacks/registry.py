@@ -79,18 +79,43 @@ ATTACKS = {
 }
 
 
-def split(member: str) -> tuple[str, str]:
-    """A suite's member: "disruption", all that it stands for, is ("disruption", ""); also ("disruption", "stage2")."""
-    name, _, label = member.partition(" ")
-    choose("attack", name, ATTACKS)
-    return name, label
+@dataclasses.dataclass(frozen=True)
+class AttackRef:
+    """Names all that an entry of the registry stands for, "disruption", or one variant of it, "disruption stage2".
 
+    Raises UserError for a name that the registry does not have.
+    """
 
-def variants(member: str, network, **changes) -> dict[str, Attack]:
-    """`AttackEntry.attacks` of a suite's member. Raises UserError for a label that the network has not."""
-    name, label = split(member)
-    found = ATTACKS[name].attacks(network, **changes)
-    return {choose(f"variant of {name}", label, found): found[label]} if label else found
+    name: str
+    variant: str = ""  # a label of `AttackEntry.attacks`; "": all
+
+    def __post_init__(self):
+        choose("attack", self.name, ATTACKS)
+
+    def __str__(self):
+        return f"{self.name} {self.variant}".strip()
+
+    @classmethod
+    def parse(cls, text: str) -> "AttackRef":
+        name, _, variant = text.partition(" ")
+        return cls(name, variant)
+
+    @property
+    def entry(self) -> AttackEntry:
+        return ATTACKS[self.name]
+
+    def names(self, other: "AttackRef") -> bool:
+        """Whether it stands for the other one too."""
+        return self.name == other.name and self.variant in ("", other.variant)
+
+    def variants(self, network, **changes) -> "dict[AttackRef, Attack]":
+        """Each attack that it stands for on a network; `changes` as `AttackEntry.attacks` takes them.
+
+        Raises UserError for a variant that the network does not have.
+        """
+        attacks = self.entry.attacks(network, **changes)
+        labels = [choose(f"variant of {self.name}", self.variant, attacks)] if self.variant else list(attacks)
+        return {AttackRef(self.name, label): attacks[label] for label in labels}
 
 
 def build(name: str, network, budget: Budget | None = None, *, neurons=(0, 1, 2, 3), **options) -> dict[str, Crafter]:

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from reno_tf import audit as foreign
-from reno_tf import data, files, settings
+from reno_tf import data, files, records, settings
 from reno_tf.commands import common
 from reno_tf.commands.run import run
 from reno_tf.errors import TooExposed, UserError
-from reno_tf.evaluation import cost, measure, suite
+from reno_tf.evaluation import Network, Pictures, cost, evaluate
+from reno_tf.results import Results
 
 _PASSES = {"teacher": 8.0, "random": 16.0}  # over photos, by what is trained here; by start (docs/choices.md)
 _SIDE, _PROBES = 224, 16  # of the images, if it takes any size, by whose answers a function is told from others
@@ -53,47 +54,70 @@ def audit(
     opened, student, digest = _opened(student, trust=trust, scores=config.audit.scores)
     # All published training images, at the size that the model takes.
     config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
-    chosen = _settings(config, opened)
+    chosen = _settings(config)
     workdir = Path(workdir or f"runs/audit-{Path(student).stem}-{chosen.data.short_name}")
     dataset = _load(chosen, opened)
     convention = _convention(chosen, config.audit, opened, dataset)
     dataset = dataset.seen(convention.geometry) if convention.geometry else dataset
     _fit_recipes(config, dataset)
-    chosen = _settings(config, opened, dataset=dataset)
+    chosen = _settings(config, dataset=dataset)
     for line in _told(opened, convention, dataset.class_names):
         print(line, flush=True)
     model = foreign.Student(opened, convention)
     teacher = common.build_teacher(chosen.networks)
-    suite.check(chosen, teacher.model, dataset)
+    common.check_suite(chosen, teacher.model, dataset)
     audited = {"path": student, "sha256": digest}
-    claimed = chosen.as_json() | {"audit": config.audit.to_dict(), "student": audited}
-    files.claim(workdir, claimed, overwrite=overwrite)
+    asked = {"audit": config.audit.to_dict()}
+    identity = chosen.identity() | asked | {"student": digest}
+    content = chosen.as_json() | asked | {"student": audited}
+    files.claim(workdir, content, identity=identity, overwrite=overwrite)
     results = files.read_json(workdir / "results.json")
     if results and (results["audit"]["comparison"] or not compare):
         print(f"{workdir} is finished already; --overwrite starts it anew")
         return _judged(results, fail_above)
 
     with files.lock(workdir):
-        exposure = chosen.attack.preset != "quick"  # That is to be quick.
-        needs = cost.tell(chosen, teacher.model, suite.split(chosen, dataset), trains=False, exposure=exposure)
-        print(f"audit of {Path(student).name}: {needs}", flush=True)
+        print(f"audit of {Path(student).name}: {_needs(chosen, opened, dataset, teacher.model)}", flush=True)
         found = _found(opened, convention, dataset.class_names)
-        identity = files.digest(audited["sha256"].encode(), json.dumps(found).encode())
-        public = (teacher.model, teacher.identity)
+        student_digest = files.digest(digest.encode(), json.dumps(found).encode())
         with common.enough_memory("batch_size", chosen.training.batch_size):
-            networks, chosen, left_out = common.attackers_networks(chosen, dataset, public, workdir)
-        target = suite.target(chosen, dataset, networks | {"student": (model, identity)})
-        options = {"folder": workdir / "suite", "save": save_images and (workdir / "images", save_images)}
+            attacker = common.build_attacker(chosen, dataset, teacher.network, workdir)
+        network = Network(model, student_digest)
+        if not opened.can_only_be_asked:
+            attacker = dataclasses.replace(attacker, networks={**attacker.networks, "student": network})
         with common.enough_memory("attack.batch_size", chosen.attack.batch_size):
-            measured = measure.measure(chosen, target, dataset, undefended=None, exposure=exposure, **options)
-        measured.results["skipped"] += left_out
-        comparison = _compare(config, workdir, measured.results, command) if compare else []
-        shape = {"image_size": list(target.images.shape[1:3])}
-        own = {**audited, **found, **shape, "exposure": measured.exposure, "comparison": comparison}
+            measured = evaluate(
+                network,
+                attacker,
+                dataset,
+                _suite(chosen),
+                split=chosen.report.split,
+                crafting=chosen.attack.crafting,
+                folder=workdir / "suite",
+                pictures=Pictures(workdir / "images", save_images) if save_images else None,
+            )
+        comparison = _compare(config, workdir, measured.evaluation, command) if compare else []
+        own = {**audited, **found, "image_size": list(dataset.test.images.shape[1:3])}
+        own |= {"exposure": measured.exposure, "comparison": comparison}
         facts = {"method": f"audit of {Path(student).name}", **common.facts(chosen, dataset, teacher)}
-        results = {**facts, **measured.results, "audit": own}
-        common.write_report(workdir, results, measured, target, dataset, chosen, history=[], seen=None, command=command)
+        results = Results(**vars(measured.evaluation), **facts, precision=None, audit=own)
+        results = common.write_report(
+            workdir, results, measured, dataset, chosen, history=[], seen=None, command=command
+        )
     return _judged(results, fail_above)
+
+
+def _suite(chosen):
+    """A suite in whose smaller balls all attacks are tried, but where it is to be quick."""
+    return chosen.suite(exposure=chosen.attack.preset != "quick")
+
+
+def _needs(chosen, opened, dataset, teacher) -> str:
+    """What is told of the time beforehand."""
+    suite, absent = _suite(chosen), {"student"} if opened.can_only_be_asked else set()
+    attacked = suite.attacked(getattr(dataset, chosen.report.split))
+    passes = {"attacking": cost.attack_passes(suite, teacher, len(attacked), absent=absent)}
+    return cost.tell(passes | common.surrogate_passes(chosen), teacher, attacked.images)
 
 
 def _opened(student, **options):
@@ -158,9 +182,8 @@ def _told(opened, convention, class_names):
         yield f"it gives another answer each time; {convention.draws} are averaged"
 
 
-def _settings(config, opened, **data_known):
-    chosen = settings.read(config, "renofeation", preset="suite", **data_known)
-    return chosen.without({"student"}) if opened.can_only_be_asked else chosen
+def _settings(config, **data_known):
+    return settings.read(config, "renofeation", preset="suite", **data_known)
 
 
 def _fit_recipes(config, dataset):
@@ -194,9 +217,9 @@ def _convention(chosen, asked_for, opened, dataset) -> foreign.Convention:
     return foreign.detect(opened, views, train.labels, **given, order=asked_for.label_order, seed=chosen.seed)
 
 
-def _compare(config, workdir, measured, command) -> list[dict]:
+def _compare(config, workdir, evaluation, command) -> list[dict]:
     """The audited model beside Renofeation from the same teacher, on the same data, under the same attacks."""
     config.attack.preset = config.attack.preset or "suite"
     trained = run(config, method="renofeation", workdir=str(workdir / "renofeation"), command=command)
-    sides = {"the audited model": measured, "Renofeation": trained}
+    sides = {"the audited model": records.to_json(evaluation), "Renofeation": trained}
     return [{"name": name, **{key: results[key] for key in _COMPARED}} for name, results in sides.items()]

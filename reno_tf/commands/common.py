@@ -7,16 +7,14 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 import tf_keras
-from absl import logging
 
-from reno_tf import data, files, hardware, models, progress, reporting
+from reno_tf import data, files, hardware, models, progress, records, reporting
 from reno_tf.errors import UserError
-from reno_tf.evaluation import surrogate
-from reno_tf.evaluation.measure import Measured
+from reno_tf.evaluation import Attacker, Measured, Network, cost, own_images, surrogate
+from reno_tf.results import Results
 from reno_tf.settings import Data, Networks, Settings
 
 
@@ -49,9 +47,12 @@ def load_data(chosen: Data, **changes) -> data.Dataset:
 class Teacher:
     """The public network."""
 
-    model: Any
+    network: Network
     facts: dict  # name and SHA-256, for results.json
-    identity: str  # a hash of its weights, and of what else its features depend on
+
+    @property
+    def model(self):
+        return self.network.model
 
 
 def build_teacher(networks: Networks) -> Teacher:
@@ -60,44 +61,80 @@ def build_teacher(networks: Networks) -> Teacher:
     model = models.build(networks.backbone, weights=networks.weights, **networks.options)
     built = [list(networks.taps), networks.image_size]
     identity = files.digest(digest.encode(), json.dumps(built).encode()) if any(built) else digest
-    return Teacher(model, {"name": f"{networks.backbone}/{networks.weights}", "sha256": digest}, identity)
+    facts = {"name": f"{networks.backbone}/{networks.weights}", "sha256": digest}
+    return Teacher(Network(model, identity), facts)
 
 
-def attackers_networks(chosen: Settings, dataset, teacher: tuple, workdir: Path) -> tuple[dict, Settings, list[dict]]:
-    """What the attacks go through: {"teacher", and if an attack wants them "surrogate", "ensemble": (model, SHA-256)}.
+def check_suite(settings: Settings, teacher, dataset) -> None:
+    """Raises UserError, before hours are spent, for an attack that the teacher or the data forbid."""
+    # The other networks have the teacher's stages, and a head.
+    for member in settings.suite().plan(dict.fromkeys(("teacher", "surrogate", "ensemble", "student"), teacher)):
+        if member.entry.network == "teacher":
+            member.attack.objective.on(teacher)
+    if settings.surrogate and (settings.report.split == "validation" or not len(dataset.validation)):
+        raise UserError(
+            "the attacker's own student learns from the validation split: it needs config.split=test "
+            "and config.data.validation_per_class of at least 1"
+        )
 
-    Returns it with the settings and what they had to leave out, rows {"name", "why"}: the attacks through the
-    attacker's own student, if that learned nothing. `teacher`: (model, SHA-256). `workdir` keeps it if there is no
-    cache.
+
+def attacker_with(teacher: Network, settings: Settings, dataset) -> Attacker:
+    """Someone who has the teacher, and images of the validation split, or without one some of those attacked."""
+    has_own = len(dataset.validation) and settings.report.split == "test"
+    own = dataset.validation if has_own else getattr(dataset, settings.report.split)
+    images = own_images(own, settings.attack.own_images, seed=settings.attack.seed)
+    return Attacker(networks={"teacher": teacher}, own_images=images)
+
+
+def build_attacker(settings: Settings, dataset, teacher: Network, workdir: Path) -> Attacker:
+    """Who attacks by these settings: with the teacher, and a student of their own if an attack wants one.
+
+    The own student is not there if it learned nothing. `workdir` keeps it if there is no cache.
     """
-    networks = {"teacher": teacher}
-    if not chosen.surrogate:
-        return networks, chosen, []
-    networks |= surrogate.train_once(chosen.surrogate, chosen.attack.cache or workdir, dataset, teacher)
-    if why := surrogate.why_useless(networks["surrogate"][0], dataset.train):
-        lacking = {"surrogate", "ensemble"}
-        left_out = [
-            {"name": name, "why": why} for name in chosen.attack.through(lacking) if name != chosen.attack.preset
-        ]
-        logging.warning("%s: the attacks through it are left out", why)
-        return networks, chosen.without(lacking), left_out
-    return networks, chosen, []
+    attacker = attacker_with(teacher, settings, dataset)
+    if not settings.surrogate:
+        return attacker
+    identity = json.dumps(settings.surrogate.identity(of_training=True), sort_keys=True)
+    folder = settings.attack.cache or workdir
+    found = surrogate.train_once(settings.surrogate.job, dataset, teacher, identity=identity, folder=folder)
+    attacker = dataclasses.replace(attacker, networks={"teacher": teacher, **found})
+    why = surrogate.why_useless(found["surrogate"].model, dataset.train)
+    return attacker.without(surrogate=why, ensemble=why) if why else attacker
 
 
-def facts(chosen: Settings, dataset, teacher: Teacher) -> dict:
-    """The part of results.json that is known before anything is measured."""
+def surrogate_passes(settings: Settings) -> dict[str, float]:
+    """What `cost.tell` takes of the attacker's own student, if an attack wants one."""
+    if not settings.surrogate:
+        return {}
+    job = settings.surrogate.job
+    return {f"{job.steps} of the attacker's own student": cost.training_passes(job)}
+
+
+def facts(settings: Settings, dataset, teacher: Teacher) -> dict:
+    """The fields of the results that are known before anything is measured."""
     known = {"dataset": dataset.facts(), "teacher": teacher.facts, "versions": hardware.versions()}
-    return {"seed": chosen.seed, "split": chosen.report.split, **known}
+    return {"seed": settings.seed, "split": settings.report.split, **known}
 
 
-def write_report(workdir: Path, results: dict, measured: Measured, target, dataset, chosen: Settings, **options):
-    """The report, with **options of `reporting.write`, and images.csv; results.json then says that all was written."""
-    results = files.finite(results)
-    options |= {"config": chosen.as_json(), "curve": files.finite(measured.curve)}
-    options["convergence"] = files.finite(measured.convergence)
-    examples = reporting.Examples.choose(target.split, measured.shown, dataset.class_names, **measured.answers)
+def write_report(workdir: Path, results: Results, measured: Measured, dataset, settings: Settings, **options) -> dict:
+    """The report, with **options of `reporting.write`, and images.csv; results.json then says that all was written.
+
+    Returns the content of results.json.
+    """
+    content = files.finite(records.to_json(results))
+    split = settings.suite().attacked(getattr(dataset, settings.report.split))
+    examples = reporting.Examples.choose(split, measured.answers, dataset.class_names)
     files.write_text(workdir / "images.csv", measured.table)
-    reporting.write(workdir, results=results, examples=examples, **options)
-    files.write_json(workdir / "results.json", results)
+    reporting.write(
+        workdir,
+        results=content,
+        config=settings.as_json(),
+        curve=files.finite(records.to_json(measured.curve)),
+        convergence=files.finite(measured.answers.convergence),
+        examples=examples,
+        **options,
+    )
+    files.write_json(workdir / "results.json", content)
     shutil.rmtree(workdir / "suite", ignore_errors=True)  # Answers to each attack, for a suite that is interrupted.
-    print(f"{reporting.headline(results)}; report in {workdir / 'report.html'}")
+    print(f"{reporting.headline(content)}; report in {workdir / 'report.html'}")
+    return content

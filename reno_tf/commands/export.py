@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from reno_tf import audit, conversion, files, reporting, settings
+from reno_tf import audit, conversion, files, records, reporting, settings
 from reno_tf.commands import common
 from reno_tf.errors import UserError, choose
-from reno_tf.evaluation import measure, suite
+from reno_tf.evaluation import Network, evaluate
 
 FORMATS = ("saved_model", "tflite", "onnx")
-_NEEDS_GRADIENTS = {"student", "surrogate", "ensemble"}  # Attacks through these are left out for a file.
+_LEFT_OUT = dict.fromkeys(("student", "surrogate", "ensemble"), "a file for devices is attacked through the teacher")
 
 
 def export(config, *, workdir: str | None = None, to: str | None = None, format: str | None = None) -> None:
@@ -51,9 +51,7 @@ def _copy_version(model, folder):
 
 
 def _write_files(kind, workdir, model, folder):
-    chosen = settings.restore(files.read_json(workdir / "config.json")).without(_NEEDS_GRADIENTS)
-    report = dataclasses.replace(chosen.report, curve_factors=())
-    chosen = dataclasses.replace(chosen, report=report)
+    chosen = settings.restore(files.read_json(workdir / "config.json"))
     common.seed_everything(chosen.seed)
     dataset, teacher = common.load_data(chosen.data, seed=chosen.seed), common.build_teacher(chosen.networks)
     if kind == "onnx":
@@ -83,6 +81,8 @@ def _measured(path, chosen, dataset, teacher) -> dict:
     plain = {"geometry": "", "input_range": "0..1", "outputs": "probabilities", "renamed": False, "unmatched": ()}
     order = np.arange(opened.num_classes)
     student = audit.Student(opened, audit.Convention(**plain, order=order, draws=1, tried=()))
-    networks = {"teacher": (teacher.model, teacher.identity), "student": (student, files.digest_path(path))}
-    target = suite.target(chosen, dataset, networks)
-    return {"method": path.name, **measure.measure(chosen, target, dataset, undefended=None).results}
+    attacker = common.attacker_with(teacher.network, chosen, dataset).without(**_LEFT_OUT)
+    suite = dataclasses.replace(chosen.suite(), curve=())
+    network, crafting = Network(student, files.digest_path(path)), chosen.attack.crafting
+    measured = evaluate(network, attacker, dataset, suite, split=chosen.report.split, crafting=crafting)
+    return {"method": path.name, **records.to_json(measured.evaluation)}

@@ -27,27 +27,26 @@ def pretrain(config, *, command: str, workdir: str | None = None, overwrite: boo
     plain = methods.Retraining(weight_decay=chosen.weight_decay, head_decay=0.0)
     model = training.Transfer(student, None, plain, seed=config.seed)
     claimed = {"mode": "pretrain", "seed": config.seed, "backbone": backbone, **vars(chosen)}
-    files.claim(workdir, {**claimed, "format": settings.FORMAT}, overwrite=overwrite)
+    files.claim(workdir, {**claimed, "format": settings.FORMAT}, identity=claimed, overwrite=overwrite)
 
     # Mild: "c" and "C" differ by their size alone.
     augment = functools.partial(data.random_affine, rotation=0.1, scale=0.03, shift=1.0)
     options = {"batch_size": chosen.batch_size, "seed": config.seed, "augment": augment}
-    validation = data.eval_batches(dataset.validation, batch_size=100)
 
     def batches_from(step):
         return data.train_batches(dataset.train, start_step=step, **options)
 
-    training.fit(
-        model,
-        phase,
-        batches_from,
+    course = training.Course(
         workdir=workdir,
-        interval=chosen.interval,
+        batches_from=batches_from,
         batch_size=chosen.batch_size,
-        validation=validation,
+        interval=chosen.interval,
+        validation=data.eval_batches(dataset.validation, batch_size=100),
     )
+    training.RunningPhase(model, phase, course).run()
 
-    accuracy = evaluation.accuracy(student, dataset.test)
+    test = dataset.test
+    accuracy = evaluation.accuracy(test.labels, evaluation.predict(student, test.floats())).rate
     file, content = f"{backbone}_{chosen.data}.safetensors", models.save(student)
     files.write_bytes(PRETRAINED / file, content)
     entries = manifest()

@@ -137,14 +137,14 @@ class _Sweep:
         """Whether it was made with the same settings; then `kept` has it. `missing` has what was made with others."""
         name, workdir = planned.name, self.folder / planned.name
         try:
-            config, identity = settings.read(planned.config, planned.method).as_json(), outcomes.identity(planned)
+            chosen = settings.read(planned.config, planned.method)
             anew = self.overwrite and name not in self.done
-            if anew or self.kept.get(name, {}).get("settings") != identity:
+            if anew or self.kept.get(name, {}).get("settings") != chosen.key:
                 self.kept.pop(name, None)
             if anew or not (workdir / "results.json").is_file():
                 return name in self.kept
-            files.claim(workdir, config, overwrite=False)
-            self.kept[name] = {"settings": identity, **outcomes.read(workdir)}
+            files.claim(workdir, chosen.as_json(), identity=chosen.identity(), overwrite=False)
+            self.kept[name] = {"settings": chosen.key, **outcomes.read(workdir)}
             return True
         except UserError as mistake:
             self.missing[name] = str(mistake)

@@ -1,11 +1,13 @@
 """--mode=run: data -> teacher and student -> training -> attacks -> report -> export."""
 
 import contextlib
+import dataclasses
 from pathlib import Path
 
-from reno_tf import data, files, models, reporting, serving, settings, training
+from reno_tf import data, files, models, records, reporting, serving, settings, training
 from reno_tf.commands import common
-from reno_tf.evaluation import cost, measure, suite, watch
+from reno_tf.evaluation import Network, cost, evaluate, watch
+from reno_tf.results import Results
 from reno_tf.training import distribution
 
 
@@ -26,13 +28,14 @@ def run(
     dataset = common.load_data(chosen.data, seed=chosen.seed)
     chosen = settings.read(config, method, dataset=dataset)
     teacher = common.build_teacher(chosen.networks)
-    model = training.new_transfer(chosen, dataset, teacher.model)
-    suite.check(chosen, teacher.model, dataset)
+    model = chosen.job.transfer(dataset, teacher.model)
+    common.check_suite(chosen, teacher.model, dataset)
     if watched.images:
-        watch.check(chosen, dataset)
+        several = chosen.training.distribution != "none"
+        watch.check(chosen.suite().attacks[0], dataset, several_devices=several)
 
     def claim():
-        files.claim(workdir, chosen.as_json(), overwrite=overwrite)
+        files.claim(workdir, chosen.as_json(), identity=chosen.identity(), overwrite=overwrite)
         return (workdir / "results.json").is_file()
 
     if distribution.ask_chief(strategy, claim):
@@ -41,54 +44,75 @@ def run(
 
     writing = files.lock(workdir) if distribution.is_chief(strategy) else contextlib.nullcontext()
     with writing:
-        options = {"command": command, "announce": announce, "watched": watched}
-        return _run(chosen, workdir, dataset, teacher, model, strategy, **options)
+        student = _train(chosen, workdir, dataset, teacher, model, strategy, watched=watched, announce=announce)
+        if not distribution.is_chief(strategy):
+            return {}
+        return _measure(chosen, workdir, dataset, teacher, student, command=command)
 
 
-def _run(chosen, workdir, dataset, teacher, model, strategy, *, command, announce, watched):
-    """The run in a folder that is its own."""
-    method = chosen.method.name
+def _train(chosen, workdir, dataset, teacher, model, strategy, *, watched, announce):
+    """The trained student, in a folder that is its own."""
     if distribution.is_chief(strategy):
         files.write_json(workdir / "data.json", dataset.chosen())
     if announce and distribution.is_chief(strategy):
-        needs = cost.tell(chosen, teacher.model, suite.split(chosen, dataset))
-        print(f"{method} on {dataset.name}: {needs}", flush=True)
+        print(f"{chosen.method.name} on {dataset.name}: {_needs(chosen, dataset, teacher.model)}", flush=True)
     with common.enough_memory("batch_size", chosen.training.batch_size):
         callbacks = list(_watching(watched, chosen, dataset, teacher.model, workdir / "tensorboard"))
-        student = training.fit_student(chosen, model, dataset, workdir, callbacks=callbacks)
+        student = chosen.job.train(model, dataset, workdir, callbacks=callbacks)
     if chosen.training.distribution != "none":
         # A strategy's own variables can be read by all workers together alone.
-        trained, student = student, training.build_student(chosen, num_classes=len(dataset.class_names))
+        trained, student = student, chosen.job.untrained(num_classes=len(dataset.class_names))
         student.set_weights(trained.get_weights())
-    if not distribution.is_chief(strategy):
-        return {}
+    return student
+
+
+def _needs(chosen, dataset, teacher) -> str:
+    """What is told of the time beforehand."""
+    suite, attacked = chosen.suite(), chosen.suite().attacked(getattr(dataset, chosen.report.split))
+    passes = {f"{chosen.job.steps} steps of training": cost.training_passes(chosen.job)}
+    passes["attacking"] = cost.attack_passes(suite, teacher, len(attacked))
+    return cost.tell(passes | common.surrogate_passes(chosen), teacher, attacked.images)
+
+
+def _measure(chosen, workdir, dataset, teacher, student, *, command) -> dict:
+    """Attacks the student, writes the report and the SavedModel. Returns the content of results.json."""
+    method = chosen.method.name
     precision = "mixed_bfloat16" if models.is_mixed(student) else "float32"
     models.as_float32(student)  # What is measured and exported.
-    history = training.read_history(workdir)
-
-    public = (teacher.model, teacher.identity)
     with common.enough_memory("batch_size", chosen.training.batch_size):
-        networks, chosen, left_out = common.attackers_networks(chosen, dataset, public, workdir)
-    target = suite.target(chosen, dataset, networks | {"student": (student, models.sha256(models.save(student)))})
-    options = {"undefended": chosen.method.undefended, "folder": workdir / "suite"}
+        attacker = common.build_attacker(chosen, dataset, teacher.network, workdir)
+    network = Network.of(student)
+    attacker = dataclasses.replace(attacker, networks={**attacker.networks, "student": network})
     with common.enough_memory("attack.batch_size", chosen.attack.batch_size):
-        measured = measure.measure(chosen, target, dataset, **options)
+        measured = evaluate(
+            network,
+            attacker,
+            dataset,
+            chosen.suite(),
+            split=chosen.report.split,
+            undefended=chosen.method.undefended,
+            crafting=chosen.attack.crafting,
+            folder=workdir / "suite",
+        )
 
-    measured.results["skipped"] += left_out
-    measured.results["seconds"]["train"] = round(sum(row["seconds"] for row in history), 3)
-    results = {"method": method, "precision": precision, **common.facts(chosen, dataset, teacher), **measured.results}
-    seen_as = {"image_shape": dataset.test.images.shape[1:], "geometry": dataset.geometry}
-    card = reporting.model_card(results, **seen_as)
+    history = training.read_history(workdir)
+    seconds = dataclasses.replace(measured.evaluation.seconds, train=round(sum(row["seconds"] for row in history), 3))
+    facts = {"method": method, "precision": precision, "audit": None, **common.facts(chosen, dataset, teacher)}
+    results = Results(**vars(measured.evaluation) | {"seconds": seconds}, **facts)
+    card = reporting.model_card(records.to_json(results), **_views(dataset))
     path = workdir / "export" / f"{method}-{dataset.name}" / "1"
-    serving.write_saved_model(student, path, class_names=dataset.class_names, card=card, **seen_as)
+    serving.write_saved_model(student, path, class_names=dataset.class_names, card=card, **_views(dataset))
     seen = data.first_images(dataset, batch_size=chosen.training.batch_size, seed=chosen.seed)
-    options = {"history": history, "seen": seen, "command": command}
-    common.write_report(workdir, results, measured, target, dataset, chosen, **options)
-    return results
+    return common.write_report(workdir, results, measured, dataset, chosen, history=history, seen=seen, command=command)
+
+
+def _views(dataset) -> dict:
+    return {"image_shape": dataset.test.images.shape[1:], "geometry": dataset.geometry}
 
 
 def _watching(watched, chosen, dataset, teacher, folder):
     if watched.images:
-        yield watch.Watch(chosen, dataset, teacher, images=watched.images, folder=folder)
+        crafting = chosen.attack.crafting
+        yield watch.Watch(chosen.suite(), dataset, teacher, images=watched.images, folder=folder, crafting=crafting)
     if watched.profile:
         yield watch.Profile(folder)

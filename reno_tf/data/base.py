@@ -39,6 +39,10 @@ class Split:
         files = None if self.files is None else self.files[positions]
         return Split(images, self.labels[positions], files, self.indices[positions])
 
+    def first(self, count: int) -> "Split":
+        """The first images; 0, or more than there are: all."""
+        return self.take(np.arange(count)) if 0 < count < len(self) else self
+
     def seen(self, geometry: str) -> "Split":
         """See `Dataset.seen`."""
         if not isinstance(self.images, Photos):

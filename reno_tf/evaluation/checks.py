@@ -1,112 +1,107 @@
 """Could the numbers be an artefact? Rules that a robust student and a broken attack answer differently.
 
 A low attack success rate means something only if the attack works: these are the usual signs that
-it does not (Athalye et al., 2018; Carlini et al., "On Evaluating Adversarial Robustness", 2019).
+it does not (Athalye et al., 2018; Carlini et al., "On Evaluating Adversarial Robustness", 2019). Each gives a code and
+the figures that it rests on; `reno_tf.reporting.sentences` has the words.
 """
+
+from collections.abc import Sequence
+
+from reno_tf.records import Rate
+from reno_tf.results import Check, CurvePoint, Verdict
 
 _STILL_FALLING = 0.10  # of the whole fall, in the last quarter of the steps; an even pace gives 0.25
 _NEARLY_ALL = 0.95
 
 
-def check(*, results: dict, curve: list[dict], convergence: list[float], num_classes, undefended) -> list[dict]:
-    """Runs every rule; gives rows {"name", "verdict": "ok" | "doubtful" | "not applicable", "sentence"}.
+def check(
+    *, attack: Rate, noise: Rate, curve: Sequence[CurvePoint], convergence: list[float], num_classes, undefended
+) -> list[Check]:
+    """Runs every rule.
 
     Args:
-      results: attack_success_rate and noise_success_rate with their intervals.
-      curve: rows {"epsilon", "attack_success_rate", "attack_success_rate_ci95", "num_attacked"}, by epsilon.
+      attack, noise: success of the headline and of noise. curve: by epsilon.
       convergence: the objective before each step and after the last.
       undefended: whether the student inherits the teacher's weights without any defence; None: nobody here knows.
     """
-    defined = [row for row in curve if row["attack_success_rate"] is not None]
-    found = {
-        "converged": _converged(convergence),
-        "zero epsilon": _zero([row for row in defined if row["epsilon"] == 0]),
-        "stronger than noise": _noise(results),
-        "rises with epsilon": _rises([row for row in defined if row["epsilon"] > 0]),
-        "large epsilon": _reaches_all(defined, num_classes, undefended),
-    }
-    verdicts = {True: "ok", False: "doubtful", None: "not applicable"}
-    return [{"name": name, "verdict": verdicts[good], "sentence": sentence} for name, (good, sentence) in found.items()]
+    defined = [point for point in curve if point.attack_success_rate.total]
+    return [
+        _converged(convergence),
+        _zero([point for point in defined if point.epsilon == 0]),
+        _noise(attack, noise),
+        _rises([point for point in defined if point.epsilon > 0]),
+        _reaches_all(defined, num_classes, undefended),
+    ]
 
 
-def _converged(values):
+def _verdict(name, reason, good: bool | None, **figures) -> Check:
+    verdict = {True: Verdict.OK, False: Verdict.DOUBTFUL, None: Verdict.NOT_APPLICABLE}[good]
+    return Check(name, verdict.value, reason, figures)
+
+
+def _converged(values) -> Check:
     """Doubtful: the objective did not fall, or more than 10 % of its fall came in the last quarter of the steps."""
-    steps = len(values) - 1
+    name, steps = "converged", len(values) - 1
     if steps < 4:
-        return None, f"Too few steps ({max(steps, 0)}) to tell whether the attack converged."
+        return _verdict(name, "few_steps", None, steps=max(steps, 0))
     fall = values[0] - values[-1]
     if not fall > 0:
-        return False, f"The objective did not fall: {values[0]:.6g} before, {values[-1]:.6g} after."
+        return _verdict(name, "did_not_fall", False, before=values[0], after=values[-1])
     late = (values[steps - steps // 4] - values[-1]) / fall
-    sentence = f"The last quarter of the {steps} steps brought {100 * late:.1f} % of the objective's whole fall"
-    if late > _STILL_FALLING:
-        return False, f"{sentence}: with more steps the attack would be stronger."
-    return True, f"{sentence}: the attack has converged."
+    good = late <= _STILL_FALLING
+    return _verdict(name, "has_converged" if good else "still_falling", good, steps=steps, late=late)
 
 
-def _zero(rows):
+def _zero(points) -> Check:
     """Doubtful: with epsilon = 0 any image turns wrong."""
-    if not rows:
-        return None, "The attack success at epsilon = 0 was not measured."
-    asr = rows[0]["attack_success_rate"]
-    if asr > 0:
-        return False, f"With epsilon = 0 the attack already turns {_percent(asr)} of the images wrong."
-    return True, f"With epsilon = 0 none of {rows[0]['num_attacked']} images turns wrong."
+    if not points:
+        return _verdict("zero epsilon", "not_measured", None)
+    success = points[0].attack_success_rate
+    reason = "turns_some_wrong" if success.hits else "turns_none_wrong"
+    return _verdict("zero epsilon", reason, not success.hits, success=success.rate, images=success.total)
 
 
-def _noise(results):
+def _noise(attack, noise) -> Check:
     """Doubtful: the intervals of the attack's and the noise's success overlap, or noise is the stronger."""
-    attack, noise = results["attack_success_rate"], results["noise_success_rate"]
-    if attack is None:
-        return None, "The student gets no clean image right, so nothing could be attacked."
-    sentence = f"The attack turns {_percent(attack)} wrong, uniform noise of the same size {_percent(noise)}"
-    if results["attack_success_rate_ci95"][0] <= results["noise_success_rate_ci95"][1]:
-        return False, f"{sentence}: the attack cannot be told from noise."
-    return True, f"{sentence}."
+    if not attack.total:
+        return _verdict("stronger than noise", "nothing_attacked", None)
+    apart = attack.interval[0] > noise.interval[1]
+    reason = "apart" if apart else "cannot_be_told_apart"
+    return _verdict("stronger than noise", reason, apart, attack=attack.rate, noise=noise.rate)
 
 
-def _rises(curve):
+def _rises(curve) -> Check:
     """Doubtful: at some epsilon the success lies below that at a smaller one, intervals apart, or it never rises.
 
     A success of 95 % or more at the smallest epsilon needs no rise.
     """
-
-    def between(a, b):
-        rates = f"from {_percent(a['attack_success_rate'])} to {_percent(b['attack_success_rate'])}"
-        return f"{rates} between epsilon = {a['epsilon']:.3g} and {b['epsilon']:.3g}"
-
+    name = "rises with epsilon"
     if len(curve) < 2:
-        return None, "The attack success was measured at fewer than two values of epsilon."
+        return _verdict(name, "few_points", None)
     for smaller, larger in zip(curve, curve[1:], strict=False):
-        if larger["attack_success_rate_ci95"][1] < smaller["attack_success_rate_ci95"][0]:
-            return False, f"The attack success falls {between(smaller, larger)}."
+        if larger.attack_success_rate.interval[1] < smaller.attack_success_rate.interval[0]:
+            return _verdict(name, "falls", False, **_between(smaller, larger))
     first, last = curve[0], curve[-1]
-    if last["attack_success_rate"] <= first["attack_success_rate"] < _NEARLY_ALL:
-        return False, f"The attack success does not rise {between(first, last)}."
-    return True, f"The attack success goes {between(first, last)}."
+    flat = last.attack_success_rate.rate <= first.attack_success_rate.rate < _NEARLY_ALL
+    return _verdict(name, "does_not_rise" if flat else "rises", not flat, **_between(first, last))
 
 
-def _reaches_all(curve, num_classes, undefended):
+def _between(first, last) -> dict:
+    rates = {"from_rate": first.attack_success_rate.rate, "to_rate": last.attack_success_rate.rate}
+    return rates | {"from_epsilon": first.epsilon, "to_epsilon": last.epsilon}
+
+
+def _reaches_all(curve, num_classes, undefended) -> Check:
     """Doubtful: an undefended student resists the largest epsilon, with the whole interval below 95 % of 1 - 1/classes.
 
     An attack that drives every image to one class leaves that class's own images right.
     """
+    name = "large epsilon"
     if undefended is None:
-        return None, (
-            "Whether this model is defended, or was made from this backbone at all, cannot be seen from outside: "
-            "where the success is low, either may be why."
-        )
+        return _verdict(name, "unknown_defence", None)
     if not undefended or not curve:
-        return None, "The student is meant to resist, so no epsilon has to reach 100 %."
-    last, possible = curve[-1], 1 - 1 / num_classes
-    sentence = (
-        f"At epsilon = {last['epsilon']:.3g} {_percent(last['attack_success_rate'])} turn wrong, of the "
-        f"{_percent(possible)} that go when all go to one class"
-    )
-    if last["attack_success_rate_ci95"][1] < _NEARLY_ALL * possible:
-        return False, f"{sentence}: on an undefended student nearly all of those should."
-    return True, f"{sentence}, as they should on an undefended student."
-
-
-def _percent(rate):
-    return f"{100 * rate:.1f} %"
+        return _verdict(name, "meant_to_resist", None)
+    success, possible = curve[-1].attack_success_rate, 1 - 1 / num_classes
+    good = success.interval[1] >= _NEARLY_ALL * possible
+    reason = "nearly_all" if good else "not_nearly_all"
+    return _verdict(name, reason, good, epsilon=curve[-1].epsilon, success=success.rate, possible=possible)

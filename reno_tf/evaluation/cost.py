@@ -5,66 +5,55 @@ second. The factors are those of six networks on two cores (docs/speed.md), so w
 """
 
 import time
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from reno_tf import models
-from reno_tf.evaluation import suite
-from reno_tf.settings import Settings
+from reno_tf.evaluation.suite import Suite
+from reno_tf.training import Job
 
 _TRAINED, _TRAINED_HEAD = 6.0, 2.0  # passes that an image of a training step costs, teacher and update included
-_GRADIENT = 2.5  # that an image costs for each gradient of an attack
+_GRADIENT = 2.5  # that an image costs for each gradient of an attack; of an ensemble, each is of one network
 PROBE = 16  # images
 _MINUTE, _SHORT = 60, "less than a minute"
 
 
-def tell(chosen: Settings, teacher, split, *, trains=True, exposure=False) -> str:
-    """About how many minutes it takes on this machine, and what for.
+def tell(passes: Mapping[str, float], teacher, images) -> str:
+    """About how many minutes it takes on this machine, and what for. passes: what for -> how many.
 
-    `split`: the images that are attacked. `trains`: a student; an audit does not. `exposure`: each attack is measured
-    at several epsilon. What earlier runs have kept (adversarial images, the attacker's student) takes less.
+    `images`: uint8 [N, H, W, 3], some that are attacked. What earlier runs have kept (adversarial images, the
+    attacker's student) takes less.
     """
-    passes = {"attacking": attack_passes(chosen, teacher, len(split), exposure=exposure)}
-    if trains:
-        passes = {f"{_steps(chosen)} steps of training": training_passes(chosen), **passes}
-    if chosen.surrogate:
-        passes[f"{_steps(chosen.surrogate)} of the attacker's own student"] = training_passes(chosen.surrogate)
-    each = seconds_of_pass(teacher, split.images[:PROBE])
+    each = seconds_of_pass(teacher, images[:PROBE])
     parts = ", ".join(f"{part} {duration(amount * each)}" for part, amount in passes.items())
     total = duration(sum(passes.values()) * each)
     return f"{'' if total == _SHORT else 'about '}{total} on this machine ({parts})"
 
 
-def training_passes(chosen: Settings) -> float:
+def training_passes(job: Job) -> float:
     """Of all phases; the gradients that a method takes of its images count too."""
-    images = _steps(chosen) * chosen.training.batch_size
-    trained = _TRAINED_HEAD if chosen.method.trains == "head" else _TRAINED
-    return images * (trained + _GRADIENT * getattr(chosen.method, "attack_steps", 0))
+    trained = _TRAINED_HEAD if job.method.trains == "head" else _TRAINED
+    return job.steps * job.batch_size * (trained + _GRADIENT * getattr(job.method, "attack_steps", 0))
 
 
-def _steps(chosen):
-    return sum(phase.steps for phase in chosen.method.phases(chosen.schedule))
-
-
-def attack_passes(chosen: Settings, network, num_images: int, *, exposure=False, kept=False) -> float:
+def attack_passes(suite: Suite, network, num_images: int, *, absent=frozenset(), kept=False) -> float:
     """Of crafting, unless the adversarial images are `kept`, and of the student's answers to them and to noise.
 
-    `network`: one like the teacher, with any weights.
+    `network`: one like the teacher, with any weights. `absent`: networks that no attack can go through.
     """
-    settings = chosen.attack
-    members = suite.plan(settings, dict.fromkeys(("teacher", "surrogate", "ensemble", "student"), (network, "")))
-    first = min(settings.images or num_images, num_images)  # on which all but the headline's are tried
-    shown = min(chosen.report.curve_images, num_images)
-    smaller = sum(factor < 1 for factor in chosen.report.curve_factors) if exposure else 0
+    names = {"teacher", "surrogate", "ensemble", "student"} - set(absent)
+    members = suite.plan(dict.fromkeys(names, network))
+    first = min(suite.images or num_images, num_images)  # on which all but the headline's are tried
+    shown = min(suite.curve_images, num_images)
     answers = num_images * 3 + first * (len(members) + sum(member.counts for member in members))
-    crafted = num_images + shown * len(chosen.report.curve_factors)  # images, each as often as it is crafted
+    crafted = num_images + shown * len(suite.curve)  # images, each as often as it is crafted
     gradients = 0.0
     for member in members:
-        restarts, networks = getattr(member.attack, "restarts", 1), 5 if member.entry.network == "ensemble" else 1
         is_kept = kept and member.entry.network != "student"
-        gradients += 0 if is_kept else crafted * settings.steps * restarts * networks
-        crafted = first + min(shown, first) * smaller
+        gradients += 0 if is_kept else crafted * suite.budget.steps * getattr(member.attack, "restarts", 1)
+        crafted = first + min(shown, first) * len(suite.exposed)
     return answers + _GRADIENT * gradients
 
 

@@ -6,57 +6,42 @@ import io
 import numpy as np
 
 from reno_tf.evaluation import rates
-from reno_tf.evaluation.suite import Outcome
+from reno_tf.evaluation.answers import Answers
+from reno_tf.results import ClassRow
 
 
-def table(split, class_names, clean, outcomes: list[Outcome], count: int) -> str:
+def table(answers: Answers, split, class_names) -> str:
     """CSV with a row for each image: its place and file, its label, and the student's answers by name.
 
-    An answer that was not asked for is empty: attacks but the first are tried on the first `count` images. "worst" is
-    the answer to the first of the attacks that count which fools the student, else that to the clean image.
+    An answer that was not asked for is empty: attacks but the first are tried on the first images. "worst" is the
+    answer to the first of the attacks that count which fools the student, else that to the clean image.
     """
-    columns = {outcome.member.name: outcome.final for outcome in outcomes}
-    columns["worst"] = _worst(split.labels[:count], clean[:count], outcomes)
+    columns = {attack.name: attack.final for attack in answers.attacks} | {"worst": rates.worst(answers)}
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow(["image", "file", "label", "clean", *columns])
     names = [*class_names, ""]
-    for place, (index, label) in enumerate(zip(split.indices, split.labels, strict=True)):
-        answers = [answers[place] if place < len(answers) else -1 for answers in columns.values()]
+    for place, label in enumerate(answers.labels):
+        predicted = [column[place] if place < len(column) else -1 for column in columns.values()]
         file = "" if split.files is None else split.files[place]
-        writer.writerow([index, file, *(names[answer] for answer in (label, clean[place], *answers))])
+        cells = (names[number] for number in (label, answers.clean[place], *predicted))
+        writer.writerow([split.indices[place], file, *cells])
     return content.getvalue()
 
 
-def per_class(labels, class_names, clean, outcomes: list[Outcome], count: int) -> list[dict]:
-    """A row for each class that the images have: its name, how many, and its rates as in results.json."""
-    rows, first = [], outcomes[0].final
-    worst, labels, clean = _worst(labels[:count], clean[:count], outcomes), np.asarray(labels), np.asarray(clean)
-    for label in np.unique(labels):
-        own = labels == label
-        right, beginning = own & (clean == label), own[:count] & (clean[:count] == label)
-        rows.append(
-            {
-                "class": class_names[label],
-                "num_images": int(own.sum()),
-                **rates.rate("clean_accuracy", right.sum(), own.sum()),
-                **rates.rate("attack_success_rate", (right & (first != label)).sum(), right.sum()),
-                **rates.rate("worst_case_success_rate", (beginning & (worst != label)).sum(), beginning.sum()),
-            }
-        )
-    return rows
+def per_class(answers: Answers, class_names) -> list[ClassRow]:
+    """A row for each class that the images have."""
+    return [_row(answers, label, class_names[label]) for label in np.unique(answers.labels)]
 
 
-def of_all(labels, clean, outcomes: list[Outcome], count: int) -> dict:
-    """Success as a part of all images, not of those that are right when clean: fewer, so the lower rates."""
-    labels, clean = np.asarray(labels), np.asarray(clean)
-    right, worst = clean == labels, _worst(labels[:count], clean[:count], outcomes)
-    return {
-        **rates.rate("attack_success_rate_of_all", (right & (outcomes[0].final != labels)).sum(), len(labels)),
-        **rates.rate("worst_case_success_rate_of_all", (right[:count] & (worst != labels[:count])).sum(), count),
-    }
-
-
-def _worst(labels, clean, outcomes):
-    answers = [outcome.final[: len(labels)] for outcome in outcomes if outcome.member.counts]
-    return np.where(clean == labels, rates.worst_case(labels, answers), clean) if answers else clean
+def _row(answers, label, name) -> ClassRow:
+    own = answers.labels == label
+    labels, clean, beginning = answers.labels[own], answers.clean[own], own[: answers.num_tried]
+    worst = rates.worst(answers)[beginning]
+    return ClassRow(
+        label=name,
+        num_images=int(own.sum()),
+        clean_accuracy=rates.accuracy(labels, clean),
+        attack_success_rate=rates.success(labels, clean, answers.headline.final[own]),
+        worst_case_success_rate=rates.success(labels[: len(worst)], clean[: len(worst)], worst),
+    )

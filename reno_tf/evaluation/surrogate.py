@@ -1,7 +1,6 @@
 """The attacker's own student: trained from the public teacher on the attacker's own images."""
 
 import dataclasses
-import json
 import tempfile
 from pathlib import Path
 
@@ -10,36 +9,39 @@ import numpy as np
 from absl import logging
 from scipy.stats import binomtest
 
-from reno_tf import attacks, files, models, training
+from reno_tf import attacks, files, models
 from reno_tf.data import Dataset
-from reno_tf.evaluation import rates
-from reno_tf.settings import Settings
+from reno_tf.evaluation.asking import predict
+from reno_tf.evaluation.attacker import Network
+from reno_tf.training import Job
 
 _TRIED = 500  # images
 _SAMPLES = 4  # beside the average
 _SEED_OFFSET = 10**6  # The attacker does not know the defender's seed.
 
 
-def train_once(settings: Settings, folder, dataset, teacher: tuple) -> dict:
+def train_once(job: Job, dataset: Dataset, teacher: Network, *, identity: str, folder) -> dict[str, Network]:
     """Trains the attacker's student on the validation split, which the defender's never learns from.
 
-    `folder` keeps it for every later run; where that cannot be written, nothing is kept, with a warning.
-    `teacher`: (model, SHA-256).
+    `folder` keeps it for every later run; where that cannot be written, nothing is kept, with a warning. `identity`: of
+    all that the job is, for two runs share the student only if they would train the same one.
 
-    Returns {"surrogate": (the student, SHA-256 of its weights)}; if its training averages the weights, also
-    "ensemble": the student and four more whose weights are drawn around that average (LGV, Gubri et al., ECCV 2022,
-    and Li et al., "Making Substitute Models More Bayesian Can Enhance Transferability", ICLR 2023, attack such).
+    Returns {"surrogate": the student}; if its training averages the weights, also "ensemble": the student and four
+    more whose weights are drawn around that average (LGV, Gubri et al., ECCV 2022, and Li et al., "Making Substitute
+    Models More Bayesian Can Enhance Transferability", ICLR 2023, attack such).
     """
-    alone = dataclasses.replace(settings.training, distribution="none")  # It is trained by one process on one device.
-    settings = dataclasses.replace(settings, seed=settings.seed + _SEED_OFFSET, training=alone)
+    # One process trains it, on one device.
+    job = dataclasses.replace(job, seed=job.seed + _SEED_OFFSET, distribution="none")
     empty = dataset.validation.take(np.arange(0))
     own = Dataset(dataset.name, dataset.class_names, dataset.validation, empty, empty)
 
     def trained_in(workdir):
-        model = training.new_transfer(settings, own, teacher[0])
-        return [models.as_float32(s) for s in training.fit_students(settings, model, own, workdir, samples=_SAMPLES)]
+        students = job.train_several(job.transfer(own, teacher.model), own, workdir, samples=_SAMPLES)
+        return [models.as_float32(student) for student in students]
 
-    workdir = Path(folder) / f"surrogate-{_key(settings, own, teacher[1])[:16]}"
+    learnt_from = [identity, str(job.seed), teacher.digest, own.train.digest(), repr(own.class_names)]
+    learnt_from.append(repr(own.train.labels.tolist()))
+    workdir = Path(folder) / f"surrogate-{files.digest(*(part.encode() for part in learnt_from))[:16]}"
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(workdir / ".lock"):
@@ -48,10 +50,11 @@ def train_once(settings: Settings, folder, dataset, teacher: tuple) -> dict:
         logging.warning("%s: %s; the attacker's student is not kept", folder, error.strerror)
         with tempfile.TemporaryDirectory() as scratch:
             students = trained_in(Path(scratch))
-    digests = [models.sha256(models.save(student)) for student in students]
-    found = {"surrogate": (students[0], digests[0])}
-    if len(students) > 1:
-        found["ensemble"] = attacks.Ensemble(tuple(students)), files.digest(*(digest.encode() for digest in digests))
+    networks = [Network.of(student) for student in students]
+    found = {"surrogate": networks[0]}
+    if len(networks) > 1:
+        digest = files.digest(*(network.digest.encode() for network in networks))
+        found["ensemble"] = Network(attacks.Ensemble(tuple(students)), digest)
     return found
 
 
@@ -61,15 +64,8 @@ def why_useless(student, others) -> str | None:
     It is asked about up to 500 images of the split `others`, from which it did not learn.
     """
     drawn = others.take(np.random.default_rng(0).permutation(len(others))[:_TRIED])
-    right = int((rates.predict(student, drawn.floats()) == drawn.labels).sum())
+    right = int((predict(student, drawn.floats()) == drawn.labels).sum())
     chance = np.bincount(drawn.labels).max() / len(drawn)
     if binomtest(right, len(drawn), float(chance), alternative="greater").pvalue <= 0.05:
         return None
     return f"the attacker's own student gets {right} of {len(drawn)} images right, no more than chance"
-
-
-def _key(settings, own, teacher_hash) -> str:
-    # How a student is measured does not change it.
-    relevant = {key: value for key, value in settings.as_json().items() if key not in ("attack", "report")}
-    described = json.dumps([relevant, own.class_names, own.train.labels.tolist()], sort_keys=True)
-    return files.digest(described.encode(), own.train.digest().encode(), teacher_hash.encode())

@@ -7,24 +7,27 @@ import tensorflow as tf
 import tf_keras
 
 from reno_tf import attacks
+from reno_tf.attacks import AttackRef
 from reno_tf.data import Dataset
 from reno_tf.errors import UserError
-from reno_tf.evaluation import rates
-from reno_tf.settings import Settings
+from reno_tf.evaluation.attacker import CRAFTING
+from reno_tf.evaluation.suite import Suite
+from reno_tf.models import distances
 
 _BATCH = 100  # images
 _PROFILED = 10, 20  # the first step of the profile, and that after its last
 
 
-def check(settings: Settings, dataset: Dataset) -> None:
-    """Raises UserError if there are no validation images, if the run's attack goes through another network than the
+def check(reference: AttackRef, dataset: Dataset, *, several_devices: bool) -> None:
+    """Raises UserError if there are no validation images, if the attack goes through another network than the
     teacher, or if several devices train together."""
-    name = settings.attack.members[0]
-    network = attacks.ATTACKS[attacks.split(name)[0]].network
-    if settings.training.distribution != "none":
-        raise UserError(f"config.watch.images needs config.distribution=none, not {settings.training.distribution}")
+    network = reference.entry.network
+    if several_devices:
+        raise UserError("config.watch.images needs one device: config.distribution=none")
     if network != "teacher":
-        raise UserError(f"config.watch.images needs an attack through the teacher; {name} goes through a {network}")
+        raise UserError(
+            f"config.watch.images needs an attack through the teacher; {reference} goes through a {network}"
+        )
     if not len(dataset.validation):
         raise UserError("config.watch.images needs validation images: config.data.validation_per_class of at least 1")
 
@@ -33,30 +36,27 @@ class Watch(tf_keras.callbacks.Callback):
     """At the end of each epoch of `Transfer.fit`, on a few validation images:
 
     the scalars watch/accuracy and watch/attack_success (of the run's own attack), watch/feature_distance/STAGE
-    (relative, see `rates.stage_distances`), and the histograms of the penultimate features of clean and of adversarial
+    (relative, see `models.distances`), and the histograms of the penultimate features of clean and of adversarial
     images. The images are crafted once: they come from the teacher alone. No number of the run depends on this.
 
     Args:
-      teacher: the public model. images: how many, spread evenly over the validation split. folder: for TensorBoard.
-
-    Raises UserError as `check`.
+      teacher: the public model. suite: whose headline is the attack. images: how many, spread evenly over the
+        validation split. folder: for TensorBoard.
     """
 
-    def __init__(self, settings: Settings, dataset: Dataset, teacher, *, images: int, folder: Path):
+    def __init__(self, suite: Suite, dataset: Dataset, teacher, *, images: int, folder: Path, crafting=CRAFTING):
         super().__init__()
-        check(settings, dataset)
         count = len(dataset.validation)
         split = dataset.validation.take(np.linspace(0, count - 1, min(images, count)).round())
         self._labels, self._clean = split.labels, np.asarray(split.floats()[: len(split)])
-        attack = next(iter(attacks.variants(settings.attack.members[0], teacher, **settings.attack.changes).values()))
-        options = {"seed": settings.attack.seed, "precision": settings.attack.precision, "others": self._clean}
-        crafter = attack.on(teacher, settings.attack.budget, **options)
-        self._adversarial = attacks.craft(crafter, self._clean, batch_size=settings.attack.batch_size)
+        attack, precision = suite.plan({"teacher": teacher})[0].attack, crafting.precision
+        crafter = attack.on(teacher, suite.budget, seed=suite.seed, precision=precision, others=self._clean)
+        self._adversarial = attacks.craft(crafter, self._clean, batch_size=crafting.batch_size)
         self._teacher, self._folder, self._distances = teacher, folder, None
 
     def on_train_begin(self, logs=None):
         if self._distances is None:
-            self._distances = rates.StageDistances(self.model.student, self._teacher)
+            self._distances = distances.StageDistances(self.model.student, self._teacher)
         self._writer = tf.summary.create_file_writer(str(self._folder))
 
     def on_epoch_end(self, epoch, logs=None):

@@ -4,107 +4,76 @@ import itertools
 
 import numpy as np
 
+from reno_tf.attacks import AttackRef
 from reno_tf.evaluation import rates
-from reno_tf.evaluation.suite import Outcome
+from reno_tf.evaluation.answers import Answers, AttackAnswers
+from reno_tf.records import Rate
+from reno_tf.results import AttackRow, Few, WorstCase
 
 _ENOUGH = 0.01  # below the worst case of all attacks
 _FEW = 3  # attacks, at most, of which the best are named
 
 
-def measure(labels, clean, outcomes: list[Outcome], noise: list, *, core: tuple[str, ...] = ()) -> dict:
-    """The worst case over the attacks that count, for results.json.
-
-    Args:
-      labels: int [n] of the first images, on which all attacks were tried. clean, noise: the student's answers to
-        at least those images, clean and under as many draws of noise as there are attacks.
-      core: the attacks, each "NAME" or "NAME VARIANT", that every run tries beside the first.
-
-    Returns worst_case_success_rate and worst_case_noise_success_rate, with their intervals; where more than the core
-    was tried, core_worst_case_success_rate too; worst_case, which says of which attacks and images they are, and
-    which few attacks are enough; suite, a row for each attack.
-    """
-    count, counting = len(labels), [outcome for outcome in outcomes if outcome.member.counts]
-    right = clean[:count] == labels
-    fooled = {outcome.member.name: _fooled(outcome, labels, right) for outcome in outcomes}
-    counted = [fooled[outcome.member.name] for outcome in counting]
-    wrong = [right & (answers[:count] != labels) for answers in noise[: len(counting)]]
-    return {
-        **_rate("worst_case_success_rate", counted, right),
-        **_core_rate(counting, fooled, right, core),
-        **_rate("worst_case_noise_success_rate", wrong, right),
-        "worst_case": {
-            "attacks": [outcome.member.name for outcome in counting],
-            "num_images": count,
-            "num_attacked": int(right.sum()),
-            "enough": _enough({outcome.member.name: fooled[outcome.member.name] for outcome in counting}, right),
-        },
-        "suite": _rows(outcomes, fooled, right),
-    }
+def success(answers: Answers, attacks: "tuple[AttackAnswers, ...] | list[AttackAnswers]") -> Rate:
+    """The worst case of these attacks, on the images on which all were tried; undefined for none."""
+    attacked = [attack.final[: answers.num_tried] for attack in attacks]
+    return rates.worst_success(answers.labels, answers.clean, attacked)
 
 
-def why_not(outcome: Outcome) -> str | None:
-    """Why the attack does not count; None if it does."""
-    return None if outcome.member.counts else outcome.member.entry.outside
+def of_noise(answers: Answers) -> Rate:
+    """The worst case of as many draws of noise as attacks count."""
+    draws = [answers.noise[1.0, draw][: answers.num_tried] for draw in range(len(answers.counting))]
+    return rates.worst_success(answers.labels, answers.clean, draws)
 
 
-def groups(outcomes) -> dict[str, list[Outcome]]:
-    """The attacks by their key in the registry."""
-    names = dict.fromkeys(outcome.member.group for outcome in outcomes)
-    return {name: [outcome for outcome in outcomes if outcome.member.group == name] for name in names}
-
-
-def _fooled(outcome, labels, right):
-    return right & (outcome.final[: len(labels)] != labels)
-
-
-def _rate(name, hits, right) -> dict:
-    """Of the images that are right when clean, those that at least one attack fools."""
-    total = int(right.sum()) if hits else 0  # Of no attack there is no rate.
-    return rates.rate(name, int(np.any(hits, axis=0).sum()) if hits else 0, total)
-
-
-def _core_rate(counting, fooled, right, core) -> dict:
-    """That of the first attack and the core's; nothing if that is all that was tried, or if it was not."""
-    members = [outcome.member for outcome in counting]
-    inside = [member.name for member in members[1:] if {member.name, member.group} & set(core)]
-    found = {part for part in core for member in members if part in (member.name, member.group)}
-    if not core or found != set(core) or len(inside) + 1 == len(members):
-        return {}
-    return _rate("core_worst_case_success_rate", [fooled[name] for name in (members[0].name, *inside)], right)
-
-
-def _enough(fooled, right) -> dict | None:
-    """The fewest attacks, at most three, that come within a point of all; else the three that come nearest."""
-    total = int(right.sum())
-    if not fooled or not total:
+def of_core(answers: Answers, core: tuple[AttackRef, ...]) -> Rate | None:
+    """That of the headline and the core; None if that is all that was tried, or if it was not."""
+    first, *others = answers.counting or (None,)
+    inside = [attack for attack in others if any(reference.names(attack.reference) for reference in core)]
+    tried = [any(reference.names(attack.reference) for attack in answers.counting) for reference in core]
+    if not core or not all(tried) or len(inside) == len(others):
         return None
-    everything = np.any(list(fooled.values()), axis=0).sum()
+    return success(answers, [first, *inside])
+
+
+def facts(answers: Answers) -> WorstCase:
+    """Of which attacks and images the worst case is, and which few attacks are enough."""
+    labels, clean = answers.labels[: answers.num_tried], answers.clean[: answers.num_tried]
+    names = tuple(attack.name for attack in answers.counting)
+    return WorstCase(names, len(labels), int((clean == labels).sum()), _enough(answers))
+
+
+def _enough(answers) -> Few | None:
+    everything = success(answers, answers.counting)
+    if not everything.total:
+        return None
+    fooled = {attack.name: _fooled(answers, attack) for attack in answers.counting}
     for size in range(1, min(_FEW, len(fooled)) + 1):
         best = max(itertools.combinations(fooled, size), key=lambda names: _together(fooled, names))
-        if everything - _together(fooled, best) <= _ENOUGH * total:
+        if everything.hits - _together(fooled, best) <= _ENOUGH * everything.total:
             break
-    return {"attacks": list(best), "success_rate": int(_together(fooled, best)) / total}
+    return Few(best, _together(fooled, best) / everything.total)
 
 
-def _together(fooled, names):
-    return np.any([fooled[name] for name in names], axis=0).sum()
+def _fooled(answers, attack) -> np.ndarray:
+    labels, clean = answers.labels[: answers.num_tried], answers.clean[: answers.num_tried]
+    return (clean == labels) & (attack.final[: answers.num_tried] != labels)
 
 
-def _rows(outcomes, fooled, right) -> list[dict]:
-    """A row for each attack, and one for the worst case of those that share a key of the registry."""
+def _together(fooled, names) -> int:
+    return int(np.any([fooled[name] for name in names], axis=0).sum())
 
-    def row(name, group):
-        alone = group[0] if len(group) == 1 else None
-        return {
-            "name": name,
-            "outside": why_not(group[0]),
-            "gradients": sum(outcome.gradients for outcome in group),
-            "attack": alone and alone.parameters,
-            **_rate("attack_success_rate", [fooled[outcome.member.name] for outcome in group], right),
-        }
 
-    rows = []
-    for name, group in groups(outcomes).items() if len(outcomes) > 1 else ():
-        rows += [row(outcome.member.name, [outcome]) for outcome in group]
-        rows += [row(f"{name}, worst case of {len(group)}", group)] if len(group) > 1 else []
-    return rows
+def rows(answers: Answers) -> list[AttackRow]:
+    """A row for each attack, and one for the worst case of those that share a name; none where one attack was tried."""
+    found: list[AttackRow] = []
+    for name, group in answers.groups().items() if len(answers.attacks) > 1 else ():
+        found += [_row(answers, attack.name, [attack]) for attack in group]
+        found += [_row(answers, f"{name}, worst case of {len(group)}", group)] if len(group) > 1 else []
+    return found
+
+
+def _row(answers, name, group) -> AttackRow:
+    alone = dict(group[0].parameters) if len(group) == 1 else None
+    gradients = sum(attack.gradients for attack in group)
+    return AttackRow(name, group[0].counts, group[0].outside, gradients, alone, success(answers, group))

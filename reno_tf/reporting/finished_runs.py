@@ -11,7 +11,6 @@ from reno_tf import files
 from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, NOISE, WORST
 
 RATES = (CLEAN, ASR, NOISE, WORST)
-_MACHINE = {"cache", "cache_limit"}  # Keys of the config's attack that change no number.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,7 +51,6 @@ def read(path: Path, folder: Path) -> Run:
     network = networks.get("student") or networks.get("backbone") or results["teacher"]["name"].partition("/")[0]
     names = {"method": str(results["method"]), "network": network, "seed": int(results["seed"])}
     data, split = str(results["dataset"]["name"]), results.get("split", "test")
-    attack = {key: value for key, value in config.get("attack", {}).items() if key not in _MACHINE}
     name = results["attack"].get("name") or ("suite" if results.get("suite") else results["attack"]["preset"])
     return Run(
         **names,
@@ -60,7 +58,9 @@ def read(path: Path, folder: Path) -> Run:
         variant=variant(workdir.name, data=data, **names),
         data=data if split == "test" else f"{data} ({split})",
         attack=f"{name}, ε = {results['attack']['epsilon']:.3g}",
-        settings=json.dumps(config | {"seed": None, "attack": attack}, sort_keys=True) if config else str(workdir),
+        settings=json.dumps(config.get("identity", config) | {"seed": None}, sort_keys=True)
+        if config
+        else str(workdir),
         measured=_measured(results),
         curve=[
             {

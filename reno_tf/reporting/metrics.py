@@ -1,8 +1,9 @@
-"""What is measured and judged: the keys of results.json, the verdicts, and how both are written."""
+"""The keys of what is measured and judged, and how their values are written."""
 
-import dataclasses
 import math
 from collections.abc import Mapping
+
+from reno_tf.results import METRICS  # noqa: F401  For what formats them.
 
 CLEAN, ASR, NOISE, ADVERSARIAL = "clean_accuracy", "attack_success_rate", "noise_success_rate", "adversarial_accuracy"
 WORST, WORST_NOISE, ROUNDED = "worst_case_success_rate", "worst_case_noise_success_rate", "attack_success_rate_8bit"
@@ -11,43 +12,6 @@ RELATIVE, CORE, TRAINING = "relative_feature_distance", "core_worst_case_success
 HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
 SIGNS = {HELD: "✓", NOT_HELD: "✗", UNDECIDED: "?"}
 MISSING = "–"
-
-
-@dataclasses.dataclass(frozen=True)
-class Metric:
-    """short: in a table; name: in a sentence; title: on an axis. unit: "%" for what is stored as a fraction."""
-
-    short: str
-    name: str
-    title: str
-    unit: str = "%"
-
-    @property
-    def scale(self) -> int:
-        """The factor from what is stored to what is shown."""
-        return 100 if self.unit == "%" else 1
-
-    def with_unit(self, text: str) -> str:
-        return f"{text} ({self.unit})" if self.unit else text
-
-
-METRICS = {
-    CLEAN: Metric("clean", "clean accuracy", "accuracy on clean images"),
-    ASR: Metric("ASR", "ASR", "attack success rate"),
-    NOISE: Metric("noise", "noise", "the same rate under uniform noise"),
-    WORST: Metric("worst case", "worst case", "the worst case of all attacks"),
-    CORE: Metric("core worst case", "worst case of the core", "the worst case of the core attacks"),
-    WORST_NOISE: Metric("worst noise", "worst noise", "the worst case of as many draws of noise"),
-    ROUNDED: Metric("8-bit ASR", "ASR of 8-bit images", "the attack's images rounded to 8 bits"),
-    ADVERSARIAL: Metric("adversarial", "adversarial accuracy", "accuracy on adversarial images"),
-    VALIDATION: Metric("validation", "validation", "accuracy on the validation split"),
-    FEATURES: Metric("feature distance", "feature distance", "feature distance to the teacher", unit=""),
-    RELATIVE: Metric(
-        "relative distance", "relative feature distance", "feature distance / teacher's variance", unit=""
-    ),
-    WEIGHTS: Metric("weight distance", "weight distance", "weight distance to the teacher", unit=""),
-    TRAINING: Metric("training", "training time", "training time", unit="s"),
-}
 
 
 def percent(value: float | None, interval: list | None = None) -> str:

@@ -10,7 +10,7 @@ import jinja2
 import matplotlib
 from PIL import Image
 
-from reno_tf.reporting import metrics
+from reno_tf.reporting import metrics, sentences
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
@@ -61,7 +61,7 @@ def load(template: str) -> jinja2.Template:
     )
     filters = (metrics.percent, metrics.percents, metrics.number, metrics.statistic, metrics.rule)
     filters += (tex, markdown_table, hash_source)
-    environment.filters |= {function.__name__: function for function in filters}
+    environment.filters |= {function.__name__: function for function in filters} | {"check": sentences.of_check}
     return environment.get_template(template)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from reno_tf import files
+from reno_tf.evaluation import Answers
 from reno_tf.reporting import run_figures, tensorboard
 from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE, ROUNDED, WORST, WORST_NOISE, percent
 from reno_tf.reporting.rendering import inline, render
@@ -24,11 +25,11 @@ class Examples:
     adversarial_predictions: list[str]
 
     @classmethod
-    def choose(cls, split, adversarial_images, names, *, clean, adversarial, noise, count: int = 8) -> "Examples":
+    def choose(cls, split, answers: Answers, class_names, *, count: int = 8) -> "Examples":
         """The first `count` images of the split, whatever became of them: no picking."""
-        named = [[names[i] for i in column[:count]] for column in (split.labels, clean, adversarial)]
-        images = split.take(range(min(count, len(split)))).floats()[:]
-        return cls(images, np.clip(adversarial_images[:count], 0, 1), *named)
+        columns = (answers.labels, answers.clean, answers.headline.at[1.0])
+        named = [[class_names[number] for number in column[:count]] for column in columns]
+        return cls(split.first(count).floats()[:], np.clip(answers.shown[:count], 0, 1), *named)
 
     def pictures(self) -> dict[str, np.ndarray]:
         """{"clean", "perturbation", "adversarial"}; the perturbation is stretched to the full range about grey."""

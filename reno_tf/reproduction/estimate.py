@@ -53,9 +53,10 @@ def estimate(runs: list[Planned]) -> dict[str, dict]:
         if kind not in networks:
             networks[kind] = _network(chosen)
         network, seconds = networks[kind]
-        attacked = (chosen.networks.backbone, chosen.data.name, chosen.report.split, chosen.attack.members)
-        passes = cost.training_passes(chosen)
-        passes += cost.attack_passes(chosen, network, _attacked(chosen), kept=attacked in crafted)
+        suite = chosen.suite()
+        attacked = (chosen.networks.backbone, chosen.data.name, chosen.report.split, suite.attacks)
+        passes = cost.training_passes(chosen.job)
+        passes += cost.attack_passes(suite, network, _attacked(chosen), kept=attacked in crafted)
         crafted.add(attacked)
         row = rows.setdefault(kind, {"runs": 0, "seconds": 0.0, "bytes": 0})
         row["runs"] += 1

@@ -6,15 +6,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from reno_tf import files, settings
+from reno_tf import files, records, settings
 from reno_tf.errors import UserError
-from reno_tf.reporting import metrics
-from reno_tf.reporting.metrics import ASR, CORE, TRAINING, WORST
-from reno_tf.reproduction.planning import Plan, Planned
+from reno_tf.reporting.metrics import CORE, WORST
+from reno_tf.reproduction.planning import Plan
+from reno_tf.results import METRICS, Results, numbers
 
-_READ = (metrics.CLEAN, ASR, metrics.NOISE, WORST, metrics.WORST_NOISE, metrics.VALIDATION)
-_READ += (metrics.FEATURES, metrics.RELATIVE, metrics.WEIGHTS)
-_MEASURED = (*_READ, CORE, TRAINING)
+_MEASURED = tuple(METRICS)
 
 
 def read(workdir: Path) -> dict:
@@ -22,20 +20,16 @@ def read(workdir: Path) -> dict:
 
     "suite": {attack: success rate} where the whole suite was tried; else the worst case is that of the core alone.
     """
-    results = files.read_json(workdir / "results.json")
-    if lacking := [key for key in (*_READ, "seconds", "suite", "versions") if key not in results]:
-        raise UserError(f"{workdir / 'results.json'} lacks {', '.join(lacking)}: another version wrote it")
-    whole = CORE in results
-    worst = {CORE: results[CORE if whole else WORST], WORST: results[WORST] if whole else None}
-    kept = {**results, **worst, TRAINING: results["seconds"].get("train")}
-    suite = {row["name"]: row[ASR] for row in results["suite"]} if whole else {}
-    return {key: kept[key] for key in (*_MEASURED, "versions")} | {"suite": suite}
-
-
-def identity(planned: Planned) -> str:
-    """A hash of all settings of a run."""
-    content = settings.read(planned.config, planned.method).as_json()
-    return files.digest(json.dumps(content, sort_keys=True).encode())[:16]
+    content = files.read_json(workdir / "results.json")
+    try:
+        results = records.from_json(Results, content)
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{workdir / 'results.json'} lacks {error}: another version wrote it") from None
+    whole = results.core_worst_case_success_rate is not None
+    kept = numbers(content)
+    kept |= {CORE: kept[CORE if whole else WORST], WORST: kept[WORST] if whole else None}
+    suite = {row.name: row.attack_success_rate.rate for row in results.suite} if whole else {}
+    return {**kept, "versions": results.versions, "suite": suite}
 
 
 def write_all(path: Path, kept: Mapping[str, dict]) -> None:

@@ -12,4 +12,5 @@ from reno_tf.settings.types import (
     Settings,
     Training,
     Watch,
+    key_of,
 )

@@ -9,9 +9,24 @@ from collections.abc import Mapping
 from reno_tf.errors import UserError, choose
 
 
-def bounded(*, least=None, below=None, one_of=None):
-    """A field with its bounds: at least, less than, or a choice of names."""
-    return dataclasses.field(metadata={"least": least, "below": below, "one_of": one_of})
+def bounded(*, least=None, below=None, one_of=None, identifies=True, neutral=dataclasses.MISSING):
+    """A field with its bounds: at least, less than, or a choice of names.
+
+    identifies: whether another value makes another run. neutral: of a field that came later, the value that leaves a
+    run what it was before.
+    """
+    metadata = {"least": least, "below": below, "one_of": one_of, "identifies": identifies, "neutral": neutral}
+    return dataclasses.field(metadata=metadata)
+
+
+def identity(section) -> dict:
+    """What of a dataclass's fields makes the same run: those that identify it, and have no neutral value."""
+    found = {}
+    for field in dataclasses.fields(section):
+        value, metadata = getattr(section, field.name), field.metadata
+        if metadata.get("identifies", True) and value != metadata.get("neutral", dataclasses.MISSING):
+            found[field.name] = value
+    return found
 
 
 def filled(cls, values: Mapping, where: str, *, part: bool = False):
@@ -39,9 +54,10 @@ def checked(cls, name, value, where):
 
 def typed(kind, value, key):
     """Whole numbers may stand for others, lists for tuples; nothing else is converted, and no number is infinite."""
-    if typing.get_origin(kind) is tuple and isinstance(value, (list, tuple)):
-        return tuple(typed(typing.get_args(kind)[0], member, f"each of {key}") for member in value)
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    members = [typing.get_args(one)[0] for one in kinds if typing.get_origin(one) is tuple]
+    if members and isinstance(value, (list, tuple)):
+        return tuple(typed(members[0], member, f"each of {key}") for member in value)
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) not in kinds:

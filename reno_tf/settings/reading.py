@@ -3,13 +3,13 @@
 import dataclasses
 import math
 
-from reno_tf.attacks import ATTACKS, split
+from reno_tf.attacks import ATTACKS, AttackRef
 from reno_tf.errors import UserError, choose
+from reno_tf.evaluation.suite import HEADLINE, QUICK_BUDGET, WHOLE
 from reno_tf.methods import METHODS, Method, Schedule
 from reno_tf.settings.fields import checked, filled, typed
 from reno_tf.settings.types import (
     FORMAT,
-    QUICK_BUDGET,
     Attack,
     Data,
     Networks,
@@ -31,9 +31,6 @@ _SCHEDULE = {
 }
 
 
-_NOT_KEPT = {"data": {"max_pixels": 89_478_485}}  # Fields that config.json has not, as configs/default.py has them.
-
-
 def read(config, method_name: str = "renofeation", *, preset: str = "pixel", dataset=None) -> Settings:
     """The settings of a run; what the config leaves open is as the method and the attack declare it.
 
@@ -42,9 +39,10 @@ def read(config, method_name: str = "renofeation", *, preset: str = "pixel", dat
     """
     num_images = {"own": len(dataset.train), "surrogate": len(dataset.validation)} if dataset else {}
     settings = _read(config, method_name, preset, config.method.to_dict(), num_images.get("own"))
-    if not settings.attack.networks & {"surrogate", "ensemble"}:
+    networks = settings.suite().networks
+    if not networks & {"surrogate", "ensemble"}:
         return settings
-    if "ensemble" in settings.attack.networks:  # It is drawn around an average.
+    if "ensemble" in networks:  # It is drawn around an average.
         config = config.copy_and_resolve_references()
         config.swa = True
     # The attacker does not know the defender's coefficients.
@@ -61,7 +59,7 @@ def restore(content) -> Settings:
         method = METHODS[choose("method", content["method"]["name"], METHODS)]
         fields = {field.name: field.type for field in dataclasses.fields(method) if field.init}
         own = {key: typed(fields[key], content["method"][key], f"method.{key}") for key in fields}
-        read = {name: filled(part, _NOT_KEPT.get(name, {}) | content[name], name) for name, part in parts.items()}
+        read = {name: filled(part, content[name], name) for name, part in parts.items()}
         seed = checked(Settings, "seed", content["seed"], "config.json")
         return Settings(seed=seed, method=method(**own), schedule=Schedule(**content["schedule"]), **read)
     except (AttributeError, KeyError, TypeError) as error:
@@ -91,8 +89,6 @@ def _read(config, method_name, preset, coefficients, num_images) -> Settings:
     dropout = method.dropout if config.dropout is None else config.dropout
     attack = _attack(config, preset)
     curve = {f"curve_{key}": value for key, value in config.curve.items()}
-    if attack.preset == "quick":
-        curve["curve_factors"] = ()
     settings = Settings(
         seed=checked(Settings, "seed", config.seed, "config"),
         data=read_data(config),
@@ -182,10 +178,16 @@ def _checked_schedule(schedule):
 def _attack(config, preset) -> Attack:
     values = config.attack.to_dict()
     values["preset"] = choose("attack preset", values["preset"] or preset, (*ATTACKS, "quick", "suite"))
-    first = next(iter(values["suite"]), "pixel") if values["preset"] == "suite" else values["preset"]
-    budget = QUICK_BUDGET if first == "quick" else ATTACKS[split(first)[0]].budget
+    budget = QUICK_BUDGET if values["preset"] == "quick" else _headline(values).entry.budget
     open_values = {key: value for key, value in vars(budget).items() if values[key] is None}
     if "step_size" in open_values and isinstance(values["epsilon"], int | float):
         # Longer than epsilon, steps would leap from corner to corner of the ball: a weak attack.
         open_values["step_size"] = values["epsilon"] / (budget.epsilon / budget.step_size)
     return filled(Attack, values | open_values, "config.attack")
+
+
+def _headline(values) -> AttackRef:
+    """The first attack of a suite, or the one that is named."""
+    if values["preset"] != "suite":
+        return AttackRef(values["preset"])
+    return WHOLE[0] if values["suite"] is None else AttackRef.parse(next(iter(values["suite"]), str(HEADLINE)))

@@ -1,19 +1,20 @@
 """What a run is made of: small frozen dataclasses, each read from a section of the config."""
 
 import dataclasses
+import json
 
-from reno_tf import attacks, hardware
-from reno_tf.attacks import ATTACKS, Budget
+from reno_tf import files, hardware
+from reno_tf.attacks import Budget
 from reno_tf.data import DATASETS
 from reno_tf.errors import UserError, choose
+from reno_tf.evaluation import Crafting, Suite
+from reno_tf.evaluation.suite import CORE, QUICK, WHOLE, references
 from reno_tf.methods import METHODS, Method, Schedule
 from reno_tf.models import BACKBONES, mixed_precision
-from reno_tf.settings.fields import bounded
+from reno_tf.settings.fields import bounded, identity
+from reno_tf.training import Job
 
-# The preset "quick" (docs/choices.md).
-QUICK = ("pixel", "disruption stage1", "disruption stage2", "disruption stage3")
-QUICK_BUDGET = Budget(epsilon=0.1, step_size=0.04, steps=9)
-FORMAT = 3  # of config.json; another number is another version's
+FORMAT = 4  # of config.json; another number is another version's
 DISTRIBUTIONS = ("none", "mirrored", "multi_worker")
 
 
@@ -27,10 +28,10 @@ class Data:
     fraction: float  # part of those (paper, Table 5)
     validation_per_class: int = bounded(least=0)  # images held out of the training split
     size: int = bounded(least=1)  # side of photos in pixels
-    max_pixels: int = bounded(least=1)  # of an image that is decoded
+    max_pixels: int = bounded(least=1, identifies=False)  # of an image that is decoded
     skip_unreadable: bool
-    cache: bool
-    tfds_dir: str | None  # where prepared data sets lie
+    cache: bool = bounded(identifies=False)
+    tfds_dir: str | None = bounded(identifies=False)  # where prepared data sets lie
 
     def __post_init__(self):
         if not self.name.startswith("tfds:"):
@@ -81,8 +82,8 @@ class Attack:
     """What is attacked with. Where None is allowed, it leaves the value to the attack."""
 
     preset: str
-    core: tuple[str, ...]
-    suite: tuple[str, ...]
+    core: tuple[str, ...] | None  # None: `reno_tf.evaluation.suite.CORE`
+    suite: tuple[str, ...] | None  # None: `reno_tf.evaluation.suite.WHOLE`
     images: int = bounded(least=0)  # the first of the split that all attacks but the first are tried on, 0: all
     eight_bit: bool
     epsilon: float = bounded(least=0)  # in the attack's unit, [0, 1] pixels for most
@@ -94,43 +95,42 @@ class Attack:
     neurons: tuple[int, ...]
     own_images: int = bounded(least=1)  # how many the attacker has
     surrogate: str = bounded(one_of=METHODS)
-    seed: int
+    seed: int = bounded(least=0, below=2**31)
     precision: str = bounded(one_of=hardware.PRECISIONS)
-    batch_size: int = bounded(least=1)
-    cache: str  # folder of crafted sets and surrogates
-    cache_limit: float = bounded(least=0)  # GB
+    batch_size: int = bounded(least=1, identifies=False)
+    cache: str = bounded(identifies=False)  # folder of crafted sets and surrogates
+    cache_limit: float = bounded(least=0, identifies=False)  # GB
 
     def __post_init__(self):
-        for key in ("core", "suite"):
-            for member in getattr(self, key):
-                attacks.split(member)
-        if self.preset == "suite" and not self.suite:
-            raise UserError("config.attack.suite needs an attack")
+        self.as_suite()  # Refuses what no suite can be.
+
+    def as_suite(self, **others) -> Suite:
+        """What is tried; `others`: further fields of `Suite`."""
+        core = CORE if self.core is None else references(*self.core)
+        tried = {"suite": WHOLE if self.suite is None else references(*self.suite), "quick": QUICK}
+        attacks = tried[self.preset] if self.preset in tried else (*references(self.preset), *core)
+        changed = {key: getattr(self, key) for key in ("target_scale", "neuron", "restarts")}
+        return Suite(
+            name=self.preset,
+            attacks=tuple(dict.fromkeys(attacks)),
+            core=core,
+            budget=Budget(epsilon=self.epsilon, step_size=self.step_size, steps=self.steps),
+            options={key: value for key, value in changed.items() if value is not None},
+            neurons=self.neurons,
+            images=self.images,
+            headline_images=self.images if self.preset == "quick" else 0,
+            eight_bit=self.eight_bit,
+            seed=self.seed,
+            **others,
+        )
 
     @property
-    def members(self) -> tuple[str, ...]:
-        """What is run: "NAME" or "NAME VARIANT" of the registry, the headline first."""
-        found = {"suite": self.suite, "quick": QUICK}.get(self.preset, (self.preset, *self.core))
-        return tuple(dict.fromkeys(found))
-
-    @property
-    def networks(self) -> set[str]:
-        """What the attacks go through."""
-        return {ATTACKS[attacks.split(member)[0]].network for member in self.members}
-
-    def through(self, networks: set[str]) -> list[str]:
-        """The members that go through one of these."""
-        return [member for member in self.members if ATTACKS[attacks.split(member)[0]].network in networks]
-
-    @property
-    def budget(self) -> Budget:
-        return Budget(epsilon=self.epsilon, step_size=self.step_size, steps=self.steps)
-
-    @property
-    def changes(self) -> dict:
-        """What the config changes of an entry of the registry: arguments of `AttackEntry.attacks`."""
-        values = {key: getattr(self, key) for key in ("target_scale", "neuron", "restarts")}
-        return {name: value for name, value in values.items() if value is not None} | {"neurons": self.neurons}
+    def crafting(self) -> Crafting:
+        """How its images are made and kept."""
+        limit = self.cache_limit * 1e9
+        return Crafting(
+            batch_size=self.batch_size, precision=self.precision, cache=self.cache or None, cache_limit=limit
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -167,7 +167,7 @@ class Pretrain:
 class Settings:
     """One run. surrogate: the run that makes the attacker's own student, if an attack wants one."""
 
-    seed: int = bounded(least=0)
+    seed: int = bounded(least=0, below=2**31)
     data: Data
     networks: Networks
     method: Method
@@ -177,14 +177,50 @@ class Settings:
     report: Report
     surrogate: "Settings | None" = None
 
-    def without(self, networks: set[str]) -> "Settings":
-        """The same without the attacks that go through one of these, but for the headline's."""
-        left_out = set(self.attack.through(networks)) - {self.attack.preset}
-        kept = {key: tuple(m for m in getattr(self.attack, key) if m not in left_out) for key in ("suite", "core")}
-        return dataclasses.replace(self, attack=dataclasses.replace(self.attack, **kept))
+    def suite(self, *, exposure: bool = False) -> Suite:
+        """What the student meets; a quick suite goes without the curve."""
+        curve = () if self.attack.preset == "quick" else self.report.curve_factors
+        return self.attack.as_suite(curve=curve, curve_images=self.report.curve_images, exposure=exposure)
+
+    @property
+    def job(self) -> Job:
+        """How the student is made."""
+        networks, training = self.networks, self.training
+        own = {"tap": networks.tap, "dropout": training.dropout, "precision": training.precision}
+        return Job(
+            backbone=networks.student,
+            options={**own, **networks.options},
+            method=self.method,
+            schedule=self.schedule,
+            batch_size=training.batch_size,
+            interval=training.interval,
+            seed=self.seed,
+            distribution=training.distribution,
+        )
+
+    def identity(self, *, of_training: bool = False) -> dict:
+        """What makes it the same run: all that a number depends on, as JSON. of_training: a number of its student's."""
+        sections = {name: identity(getattr(self, name)) for name in _SECTIONS}
+        if of_training:
+            del sections["attack"], sections["report"]
+        found = {"seed": self.seed, "method": {"name": self.method.name, **identity(self.method)}, **sections}
+        return json.loads(json.dumps(found))
+
+    @property
+    def key(self) -> str:
+        """A hash of the identity."""
+        return key_of(self.identity())
 
     def as_json(self) -> dict:
         """The content of config.json."""
-        content = dataclasses.asdict(dataclasses.replace(self, surrogate=None))
-        del content["surrogate"], content["data"]["max_pixels"]  # It decides whether there are results, not which.
-        return content | {"format": FORMAT, "method": {"name": self.method.name, **content["method"]}}
+        content = {name: dataclasses.asdict(getattr(self, name)) for name in (*_SECTIONS, "method")}
+        content["method"] = {"name": self.method.name, **content["method"]}
+        return json.loads(json.dumps({"format": FORMAT, "seed": self.seed, **content}))
+
+
+_SECTIONS = ("data", "networks", "schedule", "training", "attack", "report")
+
+
+def key_of(identity: dict) -> str:
+    """A hash that two runs share if they are the same."""
+    return files.digest(json.dumps(identity, sort_keys=True).encode())[:16]

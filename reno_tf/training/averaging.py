@@ -1,12 +1,13 @@
 """Stochastic weight averaging (Izmailov et al., 2018): wrap, assign, re-estimate BatchNorm."""
 
+import functools
 from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 import tf_keras
 
 from reno_tf import compat
-from reno_tf.training import own_swa
+from reno_tf.training import distribution, own_swa
 
 
 def wrap(optimizer, *, period: int):
@@ -26,6 +27,33 @@ def assign_averages(optimizer, variables, *, period: int) -> None:
     if steps < period:
         raise ValueError(f"no snapshot to average yet: {steps} steps done, the first is taken after {period}")
     optimizer.assign_average_vars(variables)
+
+
+class Average:
+    """The end of an averaging phase, after `step` steps of training.
+
+    model: a `Transfer`. batches: one pass of its augmented training batches (images, labels).
+    """
+
+    def __init__(self, model, batches: tf.data.Dataset, *, step: int):
+        self._model, self._step = model, step
+        self._images = batches.map(lambda images, labels: (images,))
+
+    def assign(self, optimizer, *, period: int) -> None:
+        """Gives the student the averages, and BatchNorm statistics that fit. Raises ValueError if there are none."""
+        assign_averages(optimizer, self._model.student.trainable_variables, period=period)
+        self.fit_batch_norm()
+
+    def fit_batch_norm(self) -> None:
+        """Re-estimates the student's BatchNorm statistics on the batches, by the model's strategy."""
+        model, strategy = self._model, self._model.distribute_strategy
+
+        def forward(batch):
+            model.step.assign_add(1)  # The next dropout mask.
+            strategy.run(functools.partial(model.student, training=True), args=batch)
+
+        reestimate_batch_norm(model.student, distribution.spread(strategy, self._images), forward)
+        model.step.assign(self._step)  # The next phase starts from here, whether it resumes or not.
 
 
 def reestimate_batch_norm(model: tf_keras.Model, batches: Iterable, forward: Callable | None = None) -> None:

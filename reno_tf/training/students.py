@@ -1,51 +1,74 @@
-"""From settings to a student: built, and trained by its method."""
+"""One student from beginning to end: built, trained by its method, resumed where that was interrupted."""
 
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from reno_tf import models
-from reno_tf.settings import Settings
+from reno_tf.data import Dataset
+from reno_tf.methods import Method, Phase, Schedule
 from reno_tf.training import distribution, phases
 from reno_tf.training.trainer import Transfer
 
 
-def build_student(settings: Settings, *, num_classes: int):
-    """An untrained student."""
-    networks, training = settings.networks, settings.training
-    options = {"tap": networks.tap, "dropout": training.dropout, "precision": training.precision, **networks.options}
-    return models.build(networks.student, num_classes=num_classes, seed=settings.seed, **options)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """How one student is made, from whatever data and teacher."""
 
+    backbone: str  # a key of `models.BACKBONES`
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of `models.build`
+    method: Method
+    schedule: Schedule
+    batch_size: int  # images of a step, of all devices together
+    interval: int  # steps between validations, checkpoints and rows of the history
+    seed: int = 0  # of the weights, the batches, their augmentation and dropout
+    distribution: str = "none"  # a key of `distribution.STRATEGIES`
 
-def new_transfer(settings: Settings, dataset, teacher) -> Transfer:
-    """The student beside the teacher, made in the scope of the run's strategy."""
-    chosen = settings.training
-    with distribution.strategy(chosen.distribution, batch_size=chosen.batch_size).scope():
-        student = build_student(settings, num_classes=len(dataset.class_names))
-        return Transfer(student, teacher, settings.method, seed=settings.seed)
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        return self.method.phases(self.schedule)
 
+    @property
+    def steps(self) -> int:
+        """Of all phases."""
+        return sum(phase.steps for phase in self.phases)
 
-def fit_student(settings: Settings, model: Transfer, dataset, workdir: Path, *, callbacks=()):
-    """Trains through all phases of the method, from the newest checkpoint in `workdir`. Returns the student.
+    def untrained(self, *, num_classes: int):
+        """The student with its first weights."""
+        return models.build(self.backbone, num_classes=num_classes, seed=self.seed, **self.options)
 
-    callbacks: Keras's, which see an epoch in each interval.
-    """
-    _fit(settings, model, dataset, workdir, samples=0, callbacks=callbacks)
-    return model.student
+    def transfer(self, dataset: Dataset, teacher) -> Transfer:
+        """The student beside the teacher, made in the scope of the job's strategy.
 
+        Raises UserError if they do not fit.
+        """
+        with distribution.strategy(self.distribution, batch_size=self.batch_size).scope():
+            student = self.untrained(num_classes=len(dataset.class_names))
+            return Transfer(student, teacher, self.method, seed=self.seed)
 
-def fit_students(settings: Settings, model: Transfer, dataset, workdir: Path, *, samples: int) -> list:
-    """`fit_student`, and as many samples around its average; the average alone if the last phase does not average."""
-    students = [model.student]
-    for weights in _fit(settings, model, dataset, workdir, samples=samples if settings.schedule.swa else 0):
-        students.append(build_student(settings, num_classes=len(dataset.class_names)))
-        students[-1].set_weights(weights)
-    return students
+    def train(self, model: Transfer, dataset: Dataset, workdir: Path, *, callbacks: Sequence = ()):
+        """Trains through all phases, from the newest checkpoint in `workdir`. Returns the student."""
+        self._train(model, dataset, workdir, callbacks=callbacks)
+        return model.student
 
+    def train_several(self, model: Transfer, dataset: Dataset, workdir: Path, *, samples: int) -> list:
+        """`train`, and as many samples around its average; the average alone if the last phase does not average."""
+        students = [model.student]
+        for weights in self._train(model, dataset, workdir, samples=samples if self.schedule.swa else 0):
+            students.append(self.untrained(num_classes=len(dataset.class_names)))
+            students[-1].set_weights(weights)
+        return students
 
-def _fit(settings, model, dataset, workdir, *, samples, callbacks=()):
-    options = {
-        "callbacks": callbacks,
-        "batch_size": settings.training.batch_size,
-        "interval": settings.training.interval,
-    }
-    steps = settings.method.phases(settings.schedule)
-    return phases.train(model, dataset, steps, workdir, seed=settings.seed, samples=samples, **options)
+    def _train(self, model, dataset, workdir, *, samples=0, callbacks=()):
+        return phases.train(
+            model,
+            dataset,
+            self.phases,
+            workdir,
+            batch_size=self.batch_size,
+            interval=self.interval,
+            seed=self.seed,
+            samples=samples,
+            callbacks=callbacks,
+        )

@@ -1,0 +1,302 @@
+"""Runs a suite, one attack in memory at a time: crafted, shown to the student, dropped. The answers are left."""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from reno_tf import attacks, files, hardware, progress
+from reno_tf.data import Split, imagefile
+from reno_tf.data.photos import Floats
+from reno_tf.errors import UserError
+from reno_tf.evaluation import kept
+from reno_tf.evaluation.answers import Answers, AttackAnswers
+from reno_tf.evaluation.attacker import CRAFTING, Attacker, Crafting, Network
+from reno_tf.evaluation.suite import Member, Suite
+from reno_tf.results import Skipped
+
+_SHOWN = 8  # adversarial images of the headline that are kept to be looked at
+
+
+def predict(student, images, *, batch_size: int = 100, progress: Callable[[Iterable], Iterable] = iter) -> np.ndarray:
+    """The predicted class of each image, int64 [N]; `progress` wraps the iterable of batch offsets.
+
+    `images`: float32 [N, H, W, 3] in [0, 1], an array or anything with `len` that gives arrays when it is sliced.
+    """
+    offsets = progress(range(0, len(images), batch_size))
+    return np.concatenate([_classify(student, tf.constant(images[i : i + batch_size])).numpy() for i in offsets])
+
+
+@tf.function(reduce_retracing=True)
+def _classify(student, images):
+    return tf.argmax(student(images, training=False)["logits"], axis=-1)
+
+
+def check_student(student, labels, class_names=None) -> None:
+    """Raises UserError if the student's classes are not those of the labels (or of `class_names`)."""
+    classes = student.output["logits"].shape[-1]
+    if class_names is not None and classes != len(class_names):
+        raise UserError(f"the student tells {classes} classes apart, but the data set has {len(class_names)}")
+    if len(labels) and not (np.min(labels) >= 0 and np.max(labels) < classes):
+        raise UserError(
+            f"the student's classes are 0 to {classes - 1}, but the labels go from {np.min(labels)} to {np.max(labels)}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """A folder, and how many of the first images of each attack it gets as 8-bit PNGs."""
+
+    folder: Path
+    count: int
+
+    def files(self, attack: str, num_images: int) -> list[Path]:
+        folder = self.folder / attack.replace(" ", "-")
+        return [folder / f"{place:05d}.png" for place in range(min(self.count, num_images))]
+
+
+def ask(
+    student: Network,
+    attacker: Attacker,
+    split: Split,
+    suite: Suite,
+    *,
+    crafting: Crafting = CRAFTING,
+    folder: Path | None = None,
+    pictures: Pictures | None = None,
+) -> Answers:
+    """What the student answers to the split's images, clean and under every attack of the suite.
+
+    An attack whose network is not there, or whose gradient is zero everywhere, is skipped, with a warning. The headline
+    is not: that raises UserError.
+
+    Args:
+      folder: keeps the answers to each attack, so that an interrupted suite resumes.
+      pictures: what becomes PNGs.
+    """
+    asking = _Asking(student.model, student.digest, attacker, suite, crafting, folder, pictures)
+    return asking.answers(suite.attacked(split))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asking:
+    student: object
+    digest: str | None
+    attacker: Attacker
+    suite: Suite
+    crafting: Crafting
+    folder: Path | None
+    pictures: Pictures | None
+
+    def answers(self, split) -> Answers:
+        attacked = _Attacked(split)
+        tried = attacked.first(self.suite.images)
+        started = time.monotonic()
+        clean = self._predict(attacked.images, "clean")
+        asking = time.monotonic() - started
+        members, answered, skipped = self.suite.plan(self.attacker.models), [], self._absent()
+        controls = None
+        for member in members:
+            is_headline = member is members[0]
+            try:
+                one = self._once(member, attacked if is_headline else tried, is_headline, members)
+                answered.append(one.attack)
+                controls = controls or one
+            except attacks.ZeroGradient as error:
+                if is_headline:
+                    raise UserError(f"{member.name}: {error}") from None
+                logging.warning("%s is skipped: %s", member.name, error)
+                skipped.append(Skipped(member.name, str(error)))
+            hardware.release_memory()
+        return Answers(
+            labels=np.asarray(split.labels),
+            clean=clean,
+            epsilon=self.suite.budget.epsilon,
+            num_tried=len(tried.split),
+            attacks=tuple(answered),
+            noise=controls.noise,
+            convergence=controls.convergence,
+            shown=controls.shown,
+            skipped=tuple(skipped),
+            crafting=sum(attack.crafting for attack in answered),
+            asking=asking + sum(attack.asking for attack in answered),
+        )
+
+    def _absent(self) -> list[Skipped]:
+        """The attacks whose network is not there. Raises UserError if the headline is one of them."""
+        absent = [ref for ref in self.suite.attacks if ref.entry.network not in self.attacker.networks]
+        rows = [Skipped(str(ref), self.attacker.why_absent(ref.entry.network)) for ref in absent]
+        for row in rows:
+            if absent[0] == self.suite.attacks[0]:
+                raise UserError(f"the first attack, {row.name}, cannot be made: {row.why}")
+            logging.warning("%s is skipped: %s", row.name, row.why)
+        return rows
+
+    def _once(self, member: Member, attacked: "_Attacked", is_headline: bool, members) -> kept.Kept:
+        """The answers to one attack, from the folder if they lie there."""
+        network = self.attacker.networks[member.entry.network]
+        crafter = self._crafter(member, network, attacked)
+        tells = [crafter.parameters, network.digest, attacked.digest, self.digest, self._wanted(is_headline, members)]
+        path = self.folder and self.folder / kept.name(tells)
+        pngs = self.pictures.files(member.name, len(attacked.split)) if self.pictures else []
+        found = kept.read(path, member, crafter) if path else None
+        if not found or not all(png.is_file() for png in pngs):
+            found = _Meeting(self, member, crafter, network.digest, attacked).hold(is_headline, members, pngs)
+            if path:
+                kept.write(path, found)
+        return found
+
+    def _wanted(self, is_headline, members) -> list:
+        """What is asked beside the attack itself."""
+        suite, counting = self.suite, sum(member.counts for member in members)
+        beside = [suite.balls, suite.images, counting] if is_headline else [suite.exposed]
+        return [suite.eight_bit, suite.curve_images, *beside]
+
+    def _crafter(self, member, network, attacked):
+        others = {"own": self.attacker.own_images, "attacked": attacked.images, None: None}[member.entry.others]
+        suite, precision = self.suite, self.crafting.precision
+        return member.attack.on(network.model, suite.budget, others=others, seed=suite.seed, precision=precision)
+
+    def _predict(self, images, label: str) -> np.ndarray:
+        return predict(self.student, images, progress=functools.partial(progress.bar, label=f"evaluating {label}"))
+
+
+class _Attacked:
+    """A split that is attacked, with what is computed of it once."""
+
+    def __init__(self, split):
+        self.split = split
+
+    @functools.cached_property
+    def images(self):
+        return self.split.floats()
+
+    @functools.cached_property
+    def digest(self) -> str:
+        return self.split.digest()
+
+    def first(self, count: int) -> "_Attacked":
+        split = self.split.first(count)
+        return self if split is self.split else _Attacked(split)
+
+
+@dataclasses.dataclass
+class _Meeting:
+    """One attack meets the student."""
+
+    asking: _Asking
+    member: Member
+    crafter: attacks.Crafter
+    digest: str | None  # of the network
+    attacked: _Attacked
+
+    def __post_init__(self):
+        self._crafting, self._asking_seconds = 0.0, 0.0
+
+    def hold(self, is_headline: bool, members, pngs: list[Path]) -> kept.Kept:
+        suite = self.asking.suite
+        eight_bit = suite.eight_bit and not is_headline
+        adversarial = self._craft(self.crafter, self.attacked, eight_bit=eight_bit)
+        at = {1.0: self._ask(Floats(adversarial) if eight_bit else adversarial, self.member.name)}
+        rounded = at[1.0] if eight_bit else None
+        if suite.eight_bit and is_headline:
+            images = _Rounded(self.crafter, adversarial, self.attacked.images)
+            rounded = self._ask(images, f"{self.member.name}, rounded")
+        self._write_pictures(pngs, adversarial)
+        shown = np.array(adversarial[: _SHOWN if is_headline else 0], np.float32)
+        del adversarial  # The cache may need its room.
+        at |= self._within_other_balls(is_headline)
+        noise = self._noise(members) if is_headline else {}
+        convergence = self._convergence() if is_headline else []
+        attack = AttackAnswers(
+            reference=self.member.reference,
+            counts=self.member.counts,
+            gradients=self.crafter.gradients,
+            parameters=self.crafter.parameters,
+            at=at,
+            rounded=rounded,
+            crafting=self._crafting,
+            asking=self._asking_seconds,
+        )
+        return kept.Kept(attack, noise, convergence, shown)
+
+    def _within_other_balls(self, is_headline) -> dict[float, np.ndarray]:
+        """The curve of the headline, which has 0 too; of another attack, what its exposure needs."""
+        suite, found = self.asking.suite, {}
+        beginning = self.attacked.first(suite.curve_images)
+        for factor in suite.balls if is_headline else suite.exposed:
+            other = self.crafter.within(self.crafter.budget.scaled(factor))
+            found[factor] = self._ask(self._craft(other, beginning))
+        return found
+
+    def _noise(self, members) -> dict[tuple[float, int], np.ndarray]:
+        """Answers to a draw for each attack that counts, the first on all images; and to one in each other ball."""
+        suite, crafter = self.asking.suite, self.crafter
+        noise = {(1.0, 0): self._ask(attacks.Noisy(crafter, self.attacked.images), "noise")}
+        tried, beginning = self.attacked.first(suite.images), self.attacked.first(suite.curve_images)
+        for draw in range(1, sum(member.counts for member in members)):
+            noise[1.0, draw] = self._ask(attacks.Noisy(crafter, tried.images, draw=draw), f"noise {draw}")
+        for factor in suite.balls:
+            other = crafter.within(crafter.budget.scaled(factor))
+            noise[factor, 0] = self._ask(attacks.Noisy(other, beginning.images))
+        return noise
+
+    def _convergence(self) -> list[float]:
+        batch = self.attacked.images[: self.asking.crafting.batch_size]
+        started = time.monotonic()
+        trace = attacks.trace_once(self.crafter, batch, teacher=self.digest, folder=self._folder)
+        self._crafting += time.monotonic() - started
+        return trace
+
+    @property
+    def _folder(self) -> str | None:
+        return self.asking.crafting.cache if self.digest else None
+
+    def _craft(self, crafter, attacked: _Attacked, *, eight_bit=False) -> np.ndarray:
+        """The adversarial images, from the cache if they lie there."""
+        crafting, started = self.asking.crafting, time.monotonic()
+        images = attacks.craft_once(
+            crafter,
+            attacked.images,
+            teacher=self.digest,
+            folder=self._folder,
+            content=attacked.digest,
+            limit=crafting.cache_limit,
+            eight_bit=eight_bit,
+            batch_size=crafting.batch_size,
+            progress=functools.partial(progress.bar, label=f"crafting {self.member.name}", unit="batch"),
+        )
+        self._crafting += time.monotonic() - started
+        return images
+
+    def _ask(self, images, label: str | None = None) -> np.ndarray:
+        started = time.monotonic()
+        student = self.asking.student
+        answers = self.asking._predict(images, label) if label else predict(student, images)
+        self._asking_seconds += time.monotonic() - started
+        return answers
+
+    def _write_pictures(self, pngs, adversarial):
+        for place, path in enumerate(pngs):
+            pixels, clean = (images[place : place + 1] for images in (adversarial, self.attacked.images))
+            pixels = pixels if pixels.dtype == np.uint8 else self.crafter.levels(pixels, clean).numpy()
+            files.write_bytes(path, imagefile.png(np.asarray(pixels[0])))
+
+
+class _Rounded:
+    """Float images as the nearest 8-bit ones in the ball, computed when they are indexed."""
+
+    def __init__(self, crafter, adversarial, images):
+        self._crafter, self._adversarial, self._images = crafter, adversarial, images
+
+    def __len__(self):
+        return len(self._images)
+
+    def __getitem__(self, chosen):
+        levels = self._crafter.levels(self._adversarial[chosen], self._images[chosen])
+        return levels.numpy().astype(np.float32) / 255

@@ -1,0 +1,78 @@
+"""Who attacks: the networks that an attacker has, their own images, and how adversarial images are made and kept."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from reno_tf import models
+
+_ABSENT = {
+    "surrogate": "the attacker has no student of their own",
+    "ensemble": "the attacker has no students of their own",
+    "student": "the student gives no gradient",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A network that an attack goes through.
+
+    digest: SHA-256 of all that its outputs depend on; None: adversarial images made through it are not kept.
+    """
+
+    model: Any
+    digest: str | None = None
+
+    @classmethod
+    def of(cls, model) -> "Network":
+        """The network with the digest of its weights, if it is a model of Keras's; a `Network` is itself."""
+        if isinstance(model, cls):
+            return model
+        return cls(model, models.sha256(models.save(model)) if isinstance(model, tf_keras.Model) else None)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Attacker:
+    """What an attacker has beside the images that are attacked.
+
+    networks: "teacher", the public network; "surrogate" and "ensemble", the attacker's own students; "student", which
+    an attacker does not have, for the white box that is shown beside. own_images: float32 [N, H, W, 3], an array or
+    what gives arrays when it is indexed. absent: a network's name -> why it is not there.
+    """
+
+    networks: Mapping[str, Network]
+    own_images: Any
+    absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def models(self) -> dict:
+        return {name: network.model for name, network in self.networks.items()}
+
+    def why_absent(self, network: str) -> str:
+        return self.absent.get(network) or _ABSENT[network]
+
+    def without(self, **absent: str) -> "Attacker":
+        """The same without these networks: name -> why."""
+        networks = {name: network for name, network in self.networks.items() if name not in absent}
+        return dataclasses.replace(self, networks=networks, absent={**self.absent, **absent})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Crafting:
+    """How adversarial images are made and kept; but for the precision, no number depends on it."""
+
+    batch_size: int = 100  # images
+    precision: str = "auto"  # "float32", "bfloat16", or bfloat16 where the hardware has it
+    cache: str | None = None  # folder of adversarial images, kept for every later student
+    cache_limit: float | None = None  # bytes
+
+
+CRAFTING = Crafting()
+
+
+def own_images(split, count: int = 200, *, seed: int = 0):
+    """An attacker's own: so many images of a split, drawn by the seed."""
+    return split.take(np.random.default_rng(seed).permutation(len(split))[:count]).floats()

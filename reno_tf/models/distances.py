@@ -1,0 +1,66 @@
+"""How far a student is from its teacher: features, stage by stage, and weights."""
+
+import numpy as np
+import tensorflow as tf
+
+from reno_tf.models.backbone import stage_names
+from reno_tf.models.weights import named_weights
+
+
+def feature_distance(student, teacher, images: np.ndarray, *, batch_size: int = 100) -> float | None:
+    """Mean over stages and images of mean((f_l(x, theta) - f_l(x, theta_0))^2); see `stage_distances`."""
+    stages = stage_distances(student, teacher, images, batch_size=batch_size)
+    return None if stages is None else float(np.mean([distances["absolute"] for distances in stages.values()]))
+
+
+class StageDistances:
+    """How far a student's features are from the teacher's, stage by stage. Holds one compiled function for many calls.
+
+    Called with images, float32 [N, H, W, 3] in [0, 1], not augmented (paper, section 3), it gives {stage: {"absolute":
+    mean((f - g)^2), "relative": that / the variance of g}}, g the teacher's features. The variance is the mean of each
+    channel's over images and places, so that a student which gives each channel's mean has the relative distance 1.
+    Both networks are in inference mode. None if the stages' shapes differ.
+    """
+
+    def __init__(self, student, teacher):
+        self._stages = stage_names(teacher)
+        shapes = [[model.output[stage].shape[1:] for stage in stage_names(model)] for model in (student, teacher)]
+        self._comparable = shapes[0] == shapes[1]
+
+        @tf.function(reduce_retracing=True)
+        def batch_sums(batch):
+            """{stage: each channel's sums over the batch, of means over places, of (f - g)^2, g and g^2: [3, c]}."""
+            ours, theirs, sums = student(batch, training=False), teacher(batch, training=False), {}
+            for stage in self._stages:
+                f, g = (tf.cast(features[stage], tf.float64) for features in (ours, theirs))
+                values = (tf.math.squared_difference(f, g), g, tf.square(g))
+                sums[stage] = tf.reduce_sum(tf.stack([tf.reduce_mean(value, axis=[1, 2]) for value in values]), axis=1)
+            return sums
+
+        self._batch_sums = batch_sums
+
+    def __call__(self, images: np.ndarray, *, batch_size: int = 100) -> dict[str, dict] | None:
+        if not self._comparable:
+            return None
+        offsets = range(0, len(images), batch_size)
+        found = [self._batch_sums(tf.constant(images[first : first + batch_size])) for first in offsets]
+        distances = {}
+        for stage in self._stages:
+            square, mean, second = np.sum([sums[stage].numpy() for sums in found], axis=0) / len(images)
+            absolute, variance = float(square.mean()), float((second - mean**2).mean())
+            distances[stage] = {"absolute": absolute, "relative": absolute / variance if variance > 0 else None}
+        return distances
+
+
+def stage_distances(student, teacher, images: np.ndarray, *, batch_size: int = 100) -> dict[str, dict] | None:
+    """`StageDistances` of one set of images."""
+    return StageDistances(student, teacher)(images, batch_size=batch_size)
+
+
+def weight_distance(student, teacher) -> float | None:
+    """||theta - theta_0||_2 over the backbone's trained weights; None if the backbones differ."""
+    ours, theirs = (named_weights(model, head=False) for model in (student, teacher))
+    ours, theirs = ({n: w for n, w in ws.items() if "moving_" not in n} for ws in (ours, theirs))
+    if {n: w.shape for n, w in ours.items()} != {n: w.shape for n, w in theirs.items()}:
+        return None
+    return float(np.sqrt(sum(np.sum((ours[n].numpy() - theirs[n].numpy()).astype(np.float64) ** 2) for n in ours)))

@@ -1,0 +1,270 @@
+"""What a run found. results.json, its schema, the names of metrics and what a sweep keeps follow from these fields."""
+
+import dataclasses
+import enum
+from typing import Any
+
+from reno_tf.records import Rate, described, key_of
+
+_FRACTION = {"least": 0, "most": 1}
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """short: in a table; name: in a sentence; title: on an axis. unit: "%" for what is stored as a fraction."""
+
+    short: str
+    name: str
+    title: str
+    unit: str = "%"
+
+    @property
+    def scale(self) -> int:
+        """The factor from what is stored to what is shown."""
+        return 100 if self.unit == "%" else 1
+
+    def with_unit(self, text: str) -> str:
+        return f"{text} ({self.unit})" if self.unit else text
+
+
+def _metric(description, short, name, title, unit="%", **metadata):
+    return described(description, metric=Metric(short, name, title, unit), **metadata)
+
+
+class Verdict(enum.StrEnum):
+    OK = "ok"
+    DOUBTFUL = "doubtful"
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One rule by which a number could be an artefact (`reno_tf.evaluation.checks`)."""
+
+    name: str
+    verdict: str = described(choices=[verdict.value for verdict in Verdict])
+    reason: str = described("a code; `reno_tf.reporting.sentences` has its words")
+    figures: dict[str, Any] = described("what the verdict rests on; rates are fractions")
+
+
+@dataclasses.dataclass(frozen=True)
+class Skipped:
+    """An attack that was not tried."""
+
+    name: str
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Few:
+    """The fewest attacks, at most three, that come within a point of all; else the three that come nearest."""
+
+    attacks: tuple[str, ...]
+    success_rate: float = described("of these few", **_FRACTION)
+
+
+@dataclasses.dataclass(frozen=True)
+class WorstCase:
+    """Of which attacks and images the worst case is."""
+
+    attacks: tuple[str, ...]
+    num_images: int
+    num_attacked: int = described("of these images, those that are right when clean")
+    enough: Few | None
+
+
+@dataclasses.dataclass(frozen=True)
+class AttackRow:
+    """One attack on the first images, or the worst case of those that share a name."""
+
+    name: str
+    counts: bool = described("whether the worst case counts it")
+    outside: str | None = described("why it does not count")
+    gradients: int = described("of each image")
+    attack: dict[str, Any] | None = described("all that its images depend on beside the network; null for several")
+    attack_success_rate: Rate = described("of this attack")
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassRow:
+    """The images of one class."""
+
+    label: str = described(json="class")
+    num_images: int
+    clean_accuracy: Rate
+    attack_success_rate: Rate
+    worst_case_success_rate: Rate
+
+
+@dataclasses.dataclass(frozen=True)
+class Distance:
+    """Between the student's and the teacher's features of one stage."""
+
+    absolute: float = described("mean squared difference")
+    relative: float | None = described("that, divided by the variance of the teacher's")
+
+
+@dataclasses.dataclass(frozen=True)
+class CurvePoint:
+    """The headline attack within another radius (curve.json)."""
+
+    epsilon: float = described("in the attack's unit")
+    attack_success_rate: Rate
+    noise_success_rate: Rate
+    num_attacked: int
+    num_images: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Exposure:
+    """One attack within several radii."""
+
+    name: str
+    outside: str | None
+    rates: dict[str, float | None] = described("epsilon, three figures -> success rate", **_FRACTION)
+
+
+@dataclasses.dataclass(frozen=True)
+class Seconds:
+    """How long it took, also before an interruption."""
+
+    train: float | None = _metric(
+        "of the student's training",
+        "training",
+        "training time",
+        "training time",
+        "s",
+        absent=True,
+        metric_key="train_seconds",
+    )
+    craft: float = described("of all adversarial images")
+    evaluate: float = described("of the student's answers, the controls and the distances")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AttackRates:
+    """What one attack does to a student."""
+
+    clean_accuracy: Rate = _metric(
+        "right answers to clean images", "clean", "clean accuracy", "accuracy on clean images"
+    )
+    attack_success_rate: Rate = _metric(
+        "P(wrong on the headline attack's image | right on the clean one); the paper, section 3",
+        "ASR",
+        "ASR",
+        "attack success rate",
+    )
+    noise_success_rate: Rate = _metric(
+        "P(wrong on uniform noise of the same size | right on the clean image)",
+        "noise",
+        "noise",
+        "the same rate under uniform noise",
+    )
+    adversarial_accuracy: Rate = _metric(
+        "right answers to the headline attack's images",
+        "adversarial",
+        "adversarial accuracy",
+        "accuracy on adversarial images",
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluation(AttackRates):
+    """What was measured of a student, by a suite whose first attack is the headline. Rates are over images."""
+
+    worst_case_success_rate: Rate = _metric(
+        "P(at least one attack that counts succeeds | right on the clean image), on the first images",
+        "worst case",
+        "worst case",
+        "the worst case of all attacks",
+    )
+    core_worst_case_success_rate: Rate | None = _metric(
+        "the worst case of the core alone, where more was tried",
+        "core worst case",
+        "worst case of the core",
+        "the worst case of the core attacks",
+        absent=True,
+    )
+    worst_case_noise_success_rate: Rate = _metric(
+        "the same with as many draws of noise as attacks",
+        "worst noise",
+        "worst noise",
+        "the worst case of as many draws of noise",
+    )
+    attack_success_rate_8bit: Rate | None = _metric(
+        "the headline attack's images rounded to 8 bits",
+        "8-bit ASR",
+        "ASR of 8-bit images",
+        "the attack's images rounded to 8 bits",
+        absent=True,
+    )
+    validation_accuracy: float | None = _metric(
+        "null without a validation split", "validation", "validation", "accuracy on the validation split", **_FRACTION
+    )
+    feature_distance: float | None = _metric(
+        "mean over the stages", "feature distance", "feature distance", "feature distance to the teacher", ""
+    )
+    relative_feature_distance: float | None = _metric(
+        "mean over the stages",
+        "relative distance",
+        "relative feature distance",
+        "feature distance / teacher's variance",
+        "",
+    )
+    weight_distance: float | None = _metric(
+        "Euclidean, over the backbone's trained weights",
+        "weight distance",
+        "weight distance",
+        "weight distance to the teacher",
+        "",
+    )
+    stage_distances: dict[str, Distance] | None
+    attack_success_rate_of_all: Rate = described("the same successes, as a part of all images")
+    worst_case_success_rate_of_all: Rate = described("the same successes, as a part of those images")
+    num_attacked: int
+    worst_case_of: WorstCase = described(json="worst_case")
+    suite: tuple[AttackRow, ...] = described("a row for each attack, on the first images")
+    per_class: tuple[ClassRow, ...]
+    skipped: tuple[Skipped, ...]
+    attack: dict[str, Any] = described("the headline attack, with all that its images depend on")
+    checks: tuple[Check, ...]
+    seconds: Seconds
+
+    @property
+    def worst_case(self) -> Rate:
+        return self.worst_case_success_rate
+
+    def __getitem__(self, name: str) -> Rate:
+        """The success of the attack of that name on the first images."""
+        if name == self.attack["name"] and not self.suite:
+            return self.attack_success_rate
+        return next(row.attack_success_rate for row in self.suite if row.name == name)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Results(Evaluation):
+    """The content of results.json: what was measured, and of what."""
+
+    method: str
+    seed: int = described(least=0)
+    split: str = described(choices=("test", "validation"))
+    precision: str | None = described("of the training; absent in an audit", absent=True)
+    dataset: dict[str, Any]
+    teacher: dict[str, str]
+    versions: dict[str, Any]
+    audit: dict[str, Any] | None = described("of an audit alone", absent=True)
+
+
+def _metrics() -> dict[str, Metric]:
+    fields = (*dataclasses.fields(Evaluation), *dataclasses.fields(Seconds))
+    found = {field.metadata.get("metric_key", key_of(field)): field.metadata.get("metric") for field in fields}
+    return {key: metric for key, metric in found.items() if metric}
+
+
+METRICS = _metrics()  # Their order is that of a report's table.
+
+
+def numbers(content: dict) -> dict[str, float | None]:
+    """Each metric's value in the content of a results.json, None where it has none: what a sweep keeps of a run."""
+    flat = content | {"train_seconds": content.get("seconds", {}).get("train")}
+    return {key: flat.get(key) for key in METRICS}
