@@ -36,32 +36,30 @@ def run(options) -> dict:
     """{"attacks": how many were run, "peak_mib": of this process}."""
     import numpy as np
 
-    from configs.default import get_config
-    from reno_tf import attacks, data, models, settings
-    from reno_tf.evaluation import suite
+    from reno_tf import attacks, data, models
+    from reno_tf.evaluation import Attacker, Crafting, Network, Suite, ask
+    from reno_tf.evaluation.suite import references
 
-    config = get_config()
-    config.attack.update(steps=2, cache="", batch_size=options.images)
-    config.attack.update({"preset": options.only[0]} if len(options.only) == 1 else {"suite": tuple(options.only)})
-    config.attack.precision = options.precision
     teacher = models.build(options.backbone)
     student = models.build(options.backbone, num_classes=10, seed=1)
     shape = (options.images, options.size, options.size, 3)
     images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     split = data.Split(images, np.arange(options.images) % 10)
     others = [models.build(options.backbone, num_classes=10, seed=seed) for seed in range(2, 6)]
-    networks = {"teacher": (teacher, "t"), **dict.fromkeys(("student", "surrogate"), (student, "s"))}
-    networks["ensemble"] = attacks.Ensemble((student, *others)), "e"
-    target = suite.Target(networks, split, split.floats())
-    outcomes, _ = suite.run(settings.read(config, preset="suite").attack, target)
-    return {"attacks": len(outcomes), "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    networks = {"teacher": Network(teacher), **dict.fromkeys(("student", "surrogate"), Network(student))}
+    networks["ensemble"] = Network(attacks.Ensemble((student, *others)))
+    attacker = Attacker(networks=networks, own_images=split.floats())
+    suite = Suite(name="suite", attacks=references(*options.only), budget=attacks.Budget(steps=2), curve=())
+    crafting = Crafting(batch_size=options.images, precision=options.precision)
+    answers = ask(Network(student), attacker, split, suite, crafting=crafting)
+    return {"attacks": len(answers.attacks), "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 def report(options):
-    from configs.default import get_config
     from reno_tf import files, hardware
+    from reno_tf.evaluation.suite import WHOLE
 
-    names = list(get_config().attack.suite)
+    names = [str(reference) for reference in WHOLE]
     alone = {name: _in_a_process(options, [name]) for name in names}
     whole = _in_a_process(options, names)
     largest = max(alone, key=lambda name: alone[name]["peak_mib"])

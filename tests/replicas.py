@@ -60,7 +60,7 @@ def run(method, devices, workdir):
     with strategy.scope():
         student = toy(num_classes=3, dropout=chosen.training.dropout, seed=0)
         model = reno_tf.Transfer(student, toy(seed=1), chosen.method, seed=0)
-    assert training.fit_student(chosen, model, toy_data(), workdir) is student
+    assert chosen.job.train(model, toy_data(), workdir) is student
     rows = [
         {key: value for key, value in row.items() if key not in ("phase", "seconds")}
         for row in training.read_history(workdir)

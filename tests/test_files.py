@@ -29,16 +29,30 @@ def test_not_a_number_is_not_json(tmp_path):
     assert not (tmp_path / "x.json").exists()
 
 
+def _claim(workdir, content, *, overwrite):
+    """All but the format makes the run."""
+    identity = {key: value for key, value in content.items() if key != "format"}
+    files.claim(workdir, content, identity=identity, overwrite=overwrite)
+
+
 def test_claim_knows_its_run_and_names_another(tmp_path):
     run = tmp_path / "run"
     config = {"seed": 0, "attack": {"steps": 40}, "factors": (1, 2)}
-    files.claim(run, config, overwrite=False)
-    files.claim(run, config, overwrite=False)
+    _claim(run, config, overwrite=False)
+    _claim(run, config, overwrite=False)
     with pytest.raises(UserError, match="another run .attack.steps is 40, not 20, seed is 0, not 1.; .*--overwrite"):
-        files.claim(run, {**config, "seed": 1, "attack": {"steps": 20}}, overwrite=False)
+        _claim(run, {**config, "seed": 1, "attack": {"steps": 20}}, overwrite=False)
     (run / "results.json").write_text("{}")
-    files.claim(run, {"seed": 1}, overwrite=True)
-    assert not (run / "results.json").exists() and files.read_json(run / "config.json") == {"seed": 1}
+    _claim(run, {"seed": 1}, overwrite=True)
+    assert not (run / "results.json").exists() and files.read_json(run / "config.json")["seed"] == 1
+
+
+def test_what_does_not_identify_a_run_may_change(tmp_path):
+    run, identity = tmp_path / "run", {"seed": 0}
+    files.claim(run, {"seed": 0, "cache": "here"}, identity=identity, overwrite=False)
+    (run / "checkpoints").mkdir()
+    files.claim(run, {"seed": 0, "cache": "there"}, identity=identity, overwrite=False)
+    assert (run / "checkpoints").is_dir() and files.read_json(run / "config.json")["cache"] == "there"
 
 
 @pytest.mark.parametrize("finished", [False, True])
@@ -51,34 +65,34 @@ def test_claim_refuses_a_run_of_another_format_and_says_why(tmp_path, finished):
     before = {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in run.iterdir()}
     told = r"holds a run of another version, .* \(format 1, not 2\); choose another --workdir$"
     with pytest.raises(UserError, match=told):
-        files.claim(run, {"seed": 0, "format": 2}, overwrite=False)
+        _claim(run, {"seed": 0, "format": 2}, overwrite=False)
     with pytest.raises(UserError, match=r"\(format 1, not 3\)"):
-        files.claim(run, {"format": 3}, overwrite=False)
+        _claim(run, {"format": 3}, overwrite=False)
     with pytest.raises(UserError, match="nothing is deleted: choose another --workdir"):  # Anyone's config.json.
-        files.claim(run, {"seed": 0, "format": 2}, overwrite=True)
+        _claim(run, {"seed": 0, "format": 2}, overwrite=True)
     assert {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in run.iterdir()} == before
 
 
 def test_overwriting_deletes_what_a_run_left(tmp_path):
     run = tmp_path / "run"
-    files.claim(run, {"format": 1}, overwrite=False)
+    _claim(run, {"format": 1}, overwrite=False)
     files.write_text(run / "checkpoints" / "train" / "x", "")
     (run / "link").symlink_to(tmp_path)
     with pytest.raises(UserError, match=r"\(format 1, not 2\); choose another --workdir, or --overwrite it"):
-        files.claim(run, {"format": 2}, overwrite=False)
-    files.claim(run, {"format": 2}, overwrite=True)
+        _claim(run, {"format": 2}, overwrite=False)
+    _claim(run, {"format": 2}, overwrite=True)
     assert not (run / "checkpoints").exists() and not (run / "link").is_symlink() and tmp_path.is_dir()
 
 
 @pytest.mark.long
 def test_one_process_writes_a_folder(tmp_path):
-    files.claim(tmp_path / "run", {}, overwrite=False)
+    _claim(tmp_path / "run", {}, overwrite=False)
     code = "import sys; from pathlib import Path; from reno_tf import files\nwith files.lock(Path(sys.argv[1])): pass"
     other = [sys.executable, "-c", code, str(tmp_path / "run")]
     with files.lock(tmp_path / "run"):
         refused = subprocess.run(other, capture_output=True, text=True)
         with pytest.raises(UserError, match="another process is writing .*; wait for it"):
-            files.claim(tmp_path / "run", {"seed": 1}, overwrite=True)
+            _claim(tmp_path / "run", {"seed": 1}, overwrite=True)
     assert refused.returncode == 1 and "another process is writing" in refused.stderr
     assert subprocess.run(other).returncode == 0  # Also after the owner has died: the lock is the process's.
 
@@ -94,9 +108,9 @@ def test_claim_never_takes_a_folder_that_is_no_run(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     for overwrite in (False, True):
         with pytest.raises(UserError, match="holds other files"):
-            files.claim(tmp_path, {"seed": 0}, overwrite=overwrite)
+            _claim(tmp_path, {"seed": 0}, overwrite=overwrite)
     with pytest.raises(UserError, match="is a file"):
-        files.claim(tmp_path / "thesis.tex", {"seed": 0}, overwrite=True)
+        _claim(tmp_path / "thesis.tex", {"seed": 0}, overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
 
@@ -107,15 +121,15 @@ def test_unwritable_and_damaged_are_named(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(files, "write_bytes", refuse)
         with pytest.raises(UserError, match="cannot be written: Permission denied"):
-            files.claim(tmp_path / "run", {"seed": 0}, overwrite=False)
-    files.claim(tmp_path / "done", {"seed": 0}, overwrite=False)
+            _claim(tmp_path / "run", {"seed": 0}, overwrite=False)
+    _claim(tmp_path / "done", {"seed": 0}, overwrite=False)
     (tmp_path / "done" / "results.json").write_text("{}")
     with monkeypatch.context() as patch:
         patch.setattr(files, "write_bytes", refuse)
-        files.claim(tmp_path / "done", {"seed": 0}, overwrite=False)  # A finished run needs no writing.
+        _claim(tmp_path / "done", {"seed": 0}, overwrite=False)  # A finished run needs no writing.
     (tmp_path / "config.json").write_text("{half")
     with pytest.raises(UserError, match="config.json is damaged"):
-        files.claim(tmp_path, {"seed": 0}, overwrite=False)
+        _claim(tmp_path, {"seed": 0}, overwrite=False)
 
 
 def test_digest_tells_parts_apart():

@@ -9,7 +9,7 @@ from conftest import long
 from toys import NEURONS, Loss, grey_images, itself, kernel, linear_teacher
 
 from reno_tf import attacks
-from reno_tf.attacks import ATTACKS, Budget, Rule, units
+from reno_tf.attacks import ATTACKS, AttackRef, Budget, Rule, units
 from reno_tf.errors import UserError
 
 BUDGET = {"epsilon": 0.1, "step_size": 0.02, "steps": 15}
@@ -238,12 +238,17 @@ def test_mistakes_are_named():
 
 def test_a_member_of_a_suite_is_all_of_an_attack_or_one_of_it():
     teacher = linear_teacher()
-    assert attacks.split("pixel") == ("pixel", "") and attacks.split("neurons neuron 3") == ("neurons", "neuron 3")
-    assert list(attacks.variants("disruption", teacher)) == ["stage1", "stage2", "penultimate"]
-    (one,) = attacks.variants("bsr stage2", teacher).items()
-    assert one[0] == "stage2" and one[1].objective.outputs == ("stage2",)
-    with pytest.raises(UserError, match="unknown variant of disruption 'stage9'; choose one of: penultimate, stage1"):
-        attacks.variants("disruption stage9", teacher)
+    parse = AttackRef.parse
+    assert (parse("pixel").variant, parse("neurons neuron 3").variant) == ("", "neuron 3")
+    names = ["disruption stage1", "disruption stage2", "disruption penultimate"]
+    assert [str(reference) for reference in parse("disruption").variants(teacher)] == names
+    assert all(parse(name) == reference for name, reference in zip(names, map(parse, names), strict=True))
+    (one,) = parse("bsr stage2").variants(teacher).items()
+    assert one[0] == parse("bsr stage2") and one[1].objective.outputs == ("stage2",)
+    assert parse("bsr").names(one[0]) and not parse("bsr stage1").names(one[0]) and not parse("joint").names(one[0])
+    for wrong, told in (("disruption stage9", "stage9"), ("disruptions", "disruptions")):
+        with pytest.raises(UserError, match=told):
+            parse(wrong).variants(teacher)
 
 
 def test_every_attack_has_as_many_gradients_of_an_image():

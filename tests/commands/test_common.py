@@ -1,11 +1,13 @@
 """What several commands do alike."""
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from toys import linear_teacher
 
 from configs.default import get_config
-from reno_tf import settings
+from reno_tf import data, settings
 from reno_tf.commands import common
 from reno_tf.errors import UserError
 
@@ -29,9 +31,26 @@ def test_a_batch_that_does_not_fit_is_out_of_memory():
 def test_the_limit_of_pixels_holds_for_what_is_loaded_and_is_no_part_of_a_run(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     config = get_config()
-    usual = settings.read(config).as_json()
+    usual = settings.read(config).identity()
     config.data.max_pixels = 1000
     chosen = settings.read(config)
     common.load_data(chosen.data, seed=0)
     assert Image.MAX_IMAGE_PIXELS == 1000
-    assert chosen.as_json() == usual
+    assert chosen.identity() == usual
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"neuron": 16}, "neuron must be from 0 to 5, not 16"),
+        ({"preset": "surrogate"}, "the attacker's own student learns from the validation split"),
+        ({"core": ("disruption stage7",)}, "stage7.*penultimate, stage1"),
+    ],
+)
+def test_what_cannot_be_attacked_is_told_before_the_training(changes, told):
+    config = get_config()
+    config.attack.update(changes)
+    split = data.Split(np.zeros([3, 4, 4, 3], np.uint8), np.arange(3))
+    dataset = data.Dataset("toy", ["a", "b", "c"], split, split.take([]), split)
+    with pytest.raises(UserError, match=told):
+        common.check_suite(settings.read(config), linear_teacher(), dataset)

@@ -1,33 +1,42 @@
 """The check list, rule by rule, at both sides of each threshold."""
 
+import dataclasses
+
 import pytest
 
 from reno_tf.evaluation.checks import check
+from reno_tf.reporting import sentences
+from reno_tf.results import CurvePoint
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rate:
+    """As `records.Rate`, with any interval."""
+
+    rate: float | None
+    interval: tuple[float, float] | None
+    total: int = 50
+
+    @property
+    def hits(self):
+        return round(self.total * self.rate)
 
 
 def _point(epsilon, asr, low, high):
-    return {
-        "epsilon": epsilon,
-        "attack_success_rate": asr,
-        "attack_success_rate_ci95": [low, high],
-        "num_attacked": 50,
-    }
+    return CurvePoint(epsilon, _Rate(asr, (low, high)), _Rate(0.0, (0.0, 0.1)), 50, 50)
 
 
 _ZERO = _point(0, 0.0, 0.0, 0.05)
 _CURVE = [_ZERO, _point(0.1, 0.3, 0.25, 0.35), _point(0.5, 0.88, 0.85, 0.91)]
-_RESULTS = {
-    "attack_success_rate": 0.3,
-    "attack_success_rate_ci95": [0.25, 0.35],
-    "noise_success_rate": 0.02,
-    "noise_success_rate_ci95": [0.01, 0.04],
-}
+_RESULTS = {"attack": _Rate(0.3, (0.25, 0.35)), "noise": _Rate(0.02, (0.01, 0.04))}
+_NOTHING = _Rate(None, None, 0)
 _FALL = [100.0, 60.0, 30.0, 12.0, 4.0, 2.0, 1.0, 0.5, 0.0]  # 8 steps, the last two of which bring 1 of 100
 
 
 def _verdicts(**changes):
-    arguments = {"results": _RESULTS, "curve": _CURVE, "convergence": _FALL, "num_classes": 10, "undefended": True}
-    return {row["name"]: (row["verdict"], row["sentence"]) for row in check(**arguments | changes)}
+    arguments = _RESULTS | {"curve": _CURVE, "convergence": _FALL, "num_classes": 10, "undefended": True}
+    rows = check(**arguments | changes)
+    return {row.name: (row.verdict, sentences.of_check(row.reason, row.figures)) for row in rows}
 
 
 def test_a_sound_measurement_is_ok():
@@ -56,12 +65,9 @@ def test_any_success_without_perturbation_is_doubtful():
 
 
 def test_noise_as_strong_as_the_attack_is_doubtful():
-    near = _RESULTS | {"noise_success_rate": 0.2, "noise_success_rate_ci95": [0.15, 0.26]}
-    assert _verdicts(results=near)["stronger than noise"][0] == "doubtful"
-    apart = _RESULTS | {"noise_success_rate": 0.2, "noise_success_rate_ci95": [0.15, 0.24]}
-    assert _verdicts(results=apart)["stronger than noise"][0] == "ok"
-    nothing = dict.fromkeys(_RESULTS)
-    assert _verdicts(results=nothing)["stronger than noise"][0] == "not applicable"
+    assert _verdicts(noise=_Rate(0.2, (0.15, 0.26)))["stronger than noise"][0] == "doubtful"
+    assert _verdicts(noise=_Rate(0.2, (0.15, 0.24)))["stronger than noise"][0] == "ok"
+    assert _verdicts(attack=_NOTHING, noise=_NOTHING)["stronger than noise"][0] == "not applicable"
 
 
 def test_success_must_rise_with_epsilon():
@@ -90,6 +96,6 @@ def test_an_undefended_student_must_give_in_but_for_one_class():
 
 
 def test_undefined_rates_are_passed_over():
-    curve = [dict.fromkeys(point) | {"epsilon": point["epsilon"]} for point in _CURVE]
-    verdicts = _verdicts(results=dict.fromkeys(_RESULTS), curve=curve)
+    curve = [dataclasses.replace(point, attack_success_rate=_NOTHING) for point in _CURVE]
+    verdicts = _verdicts(attack=_NOTHING, noise=_NOTHING, curve=curve)
     assert {verdict for name, (verdict, _) in verdicts.items() if name != "converged"} == {"not applicable"}

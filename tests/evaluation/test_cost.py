@@ -2,12 +2,16 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from small_network import tiny
 
-from configs import default
-from reno_tf import data, settings
-from reno_tf.evaluation import cost, suite
+from reno_tf import data
+from reno_tf.attacks import Budget
+from reno_tf.evaluation import Suite, cost
+from reno_tf.evaluation.suite import references
+from reno_tf.methods import METHODS
+from reno_tf.training import Job
 
 
 @pytest.mark.parametrize(
@@ -18,46 +22,52 @@ def test_durations_are_whole_minutes(seconds, told):
     assert cost.duration(seconds) == told
 
 
-def _chosen(method="renofeation", **attack):
-    config = default.get_config()
-    config.attack.update(core=(), **attack)
-    config.curve.update(factors=(0.25, 0.5), images=10)
-    config.steps.update(train=6, swa=4, swa_period=1)
-    return settings.read(config, method)
+def _suite(*names, **changes) -> Suite:
+    small = {"name": "suite", "budget": Budget(steps=4), "curve": (0.25, 0.5), "curve_images": 10, "images": 20}
+    return Suite(attacks=references(*(names or ("pixel",))), **small | changes)
 
 
 def test_attacks_cost_their_gradients_and_the_students_answers():
-    chosen, network = _chosen(steps=4, images=20), tiny()
+    network = tiny()
     answers = 3 * 100 + 20 * 2
-    assert cost.attack_passes(chosen, network, 100) == answers + 2.5 * 4 * (100 + 2 * 10)
-    assert cost.attack_passes(chosen, network, 100, kept=True) == answers
+    assert cost.attack_passes(_suite(), network, 100) == answers + 2.5 * 4 * (100 + 2 * 10)
+    assert cost.attack_passes(_suite(), network, 100, kept=True) == answers
     # In an audit the other attacks are also crafted at the smaller epsilons of the curve.
-    assert cost.attack_passes(chosen, network, 100, exposure=True) == answers + 2.5 * 4 * (100 + 2 * 10)
-    two = dataclasses.replace(chosen, attack=dataclasses.replace(chosen.attack, core=("disruption stage1",)))
-    more = cost.attack_passes(two, network, 100, exposure=True) - cost.attack_passes(chosen, network, 100)
-    assert more == 20 * 2 + 2.5 * 4 * (20 + 2 * 10)
-    with_five_restarts = _chosen(steps=4, images=20, restarts=5)
-    assert cost.attack_passes(with_five_restarts, network, 100) == answers + 5 * 2.5 * 4 * (100 + 2 * 10)
+    assert cost.attack_passes(_suite(exposure=True), network, 100) == answers + 2.5 * 4 * (100 + 2 * 10)
+    two = cost.attack_passes(_suite("pixel", "disruption stage1", exposure=True), network, 100)
+    assert two - cost.attack_passes(_suite(), network, 100) == 20 * 2 + 2.5 * 4 * (20 + 2 * 10)
+    restarted = _suite(options={"restarts": 5})
+    assert cost.attack_passes(restarted, network, 100) == answers + 5 * 2.5 * 4 * (100 + 2 * 10)
+    white_box = _suite("pixel", "white_box")
+    without = cost.attack_passes(white_box, network, 100, absent={"student"})
+    assert without == cost.attack_passes(_suite(), network, 100) < cost.attack_passes(white_box, network, 100)
+
+
+def test_a_gradient_of_an_ensemble_costs_one_network():
+    one, several = (cost.attack_passes(_suite(name), tiny(), 100) for name in ("surrogate", "ensemble"))
+    assert one == several
+
+
+def _job(name, **schedule) -> Job:
+    method = METHODS[name]()
+    schedule = dataclasses.replace(method.schedule, **{"steps": 6, "swa_steps": 4, "swa_period": 1} | schedule)
+    return Job(backbone="small", method=method, schedule=schedule, batch_size=32, interval=1)
 
 
 def test_training_costs_its_steps_and_the_gradients_of_its_images():
-    assert cost.training_passes(_chosen()) == 10 * 32 * 6
-    assert cost.training_passes(_chosen("linear")) == 6 * 32 * 2
-    assert cost.training_passes(_chosen("inoculation")) == 6 * 32 * 8.5
+    assert cost.training_passes(_job("renofeation")) == 10 * 32 * 6
+    assert cost.training_passes(_job("linear")) == 6 * 32 * 2
+    assert cost.training_passes(_job("inoculation")) == 6 * 32 * 8.5
 
 
-def test_a_run_and_an_audit_say_what_their_time_is_for(monkeypatch):
+def test_what_the_time_is_for_is_told(monkeypatch):
     monkeypatch.setattr(cost, "seconds_of_pass", lambda network, images: 60.0 / len(images))
-    dataset = data.load("digits", shots=1, validation_per_class=1)
-    chosen = _chosen(steps=0, images=1)
-    split = suite.split(chosen, dataset)
-    assert split is dataset.test
-    # 3 x 1200 answers and 2 of the suite, and 10 x 32 images of training, a sixteenth of a minute each.
+    images = np.zeros([100, 4, 4, 3], np.uint8)
+    told = cost.tell({"10 steps of training": 1920, "attacking": 3600}, None, images)
+    assert told == "about 5 h 45 min on this machine (10 steps of training 2 h 0 min, attacking 3 h 45 min)"
     assert (
-        cost.tell(chosen, tiny(), split)
-        == "about 5 h 45 min on this machine (10 steps of training 2 h 0 min, attacking 3 h 45 min)"
+        cost.tell({"attacking": 1}, None, images) == "less than a minute on this machine (attacking less than a minute)"
     )
-    assert cost.tell(chosen, tiny(), split, trains=False) == "about 3 h 45 min on this machine (attacking 3 h 45 min)"
 
 
 def test_a_pass_is_timed():

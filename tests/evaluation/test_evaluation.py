@@ -8,26 +8,8 @@ import reno_tf
 from reno_tf import attacks, evaluation
 from reno_tf.data import Split
 from reno_tf.errors import UserError
-
-
-def test_rates_by_hand():
-    labels = np.array([0, 0, 1, 1, 2])
-    clean = np.array([0, 0, 1, 2, 2])  # 4 of 5 right
-    adversarial = np.array([1, 0, 1, 1, 0])  # of the four, two turned; the wrong one became right
-    noise = np.array([0, 0, 1, 1, 0])  # of the four, one turned
-    rates = evaluation.success_rates(labels, clean, adversarial, noise)
-    assert rates["clean_accuracy"] == 4 / 5
-    assert rates["num_attacked"] == 4
-    assert rates["adversarial_accuracy"] == 3 / 5
-    assert rates["attack_success_rate"] == 2 / 4
-    assert rates["noise_success_rate"] == 1 / 4
-
-
-def test_the_worst_case_is_the_first_wrong_prediction():
-    labels = np.array([0, 1, 2, 0])
-    worst = evaluation.worst_case(labels, [np.array([0, 1, 0, 2]), np.array([1, 1, 1, 0])])
-    np.testing.assert_array_equal(worst, [1, 1, 0, 2])
-    np.testing.assert_array_equal(labels, [0, 1, 2, 0])
+from reno_tf.models import distances
+from reno_tf.records import Rate
 
 
 def test_a_student_of_other_classes_is_refused(split):
@@ -46,14 +28,7 @@ def test_wilson_interval_by_hand():
         (p + z * z / (2 * n)) / (1 + z * z / n),
         z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2),
     )
-    np.testing.assert_allclose(evaluation.rate("x", 4, 5)["x_ci95"], [centre - half, centre + half], rtol=1e-9)
-
-
-def test_nothing_right_is_undefined_not_zero():
-    rates = evaluation.success_rates(np.array([0, 0]), *[np.array([1, 1])] * 3)
-    assert rates["clean_accuracy"] == 0
-    assert rates["attack_success_rate"] is None and rates["attack_success_rate_ci95"] is None
-    assert rates["noise_success_rate"] is None
+    np.testing.assert_allclose(Rate(4, 5).interval, [centre - half, centre + half], rtol=1e-9)
 
 
 @pytest.fixture
@@ -67,8 +42,7 @@ def test_zero_epsilon_has_no_success(split):
     rates = evaluation.attack_success(
         student, attacks.penultimate_pgd(tiny(), epsilon=0.0, steps=3, start="zero"), Split(split.images, labels)
     )
-    assert rates["num_attacked"] == 6
-    assert rates["attack_success_rate"] == 0 and rates["noise_success_rate"] == 0
+    assert rates.attack_success_rate == Rate(0, 6) and rates.noise_success_rate == Rate(0, 6)
 
 
 def test_attack_success_counts_predictions(split):
@@ -78,22 +52,21 @@ def test_attack_success_counts_predictions(split):
     images = split.floats()
     clean, hit = (student(x, training=False)["logits"].numpy().argmax(1) for x in (images, attack(images)))
     right = clean == split.labels
-    assert rates["num_attacked"] == right.sum()
-    assert rates["attack_success_rate"] == pytest.approx((right & (hit != split.labels)).sum() / right.sum())
+    assert rates.attack_success_rate == Rate((right & (hit != split.labels)).sum(), right.sum())
 
 
 def test_distances(split, images):
     teacher, student = tiny(seed=1), tiny(num_classes=3, seed=1)
-    assert evaluation.weight_distance(student, teacher) == 0
-    assert evaluation.feature_distance(student, teacher, images) == 0
+    assert distances.weight_distance(student, teacher) == 0
+    assert distances.feature_distance(student, teacher, images) == 0
     other = tiny(num_classes=3, seed=2)
     ours, theirs = (reno_tf.models.named_weights(m, head=False) for m in (other, teacher))
     square = sum(np.sum((ours[n].numpy() - theirs[n].numpy()) ** 2) for n in ours if "moving" not in n)
-    assert evaluation.weight_distance(other, teacher) == pytest.approx(np.sqrt(square), rel=1e-5)
+    assert distances.weight_distance(other, teacher) == pytest.approx(np.sqrt(square), rel=1e-5)
     outputs = [model(images, training=False) for model in (other, teacher)]
     by_hand = np.mean([np.mean((outputs[0][f"stage{i}"] - outputs[1][f"stage{i}"]) ** 2) for i in (1, 2, 3, 4)])
-    assert evaluation.feature_distance(other, teacher, images, batch_size=4) == pytest.approx(by_hand, rel=1e-4)
-    for stage, found in evaluation.stage_distances(other, teacher, images, batch_size=4).items():
+    assert distances.feature_distance(other, teacher, images, batch_size=4) == pytest.approx(by_hand, rel=1e-4)
+    for stage, found in distances.stage_distances(other, teacher, images, batch_size=4).items():
         absolute = np.mean((outputs[0][stage] - outputs[1][stage]) ** 2)
         relative = absolute / np.mean(np.var(outputs[1][stage], axis=(0, 1, 2)))
         assert found == {"absolute": pytest.approx(absolute, rel=1e-4), "relative": pytest.approx(relative, rel=1e-4)}
@@ -101,5 +74,5 @@ def test_distances(split, images):
 
 def test_distances_between_unequal_networks_are_undefined(images):
     wide = reno_tf.models.build("resnet18_cifar", width=4, num_classes=3)
-    assert evaluation.weight_distance(wide, tiny()) is None
-    assert evaluation.feature_distance(wide, tiny(), images) is None
+    assert distances.weight_distance(wide, tiny()) is None
+    assert distances.feature_distance(wide, tiny(), images) is None

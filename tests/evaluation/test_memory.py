@@ -10,18 +10,18 @@ _ROOT = Path(__file__).parents[2]
 _SUITE = """
 import resource
 import numpy as np
-from configs.default import get_config
-from reno_tf import data, models, settings
-from reno_tf.evaluation import suite
+from reno_tf import data, models
+from reno_tf.attacks import Budget
+from reno_tf.evaluation import Attacker, Crafting, Network, Suite, ask
+from reno_tf.evaluation.suite import references
 
 teacher, student = models.build("resnet18"), models.build("resnet18_cifar", width=2, num_classes=2)
 split = data.Split(np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.uint8), np.arange(8) % 2)
-target = suite.Target({"teacher": (teacher, "t"), "student": (student, "s")}, split, split.floats())
+attacker = Attacker(networks={"teacher": Network(teacher)}, own_images=split.floats())
 for names in (("disruption penultimate",), ("disruption penultimate", "pixel", "momentum", "neurons", "joint")):
-    config = get_config()
-    config.attack.update(suite=names, steps=1, cache="", batch_size=8, precision="float32")
-    outcomes, _ = suite.run(settings.read(config, preset="suite").attack, target)
-    print(len(outcomes), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    suite = Suite(name="suite", attacks=references(*names), budget=Budget(steps=1), curve=())
+    answers = ask(Network(student), attacker, split, suite, crafting=Crafting(batch_size=8, precision="float32"))
+    print(len(answers.attacks), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 

@@ -7,30 +7,28 @@ from replicas import toy, toy_data
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import reno_tf
-from configs.default import get_config
-from reno_tf import data, evaluation, models, settings, training
+from reno_tf import data, evaluation, models, training
+from reno_tf.attacks import AttackRef, Budget
 from reno_tf.errors import UserError
-from reno_tf.evaluation import watch
+from reno_tf.evaluation import Suite, watch
+from reno_tf.evaluation.suite import references
 from reno_tf.methods import Finetune, Phase
+from reno_tf.models import distances as distances_of
 
 _DATA = toy_data()
 
 
-def _settings(**changes):
-    config = get_config()
-    config.attack.update({"steps": 3, "epsilon": 0.1, "batch_size": 8})
-    config.update(changes)
-    return settings.read(config, "finetune")
+_SUITE = Suite(name="core", attacks=references("pixel", "disruption"), budget=Budget(epsilon=0.1, steps=3))
 
 
 def _train(folder, *, images=0):
     """(the student, the teacher, the rows without their seconds)."""
-    student, teacher, chosen = toy(num_classes=3, seed=0), toy(seed=1), _settings()
+    student, teacher = toy(num_classes=3, seed=0), toy(seed=1)
     model = reno_tf.Transfer(student, teacher, Finetune(), seed=0)
     phases = (Phase(name="train", steps=4, learning_rate=0.01, momentum=0.0),)
     callbacks = []
     if images:
-        callbacks = [watch.Watch(chosen, _DATA, teacher, images=images, folder=folder / "tensorboard")]
+        callbacks = [watch.Watch(_SUITE, _DATA, teacher, images=images, folder=folder / "tensorboard")]
     training.train(model, _DATA, phases, folder, batch_size=8, interval=2, seed=0, callbacks=callbacks)
     rows = [{key: row[key] for key in row if key != "seconds"} for row in training.read_history(folder)]
     return student, teacher, rows
@@ -67,7 +65,7 @@ def test_what_is_shown_is_what_the_student_does(trained):
     right = evaluation.predict(student, images) == split.labels
     assert [step for step, _ in shown["watch/accuracy"]] == [2, 4]
     assert shown["watch/accuracy"][-1][1] == pytest.approx(right.mean())
-    distances = evaluation.stage_distances(student, teacher, images)
+    distances = distances_of.stage_distances(student, teacher, images)
     for stage in models.stage_names(teacher):
         value = shown[f"watch/feature_distance/{stage}"][-1][1]
         assert value == pytest.approx(distances[stage]["relative"], rel=1e-5)
@@ -82,25 +80,22 @@ def test_what_is_shown_is_what_the_student_does(trained):
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("attack", "several_devices", "message"),
     [
-        ({"attack.preset": "white_box"}, "needs an attack through the teacher; white_box goes through a student"),
-        ({"distribution": "mirrored"}, "needs config.distribution=none, not mirrored"),
+        ("white_box", False, "needs an attack through the teacher; white_box goes through a student"),
+        ("pixel", True, "needs one device: config.distribution=none"),
     ],
 )
-def test_what_cannot_be_watched_is_refused(changes, message):
-    config = get_config()
-    for key, value in changes.items():
-        config.update_from_flattened_dict({key: value})
+def test_what_cannot_be_watched_is_refused(attack, several_devices, message):
     with pytest.raises(UserError, match=message):
-        watch.check(settings.read(config, "finetune"), _DATA)
+        watch.check(AttackRef(attack), _DATA, several_devices=several_devices)
 
 
 def test_without_validation_images_it_is_refused():
     split = _DATA.train
     dataset = data.Dataset(_DATA.name, _DATA.class_names, split, split.take([]), split)
     with pytest.raises(UserError, match="validation_per_class"):
-        watch.check(_settings(), dataset)
+        watch.check(AttackRef("pixel"), dataset, several_devices=False)
 
 
 def test_a_profile_is_of_ten_steps(tmp_path, monkeypatch):

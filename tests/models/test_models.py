@@ -131,8 +131,7 @@ def test_shipped_teacher_is_the_manifests(name):
 @pytest.mark.long
 @pytest.mark.parametrize("name", _SHIPPED)
 def test_shipped_teacher_has_the_manifests_accuracy(name):
-    from reno_tf import data
-    from reno_tf.evaluation import rates as evaluation
+    from reno_tf import data, evaluation
 
     glyphs = data.load("glyphs")
     teacher = models.build(name, num_classes=62)

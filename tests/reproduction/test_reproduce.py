@@ -6,11 +6,13 @@ import json
 import re
 import shutil
 
+import made_up
 import pytest
 
 from configs.reproduce import figure4, methods, table2, table7, table7_matched
 from reno_tf import files, settings
 from reno_tf.errors import UserError
+from reno_tf.records import Rate
 
 reproduce = importlib.import_module("reno_tf.commands.reproduce")  # The package has the function under this name.
 
@@ -60,17 +62,14 @@ class _Sweeping:
 def _pretend(config, *, method, workdir, overwrite, command, announce):
     """What a run leaves behind that others read. Larger steps are better here, and seeds differ by a point."""
     chosen = settings.read(config, method)
-    files.claim(files.Path(workdir), chosen.as_json(), overwrite=overwrite)
-    accuracy = 0.5 + 10 * chosen.schedule.learning_rate + 0.01 * chosen.seed
-    rates = dict.fromkeys(("clean_accuracy", "validation_accuracy"), accuracy)
-    rates |= dict.fromkeys(("attack_success_rate", "noise_success_rate"), 0.1)
-    rates |= dict.fromkeys(("worst_case_success_rate", "worst_case_noise_success_rate"), 0.1)
-    rates |= dict.fromkeys(("feature_distance", "relative_feature_distance", "weight_distance"), 0.1)
+    files.claim(files.Path(workdir), chosen.as_json(), identity=chosen.identity(), overwrite=overwrite)
+    accuracy = round(1000 * (0.5 + 10 * chosen.schedule.learning_rate + 0.01 * chosen.seed))
+    changes = {"clean_accuracy": Rate(accuracy, 1000), "validation_accuracy": accuracy / 1000}
     if chosen.attack.preset == "suite":
-        rates |= {"worst_case_success_rate": 0.3, "core_worst_case_success_rate": 0.2}
-    rates |= {"seconds": {"train": 1.5}, "suite": [{"name": "guide", "attack_success_rate": 0.15}]}
-    rates["versions"] = {"tensorflow": "2.0", "tensorflow-addons": None, "device": "abacus"}
-    files.write_json(files.Path(workdir) / "results.json", rates)
+        changes |= {"worst_case_success_rate": Rate(3, 10), "core_worst_case_success_rate": Rate(2, 10)}
+    changes |= {"suite": (made_up.attack_row("guide", 15),)}
+    changes["versions"] = {"tensorflow": "2.0", "tensorflow-addons": None, "device": "abacus"}
+    files.write_json(files.Path(workdir) / "results.json", made_up.content(**changes))
 
 
 def _write(folder, outcome, *, paper):

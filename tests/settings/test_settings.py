@@ -9,7 +9,9 @@ from ml_collections import ConfigDict
 from configs.default import get_config
 from reno_tf import methods, settings
 from reno_tf.errors import UserError
+from reno_tf.evaluation.suite import QUICK
 from reno_tf.methods import METHODS
+from reno_tf.settings import fields
 
 
 def _read(method="renofeation", *, preset="pixel", **changes):
@@ -133,19 +135,23 @@ def test_a_recipes_coefficient_is_taken_by_the_methods_that_have_it():
     assert _read("delta", **recipe, method__feature_weight=4.0).method.feature_weight == 4.0
 
 
+def _tried(**changes) -> list[str]:
+    return [str(reference) for reference in _read(**changes).suite().attacks]
+
+
 def test_presets_bring_their_own_budget():
     assert _read(attack__preset="paper").attack.epsilon == 0.4
     assert _read(attack__preset="suite").attack.epsilon == 0.1
     assert _read(attack__preset="suite", attack__suite=("paper", "pixel")).attack.epsilon == 0.4
-    assert _read(attack__preset="suite", attack__suite=("guide", "l2")).attack.members == ("guide", "l2")
-    assert _read(attack__preset="paper").attack.members == ("paper", "disruption")
-    assert _read(attack__preset="disruption").attack.members == ("disruption",)
-    assert _read(attack__core=("bsr stage2",)).attack.members == ("pixel", "bsr stage2")
+    assert _tried(attack__preset="suite", attack__suite=("guide", "l2")) == ["guide", "l2"]
+    assert _tried(attack__preset="paper") == ["paper", "disruption"]
+    assert _tried(attack__preset="disruption") == ["disruption"]
+    assert _tried(attack__core=("bsr stage2",)) == ["pixel", "bsr stage2"]
     assert _read(preset="suite").attack.preset == "suite"
     quick = _read(attack__preset="quick", attack__epsilon=0.02)
-    assert quick.attack.members == ("pixel", "disruption stage1", "disruption stage2", "disruption stage3")
+    assert quick.suite().attacks == QUICK and quick.suite().headline_images == quick.attack.images
     assert (quick.attack.steps, quick.attack.step_size) == (9, pytest.approx(0.4 * 0.02))
-    assert quick.report.curve_factors == () and _read().report.curve_factors
+    assert quick.suite().curve == () and _read().suite().curve
     assert _read(preset="suite", attack__preset="paper").attack.preset == "paper"
 
 
@@ -193,7 +199,7 @@ def test_the_config_is_only_read():
 
 def test_json_has_all_that_makes_the_run():
     content = json.loads(json.dumps(_read("delta", attack__preset="surrogate").as_json(), allow_nan=False))
-    assert content["format"] == settings.FORMAT == 3
+    assert content["format"] == settings.FORMAT == 4
     coefficients = {"weight_decay": 1e-4, "head_decay": 0.01, "feature_weight": 0.5, "feature_scale": "absolute"}
     assert content["method"] == {"name": "delta", **coefficients}
     assert content["networks"]["student"] == "resnet18_cifar" and content["schedule"]["steps"] == 600
@@ -215,8 +221,63 @@ def test_json_has_all_that_makes_the_run():
     ],
     ids=str,
 )
-def test_json_differs_where_the_runs_differ(changes):
-    assert _read("delta", **changes).as_json() != _read("delta").as_json() == _read("delta").as_json()
+def test_the_identity_differs_where_the_runs_differ(changes):
+    changed, usual = _read("delta", **changes), _read("delta")
+    assert changed.identity() != usual.identity() == _read("delta").identity()
+    assert changed.key != usual.key == _read("delta").key
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attack__batch_size": 50},
+        {"attack__cache": "elsewhere"},
+        {"attack__cache_limit": 1.0},
+        {"data__tfds_dir": "elsewhere"},
+        {"data__cache": True},
+        {"data__max_pixels": 1000},
+        {"watch__images": 5},
+    ],
+    ids=str,
+)
+def test_what_changes_no_number_makes_no_other_run(changes):
+    assert _read("delta", **changes).identity() == _read("delta").identity()
+
+
+def test_a_field_that_came_later_leaves_all_runs_what_they_are():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Later(settings.Attack):
+        temperature: float = fields.bounded(neutral=1.0)
+
+    usual = _read("delta")
+    later = {value: Later(**vars(usual.attack), temperature=value) for value in (1.0, 2.0)}
+    keys = {value: dataclasses.replace(usual, attack=attack).key for value, attack in later.items()}
+    assert keys[1.0] == usual.key != keys[2.0]
+
+
+def test_an_attack_that_the_whole_suite_gains_leaves_all_runs_what_they_are(monkeypatch):
+    before = _read(attack__preset="suite")
+    monkeypatch.setattr(settings.types, "WHOLE", settings.types.WHOLE[:-1])
+    after = _read(attack__preset="suite")
+    assert len(before.suite().attacks) == len(after.suite().attacks) + 1 and before.key == after.key
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, 2**40])
+@pytest.mark.parametrize("key", ["seed", "attack__seed"])
+def test_a_seed_is_one_that_every_generator_takes(key, seed):
+    with pytest.raises(UserError, match="seed must be"):
+        _read(**{key: seed})
+
+
+@pytest.mark.parametrize(
+    ("preset", "option", "value"),
+    [("disruption", "neuron", 7), ("universal", "restarts", 5), ("disruption", "target_scale", 5.0)],
+)
+def test_an_option_that_the_attack_does_not_have_is_refused(preset, option, value):
+    with pytest.raises(UserError, match=f"{preset} does not have the option {option}; these do: .*pixel"):
+        _read(**{"attack__preset": preset, f"attack__{option}": value})
+    assert _read(**{f"attack__{option}": value}).suite().options == {option: value}
+    assert _read(**{"attack__preset": "suite", f"attack__{option}": value})
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -229,7 +290,7 @@ def test_json_gives_the_settings_back(name):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format": 2}, "not of format 3"),
+        ({"format": 2}, "not of format 4"),
         ({"method": None}, "holds no run's settings"),
         ({"method": {"name": "none"}}, "unknown method 'none'"),
         ({"method": {"name": "delta"}}, "holds no run's settings"),
@@ -242,7 +303,7 @@ def test_json_gives_the_settings_back(name):
 def test_other_json_gives_none(change, told):
     with pytest.raises(UserError, match=told):
         settings.restore({**json.loads(json.dumps(_read("delta").as_json())), **change})
-    with pytest.raises(UserError, match="not of format 3"):
+    with pytest.raises(UserError, match="not of format 4"):
         settings.restore([1])
 
 
@@ -264,7 +325,7 @@ def test_other_json_gives_none(change, told):
         ({"split": "validation", "data__validation_per_class": 0}, "needs config.data.validation_per_class"),
         ({"attack__suite": ("pixels",)}, "unknown attack 'pixels'; choose one of: bsr, cleverhans"),
         ({"attack__core": ("disruptions stage1",)}, "unknown attack 'disruptions'; choose one of: bsr, cleverhans"),
-        ({"attack__suite": (), "attack__preset": "suite"}, "config.attack.suite needs an attack"),
+        ({"attack__suite": (), "attack__preset": "suite"}, "a suite needs an attack .config.attack.suite"),
         ({"attack__images": -1}, "config.attack.images must be at least 0, not -1"),
         ({"attack__surrogate": "distil"}, "unknown config.attack.surrogate 'distil'; choose one of: delta, "),
         ({"attack__restarts": 0}, "config.attack.restarts must be at least 1, not 0"),

@@ -1,0 +1,36 @@
+"""Results of runs that were never made."""
+
+import dataclasses
+
+from reno_tf import records
+from reno_tf.records import Rate
+from reno_tf.results import AttackRow, Results, Seconds, WorstCase
+
+_TENTH = Rate(10, 100)
+
+
+def attack_row(name, hits, *, counts=True, gradients=40) -> AttackRow:
+    outside = None if counts else "outside the threat model"
+    return AttackRow(name, counts, outside, gradients, {"steps": gradients}, Rate(hits, 100))
+
+
+def results(**changes) -> Results:
+    """Of 100 images; every rate is a tenth but for the changes."""
+    rates = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "adversarial_accuracy")
+    rates += ("worst_case_success_rate", "worst_case_noise_success_rate")
+    rates += ("attack_success_rate_of_all", "worst_case_success_rate_of_all")
+    distances = ("feature_distance", "relative_feature_distance", "weight_distance", "validation_accuracy")
+    absent = ("core_worst_case_success_rate", "attack_success_rate_8bit", "stage_distances", "precision", "audit")
+    empty = dict.fromkeys(("suite", "per_class", "skipped", "checks"), ())
+    facts = {"method": "delta", "seed": 0, "split": "test", "num_attacked": 100}
+    facts["dataset"] = {"name": "digits", "num_classes": 10, "note": ""}
+    facts |= {"teacher": {"name": "resnet18_cifar/glyphs", "sha256": "0" * 64}, "versions": {"tensorflow": "2.0"}}
+    facts["attack"] = {"preset": "pixel", "name": "pixel", "epsilon": 0.1, "source": "teacher"}
+    facts |= {"worst_case_of": WorstCase(("pixel",), 100, 100, None), "seconds": Seconds(1.5, 1.0, 1.0)}
+    known = dict.fromkeys(rates, _TENTH) | dict.fromkeys(distances, 0.1) | dict.fromkeys(absent) | empty | facts
+    return dataclasses.replace(Results(**known), **changes)
+
+
+def content(**changes) -> dict:
+    """As results.json has them."""
+    return records.to_json(results(**changes))

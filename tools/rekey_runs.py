@@ -1,0 +1,46 @@
+"""Gives the committed runs the keys that settings have now: python tools/rekey_runs.py
+
+A key is a hash of what makes a run the same run (`reno_tf.settings.Settings.identity`). Those of format 3 hashed all of
+config.json. Each run is planned again; where the stored key is the one that format 3 would have given, the new one
+takes its place. Any other run is named and left as it is.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from configs.reproduce import all as everything
+from configs.reproduce import methods
+from reno_tf import files, settings
+from reno_tf.evaluation.suite import CORE, WHOLE
+from reno_tf.reproduction import estimate, outcomes
+from reno_tf.reproduction.planning import Plan
+
+_RESULTS = Path(__file__).parents[1] / "results"
+_CONFIGS = {"reproduce-embedded": everything.get_config, "reproduce-photos": lambda: methods.get_config("photos")}
+
+
+def key_of_format_3(chosen: settings.Settings) -> str:
+    content = chosen.as_json() | {"format": 3}
+    del content["data"]["max_pixels"]
+    for name, default in (("core", CORE), ("suite", WHOLE)):
+        content["attack"][name] = content["attack"][name] or [str(reference) for reference in default]
+    return files.digest(json.dumps(content, sort_keys=True).encode())[:16]
+
+
+def rekey(folder: str) -> None:
+    path = _RESULTS / folder / "runs.jsonl"
+    kept = outcomes.read_all(path)
+    planned = estimate.runs_of(Plan(_CONFIGS[folder]()), lambda planned: planned.name in kept, kept)
+    chosen = {one.name: settings.read(one.config, one.method) for one in planned if one.name in kept}
+    known = {name for name, one in chosen.items() if kept[name]["settings"] in (key_of_format_3(one), one.key)}
+    for name in known:
+        kept[name]["settings"] = chosen[name].key
+    outcomes.write_all(path, kept)
+    print(f"{folder}: {len(known)} of {len(kept)} runs have their key", *sorted(kept.keys() - known)[:5])
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    for name in _CONFIGS:
+        rekey(name)
