@@ -16,7 +16,7 @@ from toys import linear_teacher
 
 from reno_tf import attacks, records, reporting
 from reno_tf.attacks import Budget
-from reno_tf.data import Dataset, Split
+from reno_tf.data import Split
 from reno_tf.errors import UserError
 from reno_tf.evaluation import Attacker, Crafting, Network, Pictures, Suite, evaluate, kept, own_images, predict, suite
 from reno_tf.evaluation.suite import references
@@ -33,22 +33,6 @@ def _suite(*names, **changes) -> Suite:
 
 def _crafting(cache=None, **changes):
     return Crafting(batch_size=8, cache=cache and str(cache), **changes)
-
-
-@pytest.fixture(scope="module")
-def student():
-    return linear_teacher(seed=4)
-
-
-@pytest.fixture(scope="module")
-def dataset(student):
-    rng = np.random.default_rng(0)
-
-    def split(count):
-        images = rng.integers(0, 256, [count, 4, 4, 3]).astype(np.uint8)
-        return Split(images, predict(student, images.astype(np.float32) / 255))  # All are right.
-
-    return Dataset("toy", ["a", "b", "c"], split(6), split(9), split(12))
 
 
 def _attacker(dataset, student, **others) -> Attacker:

@@ -6,7 +6,6 @@ import functools
 import numpy as np
 import pytest
 from small_network import tiny
-from test_measuring import dataset, student  # noqa: F401  Fixtures.
 from toys import CLASSES, linear_teacher
 
 from reno_tf import attacks, models
@@ -34,7 +33,7 @@ def toy_students(monkeypatch):
     monkeypatch.setattr(Job, "untrained", untrained)
 
 
-def _train(job, dataset, teacher, folder):  # noqa: F811
+def _train(job, dataset, teacher, folder):
     return surrogate.train_once(job, dataset, teacher, identity=repr(job), folder=folder)
 
 
@@ -43,7 +42,7 @@ def test_the_surrogate_is_trained_once_and_on_the_attackers_images_alone(
     dataset,
     student,
     monkeypatch,
-    toy_students,  # noqa: F811
+    toy_students,
 ):
     job, teacher = _job(), Network.of(linear_teacher())
     trained = _train(job, dataset, teacher, tmp_path)
@@ -63,7 +62,7 @@ def test_the_surrogate_is_trained_once_and_on_the_attackers_images_alone(
             _train(other, changed, teacher, tmp_path)
 
 
-def test_the_surrogate_of_a_folder_that_cannot_be_written_is_not_kept(dataset, monkeypatch, toy_students):  # noqa: F811
+def test_the_surrogate_of_a_folder_that_cannot_be_written_is_not_kept(dataset, monkeypatch, toy_students):
     warnings = []
     monkeypatch.setattr(surrogate.logging, "warning", lambda text, *values: warnings.append(text % values))
     found = _train(_job(), dataset, Network.of(linear_teacher()), "/proc")["surrogate"]
@@ -71,7 +70,7 @@ def test_the_surrogate_of_a_folder_that_cannot_be_written_is_not_kept(dataset, m
     assert len(warnings) == 1 and warnings[0].startswith("/proc: ") and "is not kept" in warnings[0]
 
 
-def test_a_surrogate_that_learned_nothing_is_told(dataset, student):  # noqa: F811
+def test_a_surrogate_that_learned_nothing_is_told(dataset, student):
     images = np.random.default_rng(1).integers(0, 256, [2000, 4, 4, 3]).astype(np.uint8)
     answers = predict(student, images.astype(np.float32) / 255)
     few = np.concatenate([np.flatnonzero(answers == label)[:5] for label in range(3)])
@@ -90,7 +89,7 @@ def _tiny_students(monkeypatch):
     monkeypatch.setattr(Job, "untrained", untrained)
 
 
-def test_the_surrogate_of_a_mixed_run_is_attacked_in_float32(tmp_path, dataset, images, monkeypatch):  # noqa: F811
+def test_the_surrogate_of_a_mixed_run_is_attacked_in_float32(tmp_path, dataset, images, monkeypatch):
     _tiny_students(monkeypatch)
     job = _job(options={"precision": "mixed_bfloat16"})
     model = _train(job, dataset, Network.of(tiny()), tmp_path)["surrogate"].model
@@ -100,7 +99,7 @@ def test_the_surrogate_of_a_mixed_run_is_attacked_in_float32(tmp_path, dataset, 
     assert (attack(images) != images).numpy().any()
 
 
-def test_the_attackers_own_images_are_drawn_by_the_seed(dataset):  # noqa: F811
+def test_the_attackers_own_images_are_drawn_by_the_seed(dataset):
     own, others = (own_images(dataset.validation, 5, seed=seed) for seed in (0, 1))
     validation = {image.tobytes() for image in dataset.validation.floats()}
     assert len(own) == 5 and {image.tobytes() for image in own} <= validation
@@ -108,7 +107,7 @@ def test_the_attackers_own_images_are_drawn_by_the_seed(dataset):  # noqa: F811
 
 
 @pytest.mark.long
-def test_an_averaged_surrogate_brings_an_ensemble_around_it(tmp_path, dataset, monkeypatch):  # noqa: F811
+def test_an_averaged_surrogate_brings_an_ensemble_around_it(tmp_path, dataset, monkeypatch):
     _tiny_students(monkeypatch)
     monkeypatch.setattr(surrogate, "_SAMPLES", 2)
     schedule = dataclasses.replace(METHODS["renofeation"].schedule, steps=2, swa=True, swa_steps=4, swa_period=1)
