@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from conftest import long
 from PIL import Image
-from toys import linear_teacher
+from toys import linear_dataset, linear_teacher
 
 from reno_tf import attacks, records, reporting
 from reno_tf.attacks import Budget
@@ -33,6 +33,16 @@ def _suite(*names, **changes) -> Suite:
 
 def _crafting(cache=None, **changes):
     return Crafting(batch_size=8, cache=cache and str(cache), **changes)
+
+
+@pytest.fixture(scope="module")
+def student():
+    return linear_teacher(seed=4)
+
+
+@pytest.fixture(scope="module")
+def dataset(student):
+    return linear_dataset(student)
 
 
 def _attacker(dataset, student, **others) -> Attacker:

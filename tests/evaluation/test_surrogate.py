@@ -6,13 +6,23 @@ import functools
 import numpy as np
 import pytest
 from small_network import tiny
-from toys import CLASSES, linear_teacher
+from toys import CLASSES, linear_dataset, linear_teacher
 
 from reno_tf import attacks, models
 from reno_tf.data import Dataset, Split
 from reno_tf.evaluation import Network, own_images, predict, surrogate
 from reno_tf.methods import METHODS
 from reno_tf.training import Job, Transfer
+
+
+@pytest.fixture(scope="module")
+def student():
+    return linear_teacher(seed=4)
+
+
+@pytest.fixture(scope="module")
+def dataset(student):
+    return linear_dataset(student)
 
 
 def _job(method="finetune", **changes) -> Job:
