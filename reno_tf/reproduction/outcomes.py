@@ -12,8 +12,6 @@ from reno_tf.reporting.metrics import CORE, WORST
 from reno_tf.reproduction.planning import Plan
 from reno_tf.results import METRICS, Results, numbers
 
-_MEASURED = tuple(METRICS)
-
 
 def read(workdir: Path) -> dict:
     """What is kept of a finished run's results.json. Raises UserError if it is damaged or of another version.
@@ -60,7 +58,7 @@ def outcome(
         there = {seed: kept[run] for seed, run in names.items() if run in kept and run not in missing}
         absent += [run for seed, run in names.items() if seed not in there]
         versions |= {json.dumps(results["versions"], sort_keys=True) for results in there.values()}
-        columns = {key: [results[key] for results in there.values()] for key in _MEASURED}
+        columns = {key: [results.get(key) for results in there.values()] for key in METRICS}
         rows[place]["cells"][data] = {"seeds": list(there), "runs": [names[seed] for seed in there], **columns}
     made = {
         "artefact": name,

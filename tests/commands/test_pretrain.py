@@ -18,7 +18,7 @@ def folder(monkeypatch, tmp_path):
     """An empty pretrained/, where training is skipped."""
     for module in (weights, pretrain):
         monkeypatch.setattr(module, "PRETRAINED", tmp_path / "pretrained")
-    monkeypatch.setattr(pretrain.training, "fit", lambda *_, **__: None)
+    monkeypatch.setattr(pretrain.training.RunningPhase, "run", lambda phase: None)
     return tmp_path / "pretrained"
 
 

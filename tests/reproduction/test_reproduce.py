@@ -185,7 +185,8 @@ def test_without_its_trials_a_data_set_takes_part_in_nothing(sweeping):
 def test_a_run_of_another_version_is_kept_and_named(sweeping):
     sweeping(table7)
     path = sweeping.folder / "renofeation-resnet18-digits-0" / "config.json"
-    other = json.loads(path.read_text()) | {"a_key_of_another_version": 1}
+    other = json.loads(path.read_text())
+    other["identity"] |= {"a_key_of_another_version": 1}
     path.write_text(json.dumps(other))
     with pytest.raises(UserError, match="a_key_of_another_version is 1, not None"):
         sweeping(table7)
@@ -206,7 +207,7 @@ def test_a_run_of_an_earlier_format_is_kept_and_named(sweeping):
     ("content", "message"),
     [
         ("{", "results.json is damaged"),
-        ("{}", "lacks clean_accuracy, attack_success_rate, .*: another version wrote it"),
+        ("{}", "lacks .*clean_accuracy.*: another version wrote it"),
     ],
 )
 def test_a_damaged_run_is_kept_and_named(sweeping, content, message):
