@@ -58,9 +58,7 @@ def read(path: Path, folder: Path) -> Run:
         variant=variant(workdir.name, data=data, **names),
         data=data if split == "test" else f"{data} ({split})",
         attack=f"{name}, ε = {results['attack']['epsilon']:.3g}",
-        settings=json.dumps(config.get("identity", config) | {"seed": None}, sort_keys=True)
-        if config
-        else str(workdir),
+        settings=json.dumps(_identity(config), sort_keys=True) if config else str(workdir),
         measured=_measured(results),
         curve=[
             {
@@ -72,6 +70,12 @@ def read(path: Path, folder: Path) -> Run:
         versions=dict(results.get("versions", {})),
         report=(workdir / "report.html").is_file(),
     )
+
+
+def _identity(config) -> dict:
+    """What makes runs the same but for their seed; before format 4 that was all but where images were kept."""
+    attack = {key: value for key, value in config.get("attack", {}).items() if key not in ("cache", "cache_limit")}
+    return config.get("identity", config | {"attack": attack}) | {"seed": None}
 
 
 def variant(folder: str, *, method: str, network: str, data: str, seed: int) -> str:
