@@ -5,22 +5,21 @@ import hashlib
 import json
 import math
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
 
+from reno_tf import ownership
 from reno_tf.errors import UserError
-
-_MARKER, _LOCK = ".reno_tf", ".lock"  # Files in the folder of a run: that it is one, and who writes it.
+from reno_tf.ownership import LOCK, MARKER
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes under a temporary name beside `path`, then renames, so that no half-written file is ever there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -86,8 +85,8 @@ def size(path: Path) -> int:
 def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     """Makes `workdir` the folder of the run that `config` describes, unless it is that already.
 
-    `overwrite` deletes another run, and nothing that this project did not write. Raises UserError if the folder
-    belongs to another run, holds other files, or cannot be written.
+    `overwrite` deletes another run; what else lies beside its files stays. Raises UserError if the folder belongs to
+    another run, holds other files and no run, or cannot be written; also if other files lie in a folder to be deleted.
     """
     config = json.loads(json.dumps(config))  # As config.json gives it back: tuples are lists.
     if workdir.exists() and not workdir.is_dir():
@@ -95,16 +94,16 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     known = read_json(workdir / "config.json")
     if not isinstance(known, dict | type(None)):
         raise UserError(f"{workdir / 'config.json'} is not a run's: it holds no settings by name")
-    if known is None and workdir.is_dir() and any(file.name != _LOCK for file in workdir.iterdir()):
+    if known is None and workdir.is_dir() and any(file.name != LOCK for file in workdir.iterdir()):
         raise UserError(f"workdir {workdir} holds other files and no run; choose another --workdir")
-    is_ours = (workdir / _MARKER).is_file()
+    is_ours = (workdir / MARKER).is_file()
     instead = "choose another --workdir" + ", or --overwrite it" * is_ours
     if known is not None and overwrite:
         if not is_ours:
-            told = f"no file {_MARKER} says that this project, or this version of it, wrote {workdir}"
+            told = f"no file {MARKER} says that this project, or this version of it, wrote {workdir}"
             raise UserError(f"{told}; nothing is deleted: choose another --workdir")
         with lock(workdir):
-            _clear(workdir)
+            ownership.clear_run(workdir)
     elif known is not None and known.get("format") != config.get("format"):
         version = "a run of another version, whose settings this one does not read"
         formats = f"format {known.get('format', 1)}, not {config.get('format', 1)}"
@@ -115,7 +114,7 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     elif known is not None and (workdir / "results.json").is_file():
         return  # A finished run needs no write, which could fail on a full disk.
     try:
-        write_json(workdir / _MARKER, {"project": "reno_tf", "format": config.get("format", 1)})
+        write_json(workdir / MARKER, {"project": "reno_tf", "format": config.get("format", 1)})
         write_json(workdir / "config.json", config)
     except OSError as error:
         raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
@@ -124,7 +123,7 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
 @contextlib.contextmanager
 def lock(workdir: Path) -> Iterator[None]:
     """This process alone writes the folder, as long as it lives. Raises UserError if another one does."""
-    held = filelock.FileLock(workdir / _LOCK, timeout=0)
+    held = filelock.FileLock(workdir / LOCK, timeout=0)
     try:
         held.acquire()
     except filelock.Timeout:
@@ -135,14 +134,6 @@ def lock(workdir: Path) -> Iterator[None]:
         yield
     finally:
         held.release()
-
-
-def _clear(workdir):
-    for inside in workdir.iterdir():
-        if inside.is_dir() and not inside.is_symlink():
-            shutil.rmtree(inside)
-        elif inside.name != _LOCK:
-            inside.unlink()
 
 
 def _differences(there, here, prefix=""):

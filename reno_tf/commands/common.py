@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import functools
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import tensorflow as tf
 import tf_keras
 from absl import logging
 
-from reno_tf import data, files, hardware, models, progress, reporting
+from reno_tf import data, files, hardware, models, ownership, progress, reporting
 from reno_tf.errors import UserError
 from reno_tf.evaluation import surrogate
 from reno_tf.evaluation.measure import Measured
@@ -99,5 +98,5 @@ def write_report(workdir: Path, results: dict, measured: Measured, target, datas
     files.write_text(workdir / "images.csv", measured.table)
     reporting.write(workdir, results=results, examples=examples, **options)
     files.write_json(workdir / "results.json", results)
-    shutil.rmtree(workdir / "suite", ignore_errors=True)  # Answers to each attack, for a suite that is interrupted.
+    ownership.remove(workdir / "suite", ownership.ANSWERS)
     print(f"{reporting.headline(results)}; report in {workdir / 'report.html'}")

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
+from reno_tf.data import prepared
 from reno_tf.data.builders import PhotosBuilder
 from reno_tf.data.imagefile import ImageError
 from reno_tf.errors import UserError
@@ -49,8 +50,9 @@ class FolderImages(PhotosBuilder):
     def older(self) -> list[Path]:
         """The copies of the same folder as it was before."""
         own = Path(self.data_path).parent
+        copies = prepared.own_builds(own.parents[1], own.parent.name)
         return [
-            copy for copy in own.parent.glob(f"{self._place}-*") if copy != own and not copy.name.startswith(own.name)
+            copy for copy in copies if copy.parent.name.startswith(f"{self._place}-") and copy.parent.name != own.name
         ]
 
     def photos(self, dl_manager):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import tempfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from absl import logging
 from scipy.stats import binomtest
 
-from reno_tf import attacks, files, models, training
+from reno_tf import attacks, files, models, ownership, training
 from reno_tf.data import Dataset
 from reno_tf.evaluation import rates
 from reno_tf.settings import Settings
@@ -41,8 +42,9 @@ def train_once(settings: Settings, folder, dataset, teacher: tuple) -> dict:
 
     workdir = Path(folder) / f"surrogate-{_key(settings, own, teacher[1])[:16]}"
     try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(workdir / ".lock"):
+        if not (workdir / ownership.MARKER).exists():
+            files.write_json(workdir / ownership.MARKER, {"project": "reno_tf"})
+        with filelock.FileLock(workdir / ownership.LOCK):
             students = trained_in(workdir)
     except OSError as error:
         logging.warning("%s: %s; the attacker's student is not kept", folder, error.strerror)
@@ -53,6 +55,16 @@ def train_once(settings: Settings, folder, dataset, teacher: tuple) -> dict:
     if len(students) > 1:
         found["ensemble"] = attacks.Ensemble(tuple(students)), files.digest(*(digest.encode() for digest in digests))
     return found
+
+
+def kept(folder: Path) -> list[Path]:
+    """The students that `train_once` keeps there: folders with its names and marker, and nothing but its files."""
+    return [path for path in sorted(folder.glob("surrogate-*")) if _is_own(path)]
+
+
+def _is_own(path):
+    is_marked = re.fullmatch(r"surrogate-[0-9a-f]{16}", path.name) and (path / ownership.MARKER).is_file()
+    return is_marked and not path.is_symlink() and not any(ownership.foreign(path, ownership.TRAINING))
 
 
 def why_useless(student, others) -> str | None:

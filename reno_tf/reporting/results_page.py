@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -95,6 +96,11 @@ def _part(part):
     means = (shown["mean"], shown["paper"], *(row["mean"] for row in sides.values()))
     values = [value for value in (*means, *(part["interval"] or ())) if value is not None]
     return shown | {"x": charts.axis([0, part["threshold"], *values], 14, 286, ticks=4) if values else None}
+
+
+def is_page(content: str) -> bool:
+    """Whether `page` made it, in this version or an earlier one."""
+    return re.search(r"<title>Renofeation for TensorFlow: \d+ runs?</title>", content) is not None
 
 
 def page(found: Found, *, methods: list[str], command: str) -> str:

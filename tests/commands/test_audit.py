@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from configs.default import get_config
-from reno_tf import audit, commands, data, models
+from reno_tf import audit, commands, data, models, ownership
 from reno_tf.errors import TooExposed, UserError
 
 
@@ -95,6 +95,7 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(results | {"clean_accuracy": 97.5}, schema)
 
+    assert not list(ownership.foreign(tmp_path / "run", ownership.RUN))
     audited, renofeation = found["comparison"]
     assert audited["attack_success_rate"] == worst
     trained = json.loads((tmp_path / "run" / "renofeation" / "results.json").read_text())

@@ -485,6 +485,7 @@ def test_the_surrogate_is_trained_once_and_on_the_attackers_images_alone(
     assert outcome.member.entry.network == "surrogate" and outcome.member.counts
     with pytest.raises(RuntimeError, match="trained again"):
         train(Dataset("toy", dataset.class_names, dataset.train, dataset.test, dataset.train), teacher)
+    assert len(surrogate.kept(tmp_path)) == 2  # The second was begun.
 
 
 def test_the_surrogate_of_a_folder_that_cannot_be_written_is_not_kept(dataset, monkeypatch, toy_students):

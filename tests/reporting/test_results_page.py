@@ -282,6 +282,16 @@ def test_no_name_can_leave_its_place(tmp_path):
     assert not page.open
 
 
+def test_a_page_of_anothers_is_not_written_over(tmp_path):
+    _run(tmp_path / "a")
+    (tmp_path / "index.html").write_text("<title>My home</title>")
+    with pytest.raises(UserError, match="index.html is not a page of this project; move it"):
+        _report(tmp_path)
+    assert (tmp_path / "index.html").read_text() == "<title>My home</title>"
+    (tmp_path / "index.html").unlink()
+    assert _report(tmp_path) is not None and _report(tmp_path) is not None  # Its own one is.
+
+
 def test_no_run_is_a_users_mistake(tmp_path):
     with pytest.raises(UserError, match=f"no finished run in {tmp_path}; this makes one: python main.py --method="):
         _report(tmp_path)
