@@ -81,6 +81,8 @@ def _write_files(kind, workdir, model, folder):
 
 
 def _check_absent(folder, names):
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} cannot be written: it is a file, not a folder")
     if there := [name for name in names if os.path.lexists(folder / name)]:
         raise UserError(f"{folder} holds {', '.join(there)} already; move that, or choose another folder for --to")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from reno_tf import files, reporting, settings
+from reno_tf import files, ownership, reporting, settings
 from reno_tf.commands.run import run
 from reno_tf.errors import UserError
 from reno_tf.reporting.metrics import ASR, VALIDATION
@@ -63,7 +63,8 @@ def reproduce(
 def _claim(folder, *, is_sweep):
     """Marks the folder as a sweep's. Raises UserError if it holds other files alone: some might be written over."""
     marker = folder / ".reno_tf-sweep"
-    if not (is_sweep or marker.exists()) and folder.is_dir() and any(folder.iterdir()):
+    others = [path for path in folder.iterdir() if path.name != ownership.LOCK] if folder.is_dir() else []
+    if others and not (is_sweep or marker.exists()):
         raise UserError(f"{folder} holds other files and no sweep; choose another --workdir")
     files.write_json(marker, {"project": "reno_tf"})
 

@@ -98,7 +98,9 @@ def test_keys_and_shapes_are_those_published(backbone, count, shapes):
 def test_another_file_in_pretrained_is_not_written_over(pretrained, tmp_path, state):
     file, mine = _write(tmp_path / "mine.safetensors", state), pretrained / "resnet18_mine.safetensors"
     files.write_bytes(mine, b"of another's")
-    with pytest.raises(UserError, match="resnet18_mine.safetensors is there already, and not the file that the manifest"):
+    with pytest.raises(
+        UserError, match="resnet18_mine.safetensors is there already, and not the file that the manifest"
+    ):
         _import(file)
     assert [path.name for path in pretrained.iterdir()] == [mine.name] and mine.read_bytes() == b"of another's"
     mine.unlink()
