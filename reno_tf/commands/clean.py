@@ -36,7 +36,7 @@ def _prepared(config):
 
 def _crafted(config):
     """Adversarial sets together, and each attacker's student."""
-    cache = Path(config.attack.cache) if config.attack.cache else None
+    cache = Path(config.attack.cache).expanduser() if config.attack.cache else None
     if cache and cache.is_dir():
         students = sorted(cache.glob("surrogate-*"))
         yield from (("attacker's student", path) for path in students)
