@@ -170,6 +170,7 @@ def parse(argv):
 
 def _shipped(config):
     """A config, FILE.py or FILE.py:PART, of the working directory or else of the project."""
+    config = os.path.expanduser(config)
     file = config.partition(":")[0]
     if Path(file).is_file():
         return config

@@ -68,6 +68,11 @@ def digest(*parts: bytes) -> str:
     return hasher.hexdigest()
 
 
+def is_pointer(content: bytes) -> bool:
+    """Whether this, the beginning of a file, is what Git LFS leaves in a clone until it fetches the file."""
+    return content.startswith(b"version https://git-lfs.github.com/spec/")
+
+
 def digest_path(path: Path) -> str:
     """SHA-256 over a file's content, or over the names and contents of all files of a folder."""
     if path.is_file():

@@ -39,7 +39,7 @@ def _prepared(config) -> Iterator[tuple[str, Path, Callable]]:
 
 def _crafted(config) -> Iterator[tuple[str, Path, Callable]]:
     """Adversarial sets together, and each attacker's student."""
-    cache = Path(config.attack.cache) if config.attack.cache else None
+    cache = Path(config.attack.cache).expanduser() if config.attack.cache else None
     if cache and cache.is_dir():
         yield from (("attacker's student", path, shutil.rmtree) for path in surrogate.kept(cache))
         yield from (("adversarial set", path, Path.unlink) for path in store.own_files(cache))
