@@ -15,6 +15,7 @@ import filelock
 from reno_tf.errors import UserError
 
 _MARKER, _LOCK = ".reno_tf", ".lock"  # Files in the folder of a run: that it is one, and who writes it.
+_LOG = "error.log"  # As in endings.py: why it ended early.
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -133,6 +134,11 @@ def lock(workdir: Path) -> Iterator[None]:
         raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
     try:
         yield
+    except Exception as error:
+        error.run_folder = workdir  # Where main.py puts the traceback of what is not a user's mistake.
+        raise
+    else:
+        (workdir / _LOG).unlink(missing_ok=True)  # Of an earlier attempt, which has been made good.
     finally:
         held.release()
 
