@@ -2,7 +2,7 @@
 
 import difflib
 
-_SHOWN = 12  # of the names that may be chosen
+_SHOWN = 16  # of the names that may be chosen
 
 
 class UserError(ValueError):

@@ -94,7 +94,7 @@ _CONFIGS = {
     "    return config\n": "no config key atack",
     "from configs import default\ndef get_config():\n    config = default.get_config()\n    config.optimizer.lr = 3\n"
     "    return config\n": "no config key optimizer.lr; did you mean optimizer.learning_rate",
-    "\0": "{file}",
+    "\0": "null bytes",
 }
 
 
@@ -106,8 +106,8 @@ def test_a_mistake_in_a_config_is_the_users(tmp_path):
         scripts[told.format(file=file)] = Script("main.py", f"--config={file}", "--mode=list_data")
     for told, script in scripts.items():
         status, out, err = script.end()
-        assert (status, out) == (2, "") and len(err.splitlines()) == 1, (told, err)
-        assert told in err, (told, err)
+        assert (status, out) == (2, "") and "Traceback" not in err, (told, err)
+        assert told in err.splitlines()[-1], (told, err)
 
 
 @pytest.mark.parametrize(
