@@ -5,6 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from reno_tf import draws
+from reno_tf.attacks import units
 from reno_tf.attacks.descent import descend
 from reno_tf.attacks.objectives import cosine_similarity
 from reno_tf.errors import UserError
@@ -36,6 +37,7 @@ class Inoculation(DeltaR):
 
     def __post_init__(self):
         super().__post_init__()
+        units.check(f"{self.name}: epsilon", self.epsilon, "pixel")
         if self.attacked > 1 or not self.attack_steps:
             limits = "attacked must be at most 1 and attack_steps at least 1"
             raise UserError(f"inoculation: {limits}, not {self.attacked} and {self.attack_steps}")
