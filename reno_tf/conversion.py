@@ -10,14 +10,16 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from reno_tf import compat
 from reno_tf.errors import UserError
 
+FORMS = ("float16", "int8_weights", "int8")  # of .tflite files
 _CALIBRATED = 200  # images by which the ranges of an "int8" file's feature maps are found
 _OPSET = 17  # of 2022: what runtimes on devices have
 
 
 def to_tflite(saved_model: Path, images: np.ndarray) -> dict[str, bytes]:
-    """{"float16", "int8_weights", "int8"} of a SavedModel of `serving.write_saved_model`.
+    """{one of `FORMS`: a file} of a SavedModel of `serving.write_saved_model`.
 
     Each takes one image, float32 [1, H, W, 3] in [0, 1], and gives its probabilities [1, classes]. "float16" keeps its
     weights so, "int8_weights" in 8 bits; "int8" also computes in 8 bits, with the ranges that `images`, training images
@@ -31,7 +33,8 @@ def to_tflite(saved_model: Path, images: np.ndarray) -> dict[str, bytes]:
         for name, value in settings.get("target", {}).items():
             setattr(converter.target_spec, name, value)
         converter.representative_dataset = settings.get("images")
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        unheard = io.StringIO()
+        with compat.quiet_native_logs(), contextlib.redirect_stdout(unheard), contextlib.redirect_stderr(unheard):
             return converter.convert()
 
     def calibration():

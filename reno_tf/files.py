@@ -5,22 +5,23 @@ import hashlib
 import json
 import math
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
 
+from reno_tf import ownership
 from reno_tf.errors import UserError
+from reno_tf.ownership import LOCK, MARKER
 
-_MARKER, _LOCK = ".reno_tf", ".lock"  # Files in the folder of a run: that it is one, and who writes it.
+_LOG = "error.log"  # As in endings.py: why it ended early.
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes under a temporary name beside `path`, then renames, so that no half-written file is ever there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -69,6 +70,11 @@ def digest(*parts: bytes) -> str:
     return hasher.hexdigest()
 
 
+def is_pointer(content: bytes) -> bool:
+    """Whether this, the beginning of a file, is what Git LFS leaves in a clone until it fetches the file."""
+    return content.startswith(b"version https://git-lfs.github.com/spec/")
+
+
 def digest_path(path: Path) -> str:
     """SHA-256 over a file's content, or over the names and contents of all files of a folder."""
     if path.is_file():
@@ -87,15 +93,15 @@ def claim(workdir: Path, content: dict, *, identity: dict, overwrite: bool) -> N
     """Makes `workdir` the folder of a run, unless it is that already, and writes its config.json.
 
     content: the run's settings, for config.json. identity: those of them by which it is told from another run.
-    `overwrite` deletes another run, and nothing that this project did not write. Raises UserError if the folder belongs
-    to another run, holds other files, or cannot be written.
+    `overwrite` deletes another run; what else lies beside its files stays. Raises UserError if the folder belongs to
+    another run, holds other files and no run, or cannot be written; also if other files lie in a folder to be deleted.
     """
     if workdir.exists() and not workdir.is_dir():
         raise UserError(f"workdir {workdir} is a file, not a folder")
     known = read_json(workdir / "config.json")
     if not isinstance(known, dict | type(None)):
         raise UserError(f"{workdir / 'config.json'} is not a run's: it holds no settings by name")
-    if known is None and workdir.is_dir() and any(file.name != _LOCK for file in workdir.iterdir()):
+    if known is None and workdir.is_dir() and any(file.name != LOCK for file in workdir.iterdir()):
         raise UserError(f"workdir {workdir} holds other files and no run; choose another --workdir")
     if known is not None and overwrite:
         _delete_run(workdir)
@@ -104,23 +110,23 @@ def claim(workdir: Path, content: dict, *, identity: dict, overwrite: bool) -> N
         if (workdir / "results.json").is_file():
             return  # A finished run needs no write, which could fail on a full disk.
     try:
-        write_json(workdir / _MARKER, {"project": "reno_tf", "format": content.get("format", 1)})
+        write_json(workdir / MARKER, {"project": "reno_tf", "format": content.get("format", 1)})
         write_json(workdir / "config.json", content | {"identity": identity})
     except OSError as error:
         raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
 
 
 def _delete_run(workdir):
-    if not (workdir / _MARKER).is_file():
-        told = f"no file {_MARKER} says that this project, or this version of it, wrote {workdir}"
+    if not (workdir / MARKER).is_file():
+        told = f"no file {MARKER} says that this project, or this version of it, wrote {workdir}"
         raise UserError(f"{told}; nothing is deleted: choose another --workdir")
     with lock(workdir):
-        _clear(workdir)
+        ownership.clear_run(workdir)
 
 
 def _refuse_another(workdir, known, content, identity):
     """Raises UserError unless config.json, as it is known, is of the same run."""
-    instead = "choose another --workdir" + ", or --overwrite it" * (workdir / _MARKER).is_file()
+    instead = "choose another --workdir" + ", or --overwrite it" * (workdir / MARKER).is_file()
     if known.get("format") != content.get("format"):
         version = "a run of another version, whose settings this one does not read"
         formats = f"format {known.get('format', 1)}, not {content.get('format', 1)}"
@@ -134,7 +140,7 @@ def _refuse_another(workdir, known, content, identity):
 @contextlib.contextmanager
 def lock(workdir: Path) -> Iterator[None]:
     """This process alone writes the folder, as long as it lives. Raises UserError if another one does."""
-    held = filelock.FileLock(workdir / _LOCK, timeout=0)
+    held = filelock.FileLock(workdir / LOCK, timeout=0)
     try:
         held.acquire()
     except filelock.Timeout:
@@ -143,16 +149,13 @@ def lock(workdir: Path) -> Iterator[None]:
         raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
     try:
         yield
+    except Exception as error:
+        error.run_folder = workdir  # Where main.py puts the traceback of what is not a user's mistake.
+        raise
+    else:
+        (workdir / _LOG).unlink(missing_ok=True)  # Of an earlier attempt, which has been made good.
     finally:
         held.release()
-
-
-def _clear(workdir):
-    for inside in workdir.iterdir():
-        if inside.is_dir() and not inside.is_symlink():
-            shutil.rmtree(inside)
-        elif inside.name != _LOCK:
-            inside.unlink()
 
 
 def _differences(there, here, prefix=""):

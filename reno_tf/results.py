@@ -258,7 +258,8 @@ class Results(Evaluation):
 def _metrics() -> dict[str, Metric]:
     fields = (*dataclasses.fields(Evaluation), *dataclasses.fields(Seconds))
     found = {field.metadata.get("metric_key", key_of(field)): field.metadata.get("metric") for field in fields}
-    return {key: metric for key, metric in found.items() if metric}
+    first = ("clean_accuracy", "worst_case_success_rate")  # The worst case before what one attack does.
+    return {key: found[key] for key in (*first, *found) if found[key]}
 
 
 METRICS = _metrics()  # Their order is that of a report's table.

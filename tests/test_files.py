@@ -73,15 +73,75 @@ def test_claim_refuses_a_run_of_another_format_and_says_why(tmp_path, finished):
     assert {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in run.iterdir()} == before
 
 
-def test_overwriting_deletes_what_a_run_left(tmp_path):
-    run = tmp_path / "run"
-    _claim(run, {"format": 1}, overwrite=False)
-    files.write_text(run / "checkpoints" / "train" / "x", "")
-    (run / "link").symlink_to(tmp_path)
+_LEFT = (  # by a run, an audit with its comparison, and processes that were killed
+    "results.json",
+    "checkpoints/train/ckpt-2.index",
+    "checkpoints/train/ckpt-3_temp/part-00000-of-00001.data-00000-of-00001",
+    "tensorboard/plugins/profile/2026_01_02/host.xplane.pb",
+    "export/delta-digits/1/variables/variables.index",
+    "images/disruption-stage1/00000.png",
+    "renofeation/checkpoints/swa/checkpoint",
+    "surrogate-0123456789abcdef/history.jsonl",
+    ".results.json.k3j2h1d0.part",
+)
+
+
+@pytest.fixture
+def run(tmp_path):
+    _claim(tmp_path / "run", {"format": 1}, overwrite=False)
+    for name in _LEFT:
+        files.write_text(tmp_path / "run" / name, "")
+    return tmp_path / "run"
+
+
+def test_overwriting_deletes_what_a_run_left(run):
     with pytest.raises(UserError, match=r"\(format 1, not 2\); choose another --workdir, or --overwrite it"):
         _claim(run, {"format": 2}, overwrite=False)
     _claim(run, {"format": 2}, overwrite=True)
-    assert not (run / "checkpoints").exists() and not (run / "link").is_symlink() and tmp_path.is_dir()
+    assert {path.name for path in run.iterdir()} == {".lock", ".reno_tf", "config.json"}
+
+
+def test_overwriting_keeps_what_lies_beside_a_run_and_names_it(run, tmp_path, caplog):
+    own = ("notes.txt", "mine/thesis.txt", "results.json.bak", ".config.json.swp", f"cache/{'0' * 64}.npy")
+    for name in own:
+        files.write_text(run / name, "years of work")
+    (run / "photos").symlink_to(tmp_path)
+    _claim(run, {"format": 2}, overwrite=True)
+    assert all((run / name).read_text() == "years of work" for name in own) and (run / "photos").is_symlink()
+    assert not (run / "results.json").exists() and files.read_json(run / "config.json")["format"] == 2
+    assert "keeps what no run wrote" in caplog.text and "notes.txt" in caplog.text and "photos" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "checkpoints/train/notes.txt",
+        "checkpoints/train/ckpt-best.index",
+        "figures/mine.png",
+        "export/delta-digits/1/labels.txt",
+        "export/delta-digits/2/saved_model.pb",
+        "images/pixel/best.png",
+        "renofeation/notes.txt",
+        "surrogate-0123456789abcdef/thesis.txt",
+        "tensorboard/mine/events.txt",
+    ],
+)
+def test_overwriting_is_refused_where_others_files_lie_among_a_runs(run, name):
+    files.write_text(run / name, "years of work")
+    before = sorted(run.rglob("*"))
+    with pytest.raises(UserError, match="is not what a run writes, so nothing in .* is deleted"):
+        _claim(run, {"format": 2}, overwrite=True)
+    assert sorted({*run.rglob("*"), run / ".lock"}) == sorted({*before, run / ".lock"})
+    assert (run / name).read_text() == "years of work" and files.read_json(run / "config.json")["format"] == 1
+
+
+@pytest.mark.parametrize("name", ["figures", "suite", "history.jsonl", "checkpoints/swa"])
+def test_no_link_is_followed_by_overwriting(run, tmp_path, name):
+    files.write_text(tmp_path / "mine" / "epsilon.png", "years of work")
+    (run / name).symlink_to(tmp_path / "mine")
+    with pytest.raises(UserError, match=f"{name} is not what a run writes"):
+        _claim(run, {"format": 2}, overwrite=True)
+    assert (tmp_path / "mine" / "epsilon.png").exists() and (run / "results.json").exists()
 
 
 @pytest.mark.long

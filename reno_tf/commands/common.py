@@ -4,14 +4,13 @@ import contextlib
 import dataclasses
 import functools
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
 import tf_keras
 
-from reno_tf import data, files, hardware, models, progress, records, reporting
+from reno_tf import data, files, hardware, models, ownership, progress, records, reporting
 from reno_tf.errors import UserError
 from reno_tf.evaluation import Attacker, Measured, Network, cost, own_images, surrogate
 from reno_tf.results import Results
@@ -135,6 +134,6 @@ def write_report(workdir: Path, results: Results, measured: Measured, dataset, s
         **options,
     )
     files.write_json(workdir / "results.json", content)
-    shutil.rmtree(workdir / "suite", ignore_errors=True)  # Answers to each attack, for a suite that is interrupted.
+    ownership.remove(workdir / "suite", ownership.ANSWERS)
     print(f"{reporting.headline(content)}; report in {workdir / 'report.html'}")
     return content

@@ -14,6 +14,7 @@ from reno_tf.errors import UserError, choose
 from reno_tf.evaluation import Network, evaluate
 
 FORMATS = ("saved_model", "tflite", "onnx")
+_ENDINGS = {"onnx": (".onnx",), "tflite": tuple(f"-{form}.tflite" for form in conversion.FORMS)}
 _LEFT_OUT = dict.fromkeys(("student", "surrogate", "ensemble"), "a file for devices is attacked through the teacher")
 
 
@@ -22,7 +23,8 @@ def export(config, *, workdir: str | None = None, to: str | None = None, format:
 
     A server that watches `to`, its model base path, takes the new version up once it is whole. Of `format` "tflite" are
     three files, of "onnx" one, with the names of the classes and a model card that says what the run's attacks do to
-    each. Raises UserError for a run that is not finished, and for a folder that cannot be written.
+    each. Raises UserError for a run that is not finished, for a folder that cannot be written, and where it would
+    write over a file.
     """
     if workdir is None or to is None:
         needs = "--workdir=RUN, a finished run, and --to=FOLDER, the server's model base path"
@@ -51,6 +53,8 @@ def _copy_version(model, folder):
 
 
 def _write_files(kind, workdir, model, folder):
+    name, rows = model.parent.name, []
+    _check_absent(folder, [*(f"{name}{ending}" for ending in _ENDINGS[kind]), f"{name}-labels.txt", "model_card.md"])
     chosen = settings.restore(files.read_json(workdir / "config.json"))
     common.seed_everything(chosen.seed)
     dataset, teacher = common.load_data(chosen.data, seed=chosen.seed), common.build_teacher(chosen.networks)
@@ -59,7 +63,6 @@ def _write_files(kind, workdir, model, folder):
     else:
         made = conversion.to_tflite(model, dataset.train.floats())
         contents = {f"-{form}.tflite": content for form, content in made.items()}
-    name, rows = model.parent.name, []
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:  # None appears before all are measured.
         for ending, content in contents.items():
@@ -73,6 +76,13 @@ def _write_files(kind, workdir, model, folder):
         (Path(scratch) / "model_card.md").write_text(card, encoding="utf-8")
         for path in Path(scratch).iterdir():
             os.replace(path, folder / path.name)
+
+
+def _check_absent(folder, names):
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} cannot be written: it is a file, not a folder")
+    if there := [name for name in names if os.path.lexists(folder / name)]:
+        raise UserError(f"{folder} holds {', '.join(there)} already; move that, or choose another folder for --to")
 
 
 def _measured(path, chosen, dataset, teacher) -> dict:

@@ -3,7 +3,6 @@
 import concurrent.futures
 import contextlib
 import io
-import shutil
 import socket
 import urllib.parse
 from collections.abc import Callable, Iterable
@@ -17,7 +16,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from reno_tf import files
-from reno_tf.data import sources, transforms
+from reno_tf.data import prepared, sources, transforms
 from reno_tf.errors import UserError
 
 _FILE_KEYS = ("file", "file_name", "image/filename")  # The builders have different keys for a file's name.
@@ -49,7 +48,7 @@ def build(name: str, source: sources.Source, open_builder: Callable, *, folder: 
         with filelock.FileLock(parent / ".lock"), contextlib.redirect_stdout(io.StringIO()):  # tfds prints its steps.
             builder.download_and_prepare(download_config=config)  # Returns at once if another process was first.
             for copy in getattr(builder, "older", list)():
-                shutil.rmtree(copy, ignore_errors=True)
+                prepared.remove(copy)
         if source.origin == "folder":
             size = files.size(Path(builder.data_path)) / 1e6
             logging.warning(

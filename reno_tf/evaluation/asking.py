@@ -32,8 +32,14 @@ def predict(student, images, *, batch_size: int = 100, progress: Callable[[Itera
     return np.concatenate([_classify(student, tf.constant(images[i : i + batch_size])).numpy() for i in offsets])
 
 
-@tf.function(reduce_retracing=True)
 def _classify(student, images):
+    # One trace for each student, whatever the size of the batch; TensorFlow keeps it as long as the student lives.
+    spec = tf.TensorSpec([None, *images.shape[1:]], images.dtype)
+    return _classes.get_concrete_function(student, spec)(images=images)
+
+
+@tf.function
+def _classes(student, images):
     return tf.argmax(student(images, training=False)["logits"], axis=-1)
 
 

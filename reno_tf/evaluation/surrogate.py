@@ -1,6 +1,7 @@
 """The attacker's own student: trained from the public teacher on the attacker's own images."""
 
 import dataclasses
+import re
 import tempfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from absl import logging
 from scipy.stats import binomtest
 
-from reno_tf import attacks, files, models
+from reno_tf import attacks, files, models, ownership
 from reno_tf.data import Dataset
 from reno_tf.evaluation.asking import predict
 from reno_tf.evaluation.attacker import Network
@@ -43,8 +44,9 @@ def train_once(job: Job, dataset: Dataset, teacher: Network, *, identity: str, f
     learnt_from.append(repr(own.train.labels.tolist()))
     workdir = Path(folder) / f"surrogate-{files.digest(*(part.encode() for part in learnt_from))[:16]}"
     try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(workdir / ".lock"):
+        if not (workdir / ownership.MARKER).exists():
+            files.write_json(workdir / ownership.MARKER, {"project": "reno_tf"})
+        with filelock.FileLock(workdir / ownership.LOCK):
             students = trained_in(workdir)
     except OSError as error:
         logging.warning("%s: %s; the attacker's student is not kept", folder, error.strerror)
@@ -56,6 +58,16 @@ def train_once(job: Job, dataset: Dataset, teacher: Network, *, identity: str, f
         digest = files.digest(*(network.digest.encode() for network in networks))
         found["ensemble"] = Network(attacks.Ensemble(tuple(students)), digest)
     return found
+
+
+def kept(folder: Path) -> list[Path]:
+    """The students that `train_once` keeps there: folders with its names and marker, and nothing but its files."""
+    return [path for path in sorted(folder.glob("surrogate-*")) if _is_own(path)]
+
+
+def _is_own(path):
+    is_marked = re.fullmatch(r"surrogate-[0-9a-f]{16}", path.name) and (path / ownership.MARKER).is_file()
+    return is_marked and not path.is_symlink() and not any(ownership.foreign(path, ownership.TRAINING))
 
 
 def why_useless(student, others) -> str | None:

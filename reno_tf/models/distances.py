@@ -43,7 +43,8 @@ class StageDistances:
         if not self._comparable:
             return None
         offsets = range(0, len(images), batch_size)
-        found = [self._batch_sums(tf.constant(images[first : first + batch_size])) for first in offsets]
+        batches = (tf.constant(images[first : first + batch_size]) for first in offsets)
+        found = [self._batch_sums.get_concrete_function(batch)(batch) for batch in batches]
         distances = {}
         for stage in self._stages:
             square, mean, second = np.sum([sums[stage].numpy() for sums in found], axis=0) / len(images)

@@ -11,6 +11,7 @@ VALIDATION, FEATURES, WEIGHTS = "validation_accuracy", "feature_distance", "weig
 RELATIVE, CORE, TRAINING = "relative_feature_distance", "core_worst_case_success_rate", "train_seconds"
 HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
 SIGNS = {HELD: "✓", NOT_HELD: "✗", UNDECIDED: "?"}
+PAPERS = ("pixel", "paper", "reference", "cleverhans")  # The attacks of the registry that are the paper's.
 MISSING = "–"
 
 
@@ -19,6 +20,11 @@ def percent(value: float | None, interval: list | None = None) -> str:
     if value is None:
         return "undefined"
     return f"{100 * value:.1f} %" + (f" [{percents(interval, ', ')}]" if interval else "")
+
+
+def attack_named(name: str) -> str:
+    """The attack whose success is the ASR, by its name in the registry, for a sentence."""
+    return "the paper's attack" if name in PAPERS else f"the attack {name}"
 
 
 def percents(interval: list | None, between: str) -> str:

@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
+import os
 
 from reno_tf import files, hardware
-from reno_tf.attacks import Budget
+from reno_tf.attacks import Budget, units
 from reno_tf.data import DATASETS
 from reno_tf.errors import UserError, choose
 from reno_tf.evaluation import Crafting, Suite
@@ -15,6 +16,7 @@ from reno_tf.settings.fields import bounded, identity
 from reno_tf.training import Job
 
 FORMAT = 4  # of config.json; another number is another version's
+_LARGEST = 8192  # pixels
 DISTRIBUTIONS = ("none", "mirrored", "multi_worker")
 
 
@@ -27,7 +29,7 @@ class Data:
     shots: int = bounded(least=0)  # training images of each class, 0 takes all
     fraction: float  # part of those (paper, Table 5)
     validation_per_class: int = bounded(least=0)  # images held out of the training split
-    size: int = bounded(least=1)  # side of photos in pixels
+    size: int = bounded(least=1, below=_LARGEST)  # side of photos in pixels
     max_pixels: int = bounded(least=1, identifies=False)  # of an image that is decoded
     skip_unreadable: bool
     cache: bool = bounded(identifies=False)
@@ -51,7 +53,7 @@ class Networks:
     weights: str  # the teacher's
     student: str = bounded(one_of=BACKBONES)  # its backbone
     taps: tuple[str, ...]  # layers that end the stages, (): found by rule
-    image_size: int = bounded(least=0)  # side of the input in pixels, 0: any
+    image_size: int = bounded(least=0, below=_LARGEST)  # side of the input in pixels, 0: any
     batch_norm_momentum: float = bounded(least=0, below=1)
     tap: str = bounded(one_of=("before_dropout", "after_dropout"))  # where a stage's features are read
 
@@ -92,17 +94,20 @@ class Attack:
     target_scale: float | None
     neuron: int | None = bounded(least=0)
     restarts: int | None = bounded(least=1)
-    neurons: tuple[int, ...]
+    neurons: tuple[int, ...] = bounded(least=0)
     own_images: int = bounded(least=1)  # how many the attacker has
     surrogate: str = bounded(one_of=METHODS)
-    seed: int = bounded(least=0, below=2**31)
+    seed: int = bounded(least=0)
     precision: str = bounded(one_of=hardware.PRECISIONS)
     batch_size: int = bounded(least=1, identifies=False)
     cache: str = bounded(identifies=False)  # folder of crafted sets and surrogates
     cache_limit: float = bounded(least=0, identifies=False)  # GB
 
     def __post_init__(self):
-        self.as_suite()  # Refuses what no suite can be.
+        object.__setattr__(self, "cache", os.path.expanduser(self.cache))
+        unit = self.as_suite().attacks[0].entry.attack.unit
+        for key in ("epsilon", "step_size"):
+            units.check(f"config.attack.{key}", getattr(self, key), unit)
 
     def as_suite(self, **others) -> Suite:
         """What is tried; `others`: further fields of `Suite`."""
@@ -138,7 +143,7 @@ class Report:
     """What is counted."""
 
     split: str = bounded(one_of=("test", "validation"))  # "validation" while a number is being chosen
-    curve_factors: tuple[float, ...]  # times the attack's epsilon
+    curve_factors: tuple[float, ...] = bounded(least=0)  # times the attack's epsilon
     curve_images: int = bounded(least=1)  # the first of the split that the curve is made of
 
 
@@ -167,7 +172,7 @@ class Pretrain:
 class Settings:
     """One run. surrogate: the run that makes the attacker's own student, if an attack wants one."""
 
-    seed: int = bounded(least=0, below=2**31)
+    seed: int = bounded(least=0)
     data: Data
     networks: Networks
     method: Method

@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from configs.default import get_config
-from reno_tf import audit, commands, data, models
+from reno_tf import audit, commands, data, models, ownership
 from reno_tf.errors import TooExposed, UserError
 
 
@@ -95,6 +95,7 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(results | {"clean_accuracy": 97.5}, schema)
 
+    assert not list(ownership.foreign(tmp_path / "run", ownership.RUN))
     audited, renofeation = found["comparison"]
     assert audited["attack_success_rate"] == worst
     trained = json.loads((tmp_path / "run" / "renofeation" / "results.json").read_text())
@@ -107,7 +108,7 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
     with pytest.raises(TooExposed, match="surely more than the .* % of --fail_above") as exposed:
         _audit(config, student, tmp_path / "run", fail_above=low - 0.001)
     assert not isinstance(exposed.value, UserError)
-    for wrong in ({"fail_above": 1.5}, {"fail_above": -0.1}, {"save_images": 0}):
+    for wrong in ({"fail_above": 1.5}, {"fail_above": -0.1}, {"fail_above": float("nan")}, {"save_images": 0}):
         with pytest.raises(UserError, match=f"--{next(iter(wrong))} must be "):
             _audit(config, student, tmp_path / "run", **wrong)
 
@@ -146,6 +147,8 @@ def test_a_quick_audit_tries_four_attacks_at_one_epsilon(config, student, tmp_pa
 def test_mistakes_are_one_line_and_leave_nothing(config, student, tmp_path):
     with pytest.raises(UserError, match="--mode=audit needs --student=PATH"):
         commands.start("audit", config, command="", workdir=str(tmp_path / "run"))
+    with pytest.raises(UserError, match="--fail_above must be from 0 to 1, not 20: 20 % is 0.2"):
+        _audit(config, student, tmp_path / "run", fail_above=20.0)
     with pytest.raises(UserError, match="there is no model"):
         _audit(config, tmp_path / "none.keras", tmp_path / "run")
     config.audit.label_order = "given"

@@ -70,6 +70,7 @@ def test_the_surrogate_is_trained_once_and_on_the_attackers_images_alone(
         other = _job(batch_size=2) if changed is dataset else job
         with pytest.raises(RuntimeError, match="trained again"):
             _train(other, changed, teacher, tmp_path)
+    assert len(surrogate.kept(tmp_path)) == 3  # The second and the third were begun.
 
 
 def test_the_surrogate_of_a_folder_that_cannot_be_written_is_not_kept(dataset, monkeypatch, toy_students):
