@@ -1,5 +1,7 @@
 """What is not the program's fault: a user's mistake, and a model that is more exposed than it may be."""
 
+import re
+
 
 class UserError(ValueError):
     """Says in one line what is wrong and what is allowed; `main.py` prints it and exits with 2."""
@@ -17,8 +19,9 @@ def choose(kind: str, name: str, choices) -> str:
 
 
 def one_line(error: Exception) -> str:
-    """What a library's error says, cut to 200 characters."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    """What a library's error says, cut to 200 characters and without the addresses of Python's objects."""
+    told = re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(str(error).split()))
+    return told[:200] or type(error).__name__
 
 
 def reason(error) -> str:

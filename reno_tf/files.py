@@ -15,6 +15,7 @@ import filelock
 from reno_tf.errors import UserError
 
 _MARKER, _LOCK = ".reno_tf", ".lock"  # Files in the folder of a run: that it is one, and who writes it.
+_BLOCK = 2**20  # bytes of a file that are read at once
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -69,12 +70,37 @@ def digest(*parts: bytes) -> str:
     return hasher.hexdigest()
 
 
+def files_below(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """All files of a folder and of those in it, sorted. Links are followed, but for one to a folder `above` itself."""
+    real = folder.resolve()
+    for entry in sorted(folder.iterdir()) if real not in above else ():
+        if entry.is_dir():
+            yield from files_below(entry, (*above, real))
+        elif entry.is_file():
+            yield entry
+
+
 def digest_path(path: Path) -> str:
-    """SHA-256 over a file's content, or over the names and contents of all files of a folder."""
+    """SHA-256 over a file's content, or over the names and contents of all files of a folder.
+
+    Links are followed. A file is read block by block: it may be larger than the memory.
+    """
+    hasher = hashlib.sha256()
     if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    inside = sorted(file for file in path.rglob("*") if file.is_file())
-    return digest(*(part for file in inside for part in (str(file.relative_to(path)).encode(), file.read_bytes())))
+        _add_content(hasher, path)
+        return hasher.hexdigest()
+    for file in files_below(path):
+        name = str(file.relative_to(path)).encode(errors="surrogateescape")
+        hasher.update(len(name).to_bytes(8, "little") + name)
+        hasher.update(file.stat().st_size.to_bytes(8, "little"))
+        _add_content(hasher, file)
+    return hasher.hexdigest()
+
+
+def _add_content(hasher, file):
+    with file.open("rb") as content:
+        while block := content.read(_BLOCK):
+            hasher.update(block)
 
 
 def size(path: Path) -> int:
