@@ -109,11 +109,12 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in inside if file.is_file() and not file.is_symlink())
 
 
-def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
+def claim(workdir: Path, config: dict, *, overwrite: bool, inputs: dict[str, str] | None = None) -> None:
     """Makes `workdir` the folder of the run that `config` describes, unless it is that already.
 
-    `overwrite` deletes another run, and nothing that this project did not write. Raises UserError if the folder
-    belongs to another run, holds other files, or cannot be written.
+    `inputs`: digests of what the config only names, by what it is. `overwrite` deletes another run, and nothing that
+    this project did not write. Raises UserError if the folder belongs to another run, or to the same with inputs that
+    have changed since, holds other files, or cannot be written.
     """
     config = json.loads(json.dumps(config))  # As config.json gives it back: tuples are lists.
     if workdir.exists() and not workdir.is_dir():
@@ -138,10 +139,12 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     elif known is not None and known != config:
         difference = ", ".join(f"{key} is {there}, not {here}" for key, there, here in _differences(known, config))
         raise UserError(f"workdir {workdir} holds another run ({difference}); {instead}")
+    elif known is not None and (changed := _changed(workdir, inputs or {})):
+        raise UserError(f"workdir {workdir} holds another run (since then other content: {changed}); {instead}")
     elif known is not None and (workdir / "results.json").is_file():
         return  # A finished run needs no write, which could fail on a full disk.
     try:
-        write_json(workdir / _MARKER, {"project": "reno_tf", "format": config.get("format", 1)})
+        write_json(workdir / _MARKER, {"project": "reno_tf", "format": config.get("format", 1), "inputs": inputs or {}})
         write_json(workdir / "config.json", config)
     except OSError as error:
         raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
@@ -169,6 +172,12 @@ def _clear(workdir):
             shutil.rmtree(inside)
         elif inside.name != _LOCK:
             inside.unlink()
+
+
+def _changed(workdir, inputs) -> str:
+    """What of the run's inputs had another digest when the folder was claimed."""
+    before = (read_json(workdir / _MARKER) or {}).get("inputs", {})
+    return ", ".join(name for name in sorted(inputs) if before.get(name, inputs[name]) != inputs[name])
 
 
 def _differences(there, here, prefix=""):

@@ -82,6 +82,12 @@ def kind_of(scores: np.ndarray, near: float = EXACT) -> str:
     return "sigmoids" if inside else "logits"
 
 
+def refuse_misfit(kind: str, num_outputs: int) -> None:
+    """Raises UserError for a kind that so many outputs cannot be; "auto" is any."""
+    if kind != "auto" and choose("config.audit.outputs", kind, KINDS).startswith("one ") != (num_outputs == 1):
+        raise UserError(f"config.audit.outputs={kind!r} cannot be: the model gives {num_outputs} for each image")
+
+
 def as_logits(scores, kind: str):
     """The logits that the scores [B, outputs] of any floating type stand for, float32 [B, classes]."""
     return KINDS[kind](tf.cast(scores, tf.float32))
