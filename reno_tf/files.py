@@ -7,7 +7,8 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import types
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import filelock
@@ -109,7 +110,9 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in inside if file.is_file() and not file.is_symlink())
 
 
-def claim(workdir: Path, config: dict, *, overwrite: bool, inputs: dict[str, str] | None = None) -> None:
+def claim(
+    workdir: Path, config: dict, *, overwrite: bool, inputs: Mapping[str, str] = types.MappingProxyType({})
+) -> None:
     """Makes `workdir` the folder of the run that `config` describes, unless it is that already.
 
     `inputs`: digests of what the config only names, by what it is. `overwrite` deletes another run, and nothing that
@@ -124,7 +127,9 @@ def claim(workdir: Path, config: dict, *, overwrite: bool, inputs: dict[str, str
         raise UserError(f"{workdir / 'config.json'} is not a run's: it holds no settings by name")
     if known is None and workdir.is_dir() and any(file.name != _LOCK for file in workdir.iterdir()):
         raise UserError(f"workdir {workdir} holds other files and no run; choose another --workdir")
-    is_ours = (workdir / _MARKER).is_file()
+    marker = read_json(workdir / _MARKER)
+    is_ours, before = marker is not None, (marker or {}).get("inputs", {})
+    changed = sorted(key for key in before.keys() & inputs.keys() if before[key] != inputs[key])
     instead = "choose another --workdir" + ", or --overwrite it" * is_ours
     if known is not None and overwrite:
         if not is_ours:
@@ -139,12 +144,13 @@ def claim(workdir: Path, config: dict, *, overwrite: bool, inputs: dict[str, str
     elif known is not None and known != config:
         difference = ", ".join(f"{key} is {there}, not {here}" for key, there, here in _differences(known, config))
         raise UserError(f"workdir {workdir} holds another run ({difference}); {instead}")
-    elif known is not None and (changed := _changed(workdir, inputs or {})):
-        raise UserError(f"workdir {workdir} holds another run (since then other content: {changed}); {instead}")
+    elif known is not None and changed:
+        raise UserError(f"workdir {workdir} holds another run (changed since then: {', '.join(changed)}); {instead}")
     elif known is not None and (workdir / "results.json").is_file():
         return  # A finished run needs no write, which could fail on a full disk.
     try:
-        write_json(workdir / _MARKER, {"project": "reno_tf", "format": config.get("format", 1), "inputs": inputs or {}})
+        marker = {"project": "reno_tf", "format": config.get("format", 1), "inputs": before | inputs}
+        write_json(workdir / _MARKER, marker)
         write_json(workdir / "config.json", config)
     except OSError as error:
         raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
@@ -172,12 +178,6 @@ def _clear(workdir):
             shutil.rmtree(inside)
         elif inside.name != _LOCK:
             inside.unlink()
-
-
-def _changed(workdir, inputs) -> str:
-    """What of the run's inputs had another digest when the folder was claimed."""
-    before = (read_json(workdir / _MARKER) or {}).get("inputs", {})
-    return ", ".join(name for name in sorted(inputs) if before.get(name, inputs[name]) != inputs[name])
 
 
 def _differences(there, here, prefix=""):
