@@ -11,6 +11,7 @@ import safetensors.numpy
 import small_network
 import tf_keras
 from PIL import Image
+from processes import run_main
 
 from configs.default import get_config
 from reno_tf import audit, commands, data, files, models
@@ -149,6 +150,23 @@ def test_a_key_that_was_said_and_has_no_effect_is_refused(config, tmp_path, key,
     assert not (tmp_path / "run").exists()
     with _stopped():  # As a file of settings for many models has it.
         _audit(config, path, tmp_path / "run")
+
+
+@pytest.mark.long
+def test_the_command_line_knows_what_was_said(photos, tmp_path):
+    path = formats.to_onnx(tmp_path / "m.onnx")
+    flags = ["--mode=audit", f"--student={path}", "--config.data.name=folder", f"--config.data.dir={photos}"]
+    flags += [f"--config.data.tfds_dir={tmp_path / 'tfds'}", "--config.data.size=64", f"--workdir={tmp_path / 'run'}"]
+    status, _, err = run_main(*flags)
+    assert status == 2 and err.splitlines()[-1].startswith("main.py: config.data.size=64 would have no effect: ")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("form", formats.FORMS)
+def test_a_network_of_another_size_than_the_models_is_refused(config, tmp_path, form):
+    config.model.image_size = 16
+    with pytest.raises(UserError, match="config.model.image_size=16, but the images of folder are 8x8"):
+        _audit(config, formats.save(tmp_path, form), tmp_path / "run")
 
 
 def test_what_a_model_is_opened_with_is_not_for_one_that_is_open():
