@@ -6,7 +6,8 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+import types
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import filelock
@@ -16,6 +17,7 @@ from reno_tf.errors import UserError
 from reno_tf.ownership import LOCK, MARKER
 
 _LOG = "error.log"  # As in endings.py: why it ended early.
+_BLOCK = 2**20  # bytes of a file that are read at once
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -70,17 +72,37 @@ def digest(*parts: bytes) -> str:
     return hasher.hexdigest()
 
 
-def is_pointer(content: bytes) -> bool:
-    """Whether this, the beginning of a file, is what Git LFS leaves in a clone until it fetches the file."""
-    return content.startswith(b"version https://git-lfs.github.com/spec/")
+def files_below(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """All files of a folder and of those in it, sorted. Links are followed, but for one to a folder `above` itself."""
+    real = folder.resolve()
+    for entry in sorted(folder.iterdir()) if real not in above else ():
+        if entry.is_dir():
+            yield from files_below(entry, (*above, real))
+        elif entry.is_file():
+            yield entry
 
 
 def digest_path(path: Path) -> str:
-    """SHA-256 over a file's content, or over the names and contents of all files of a folder."""
+    """SHA-256 over a file's content, or over the names and contents of all files of a folder.
+
+    Links are followed. A file is read block by block: it may be larger than the memory.
+    """
+    hasher = hashlib.sha256()
     if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    inside = sorted(file for file in path.rglob("*") if file.is_file())
-    return digest(*(part for file in inside for part in (str(file.relative_to(path)).encode(), file.read_bytes())))
+        _add_content(hasher, path)
+        return hasher.hexdigest()
+    for file in files_below(path):
+        name = str(file.relative_to(path)).encode(errors="surrogateescape")
+        hasher.update(len(name).to_bytes(8, "little") + name)
+        hasher.update(file.stat().st_size.to_bytes(8, "little"))
+        _add_content(hasher, file)
+    return hasher.hexdigest()
+
+
+def _add_content(hasher, file):
+    with file.open("rb") as content:
+        while block := content.read(_BLOCK):
+            hasher.update(block)
 
 
 def size(path: Path) -> int:
@@ -89,11 +111,14 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in inside if file.is_file() and not file.is_symlink())
 
 
-def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
+def claim(
+    workdir: Path, config: dict, *, overwrite: bool, inputs: Mapping[str, str] = types.MappingProxyType({})
+) -> None:
     """Makes `workdir` the folder of the run that `config` describes, unless it is that already.
 
-    `overwrite` deletes another run; what else lies beside its files stays. Raises UserError if the folder belongs to
-    another run, holds other files and no run, or cannot be written; also if other files lie in a folder to be deleted.
+    `inputs`: digests of what the config only names, by what it is. `overwrite` deletes another run; what else lies
+    beside its files stays. Raises UserError if the folder belongs to another run, or to the same with inputs that have
+    changed since, holds other files and no run, or cannot be written; also if other files lie in a folder to be deleted.
     """
     config = json.loads(json.dumps(config))  # As config.json gives it back: tuples are lists.
     if workdir.exists() and not workdir.is_dir():
@@ -103,7 +128,9 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
         raise UserError(f"{workdir / 'config.json'} is not a run's: it holds no settings by name")
     if known is None and workdir.is_dir() and any(file.name != LOCK for file in workdir.iterdir()):
         raise UserError(f"workdir {workdir} holds other files and no run; choose another --workdir")
-    is_ours = (workdir / MARKER).is_file()
+    marker = read_json(workdir / MARKER)
+    is_ours, before = marker is not None, (marker or {}).get("inputs", {})
+    changed = sorted(key for key in before.keys() & inputs.keys() if before[key] != inputs[key])
     instead = "choose another --workdir" + ", or --overwrite it" * is_ours
     if known is not None and overwrite:
         if not is_ours:
@@ -118,10 +145,13 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     elif known is not None and known != config:
         difference = ", ".join(f"{key} is {there}, not {here}" for key, there, here in _differences(known, config))
         raise UserError(f"workdir {workdir} holds another run ({difference}); {instead}")
+    elif known is not None and changed:
+        raise UserError(f"workdir {workdir} holds another run (changed since then: {', '.join(changed)}); {instead}")
     elif known is not None and (workdir / "results.json").is_file():
         return  # A finished run needs no write, which could fail on a full disk.
     try:
-        write_json(workdir / MARKER, {"project": "reno_tf", "format": config.get("format", 1)})
+        marker = {"project": "reno_tf", "format": config.get("format", 1), "inputs": before | inputs}
+        write_json(workdir / MARKER, marker)
         write_json(workdir / "config.json", config)
     except OSError as error:
         raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None

@@ -62,6 +62,22 @@ def build_teacher(networks: Networks) -> Teacher:
     return Teacher(model, {"name": f"{networks.backbone}/{networks.weights}", "sha256": digest}, identity)
 
 
+def inputs(dataset, teacher: Teacher) -> dict[str, str]:
+    """Digests of what a run's config only names, for `files.claim`."""
+    return {"the images": dataset.digest(), "the teacher's weights": teacher.identity}
+
+
+def leave_out(chosen: Settings, networks: set[str], why: str) -> tuple[Settings, list[dict]]:
+    """The settings without the attacks through these networks, and a row {"name", "why"} for each of them.
+
+    Raises UserError if one is the headline's.
+    """
+    names = chosen.attack.through(networks)
+    if chosen.attack.members[0] in names:
+        raise UserError(f"the attack {chosen.attack.members[0]} cannot be the headline's: {why}")
+    return chosen.without(networks), [{"name": name, "why": why} for name in names]
+
+
 def attackers_networks(chosen: Settings, dataset, teacher: tuple, workdir: Path) -> tuple[dict, Settings, list[dict]]:
     """What the attacks go through: {"teacher", and if an attack wants them "surrogate", "ensemble": (model, SHA-256)}.
 

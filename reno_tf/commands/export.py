@@ -93,6 +93,6 @@ def _measured(path, chosen, dataset, teacher) -> dict:
     plain = {"geometry": "", "input_range": "0..1", "outputs": "probabilities", "renamed": False, "unmatched": ()}
     order = np.arange(opened.num_classes)
     student = audit.Student(opened, audit.Convention(**plain, order=order, draws=1, tried=()))
-    networks = {"teacher": (teacher.model, teacher.identity), "student": (student, files.digest_path(path))}
+    networks = {"teacher": (teacher.model, teacher.identity), "student": (student, audit.digest_model(str(path)))}
     target = suite.target(chosen, dataset, networks)
     return {"method": path.name, **measure.measure(chosen, target, dataset, undefended=None).results}
