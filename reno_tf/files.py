@@ -118,7 +118,7 @@ def claim(
 
     `inputs`: digests of what the config only names, by what it is. `overwrite` deletes another run; what else lies
     beside its files stays. Raises UserError if the folder belongs to another run, or to the same with inputs that have
-    changed since, holds other files and no run, or cannot be written; also if other files lie in a folder to be deleted.
+    changed since, holds other files and no run, or cannot be written; also if others lie in a folder to be deleted.
     """
     config = json.loads(json.dumps(config))  # As config.json gives it back: tuples are lists.
     if workdir.exists() and not workdir.is_dir():
