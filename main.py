@@ -96,13 +96,14 @@ def main(argv):
     interruption.unwind()
     command = shlex.join([*_program(), *sys.argv[1:]])
     sys.stdout.reconfigure(errors="backslashreplace")  # A class's name may be in another script than the terminal's.
+    said = config_flags.get_override_values(flags.FLAGS["config"])
     options, printed = {option.name: option.value for option in OPTIONS}, sys.stdout
     if QUIET.value:
         progress.hide()
         printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):
-            commands.start(MODE.value, flags.FLAGS.config, command=command, **options)
+            commands.start(MODE.value, flags.FLAGS.config, command=command, said=said, **options)
     except TooExposed as error:
         _print_last_line(printed)
         fail(error, endings.EXPOSED)

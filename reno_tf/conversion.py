@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from reno_tf import compat
-from reno_tf.errors import UserError
+from reno_tf.errors import UserError, one_line
 
 FORMS = ("float16", "int8_weights", "int8")  # of .tflite files
 _CALIBRATED = 200  # images by which the ranges of an "int8" file's feature maps are found
@@ -108,4 +108,4 @@ def _answering(saved_model, *, batch):
 
 
 def _cannot_be_converted(saved_model, error):
-    return UserError(f"{saved_model} cannot be converted: {' '.join(str(error).split())[:200]}")
+    return UserError(f"{saved_model} cannot be converted: {one_line(error)}")

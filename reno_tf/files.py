@@ -6,7 +6,8 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+import types
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import filelock
@@ -16,6 +17,7 @@ from reno_tf.errors import UserError
 from reno_tf.ownership import LOCK, MARKER
 
 _LOG = "error.log"  # As in endings.py: why it ended early.
+_BLOCK = 2**20  # bytes of a file that are read at once
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -70,17 +72,37 @@ def digest(*parts: bytes) -> str:
     return hasher.hexdigest()
 
 
-def is_pointer(content: bytes) -> bool:
-    """Whether this, the beginning of a file, is what Git LFS leaves in a clone until it fetches the file."""
-    return content.startswith(b"version https://git-lfs.github.com/spec/")
+def files_below(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """All files of a folder and of those in it, sorted. Links are followed, but for one to a folder `above` itself."""
+    real = folder.resolve()
+    for entry in sorted(folder.iterdir()) if real not in above else ():
+        if entry.is_dir():
+            yield from files_below(entry, (*above, real))
+        elif entry.is_file():
+            yield entry
 
 
 def digest_path(path: Path) -> str:
-    """SHA-256 over a file's content, or over the names and contents of all files of a folder."""
+    """SHA-256 over a file's content, or over the names and contents of all files of a folder.
+
+    Links are followed. A file is read block by block: it may be larger than the memory.
+    """
+    hasher = hashlib.sha256()
     if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    inside = sorted(file for file in path.rglob("*") if file.is_file())
-    return digest(*(part for file in inside for part in (str(file.relative_to(path)).encode(), file.read_bytes())))
+        _add_content(hasher, path)
+        return hasher.hexdigest()
+    for file in files_below(path):
+        name = str(file.relative_to(path)).encode(errors="surrogateescape")
+        hasher.update(len(name).to_bytes(8, "little") + name)
+        hasher.update(file.stat().st_size.to_bytes(8, "little"))
+        _add_content(hasher, file)
+    return hasher.hexdigest()
+
+
+def _add_content(hasher, file):
+    with file.open("rb") as content:
+        while block := content.read(_BLOCK):
+            hasher.update(block)
 
 
 def size(path: Path) -> int:
@@ -89,12 +111,20 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in inside if file.is_file() and not file.is_symlink())
 
 
-def claim(workdir: Path, content: dict, *, identity: dict, overwrite: bool) -> None:
+def claim(
+    workdir: Path,
+    content: dict,
+    *,
+    identity: dict,
+    overwrite: bool,
+    inputs: Mapping[str, str] = types.MappingProxyType({}),
+) -> None:
     """Makes `workdir` the folder of a run, unless it is that already, and writes its config.json.
 
     content: the run's settings, for config.json. identity: those of them by which it is told from another run.
-    `overwrite` deletes another run; what else lies beside its files stays. Raises UserError if the folder belongs to
-    another run, holds other files and no run, or cannot be written; also if other files lie in a folder to be deleted.
+    inputs: digests of what the settings only name, by what it is. `overwrite` deletes another run; what else lies
+    beside its files stays. Raises UserError if the folder belongs to another run, or to the same with inputs that have
+    changed since, holds other files and no run, or cannot be written; also if others lie in a folder to be deleted.
     """
     if workdir.exists() and not workdir.is_dir():
         raise UserError(f"workdir {workdir} is a file, not a folder")
@@ -103,14 +133,17 @@ def claim(workdir: Path, content: dict, *, identity: dict, overwrite: bool) -> N
         raise UserError(f"{workdir / 'config.json'} is not a run's: it holds no settings by name")
     if known is None and workdir.is_dir() and any(file.name != LOCK for file in workdir.iterdir()):
         raise UserError(f"workdir {workdir} holds other files and no run; choose another --workdir")
+    marker = read_json(workdir / MARKER) or {}
     if known is not None and overwrite:
         _delete_run(workdir)
     elif known is not None:
         _refuse_another(workdir, known, content, identity)
+        _refuse_changed(workdir, marker.get("inputs", {}), inputs)
         if (workdir / "results.json").is_file():
             return  # A finished run needs no write, which could fail on a full disk.
     try:
-        write_json(workdir / MARKER, {"project": "reno_tf", "format": content.get("format", 1)})
+        inputs = {**({} if overwrite else marker.get("inputs", {})), **inputs}
+        write_json(workdir / MARKER, {"project": "reno_tf", "format": content.get("format", 1), "inputs": inputs})
         write_json(workdir / "config.json", content | {"identity": identity})
     except OSError as error:
         raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
@@ -124,9 +157,19 @@ def _delete_run(workdir):
         ownership.clear_run(workdir)
 
 
+def _instead(workdir) -> str:
+    return "choose another --workdir" + ", or --overwrite it" * (workdir / MARKER).is_file()
+
+
+def _refuse_changed(workdir, before, inputs):
+    if changed := sorted(key for key in before.keys() & inputs.keys() if before[key] != inputs[key]):
+        told = f"changed since then: {', '.join(changed)}"
+        raise UserError(f"workdir {workdir} holds another run ({told}); {_instead(workdir)}")
+
+
 def _refuse_another(workdir, known, content, identity):
     """Raises UserError unless config.json, as it is known, is of the same run."""
-    instead = "choose another --workdir" + ", or --overwrite it" * (workdir / MARKER).is_file()
+    instead = _instead(workdir)
     if known.get("format") != content.get("format"):
         version = "a run of another version, whose settings this one does not read"
         formats = f"format {known.get('format', 1)}, not {content.get('format', 1)}"

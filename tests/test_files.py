@@ -1,5 +1,6 @@
 """Files that are whole or absent, and folders that hold one run."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -194,3 +195,48 @@ def test_unwritable_and_damaged_are_named(tmp_path, monkeypatch):
 
 def test_digest_tells_parts_apart():
     assert files.digest(b"ab", b"c") != files.digest(b"a", b"bc")
+
+
+def test_a_files_digest_is_that_of_its_content_however_large_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_BLOCK", 3)
+    (tmp_path / "x").write_bytes(b"0123456789")
+    monkeypatch.delattr(files.Path, "read_bytes")  # Never read as a whole.
+    assert files.digest_path(tmp_path / "x") == hashlib.sha256(b"0123456789").hexdigest()
+
+
+def test_a_folders_digest_is_of_all_names_and_contents_links_included(tmp_path):
+    for name in ("m/a.txt", "m/a/x", "elsewhere/y"):
+        files.write_text(tmp_path / name, name)
+    assert files.digest_path(tmp_path / "m") == files.digest(b"a/x", b"m/a/x", b"a.txt", b"m/a.txt")
+    seen = {files.digest_path(tmp_path / "m")}
+    (tmp_path / "m" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "m" / "a" / "circle").symlink_to(tmp_path / "m")
+    (tmp_path / "m" / "broken").symlink_to(tmp_path / "nothing")
+    for content in ("y", "z"):
+        (tmp_path / "elsewhere" / "y").write_text(content)
+        seen.add(files.digest_path(tmp_path / "m"))
+    (tmp_path / "elsewhere" / "y").rename(tmp_path / "elsewhere" / "renamed")
+    assert len(seen | {files.digest_path(tmp_path / "m")}) == 4
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_run_whose_inputs_have_changed_is_another(tmp_path, finished):
+    run, inputs = tmp_path / "run", {"the images": "a", "the teacher": "b"}
+    files.claim(run, {"format": 1}, overwrite=False, inputs=inputs)
+    if finished:
+        (run / "results.json").write_text("{}")
+    files.claim(run, {"format": 1}, overwrite=False, inputs=inputs)
+    files.claim(run, {"format": 1}, overwrite=False)
+    with pytest.raises(
+        UserError, match=r"holds another run \(.*the images\); choose another --workdir, or --overwrite"
+    ):
+        files.claim(run, {"format": 1}, overwrite=False, inputs=inputs | {"the images": "c"})
+    files.claim(run, {"format": 1}, overwrite=True, inputs=inputs | {"the images": "c"})
+    files.claim(run, {"format": 1}, overwrite=False, inputs=inputs | {"the images": "c"})
+
+
+def test_a_run_that_knows_no_inputs_goes_on(tmp_path):
+    files.claim(tmp_path / "run", {"format": 1}, overwrite=False)
+    files.claim(tmp_path / "run", {"format": 1}, overwrite=False, inputs={"the images": "a"})
+    with pytest.raises(UserError, match="holds another run"):
+        files.claim(tmp_path / "run", {"format": 1}, overwrite=False, inputs={"the images": "b"})

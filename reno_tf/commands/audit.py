@@ -2,20 +2,18 @@
 
 import dataclasses
 import json
+from collections.abc import Collection
 from pathlib import Path
-
-import numpy as np
 
 from reno_tf import audit as foreign
 from reno_tf import data, files, records, settings
-from reno_tf.commands import common
+from reno_tf.commands import audited, common
 from reno_tf.commands.run import run
 from reno_tf.errors import TooExposed, UserError
 from reno_tf.evaluation import Network, Pictures, cost, evaluate
 from reno_tf.results import Results
 
 _PASSES = {"teacher": 8.0, "random": 16.0}  # over photos, by what is trained here; by start (docs/choices.md)
-_SIDE, _PROBES = 224, 16  # of the images, if it takes any size, by whose answers a function is told from others
 _COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "worst_case_success_rate")
 
 
@@ -23,6 +21,7 @@ def audit(
     config,
     *,
     command: str,
+    said: Collection[str] = (),
     student: str | foreign.Foreign | None = None,
     workdir: str | None = None,
     overwrite: bool = False,
@@ -35,11 +34,12 @@ def audit(
 
     The attacker has `config.model.backbone` with its weights.
 
-    `compare` also trains Renofeation from the same teacher on the same data, below the workdir, to set its numbers
-    beside the model's. `trust` opens a SavedModel that does more than compute. `save_images` keeps so many adversarial
-    images of each attack. Returns the content of results.json. Raises UserError if the model is no classifier of the
-    data's classes, or not safe to open; TooExposed, after the report, if the worst case's interval lies above
-    `fail_above`.
+    `said`: the config's keys that the user gave, of which those that would have no effect are refused. `compare` also
+    trains Renofeation from the same teacher on the same data, below the workdir, to set its numbers beside the model's.
+    `trust` opens a SavedModel that does more than compute. `save_images` keeps so many adversarial images of each
+    attack. Returns the content of results.json. Raises UserError if the model is no classifier of the data's classes,
+    or not safe to open, or if the headline's attack cannot go through it; TooExposed, after the report, if the worst
+    case's interval lies above `fail_above`.
     """
     if student is None:
         raise UserError(
@@ -52,55 +52,64 @@ def audit(
         raise UserError(f"--save_images must be at least 1, not {save_images}")
     config = config.copy_and_resolve_references()
     common.seed_everything(config.seed)
-    opened, student, digest = _opened(student, trust=trust, scores=config.audit.scores)
+    opened = audited.opened(student, trust=trust, scores=config.audit.scores)
+    path = opened.format if isinstance(student, foreign.Foreign) else student
+    given = config.data.to_dict()
     # All published training images, at the size that the model takes.
     config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
-    chosen = _settings(config)
-    workdir = Path(workdir or f"runs/audit-{Path(student).stem}-{chosen.data.short_name}")
+    chosen = settings.read(config, preset="suite")
+    workdir = Path(workdir or f"runs/audit-{Path(path).stem}-{chosen.data.short_name}")
     dataset = _load(chosen, opened)
+    audited.refuse_without_effect(given, said, dataset)
     convention = _convention(chosen, config.audit, opened, dataset)
     dataset = dataset.seen(convention.geometry) if convention.geometry else dataset
     _fit_recipes(config, dataset)
-    chosen = _settings(config, dataset=dataset)
+    chosen = settings.read(config, preset="suite", dataset=dataset)
     for line in _told(opened, convention, dataset.class_names):
         print(line, flush=True)
     model = foreign.Student(opened, convention)
     teacher = common.build_teacher(chosen.networks)
     common.check_suite(chosen, teacher.model, dataset)
-    audited = {"path": student, "sha256": digest}
+    suite = _suite(chosen)
+    attacked = suite.attacked(getattr(dataset, chosen.report.split))
+    absent = {"student": why} if (why := audited.why_no_gradient(opened, model, attacked)) else {}
+    suite.refuse_without_headline(absent)
+    known_as = {"path": path, "sha256": audited.digest(student, model, attacked)}
     asked = {"audit": config.audit.to_dict()}
-    identity = chosen.identity() | asked | {"student": digest}
-    content = chosen.as_json() | asked | {"student": audited}
-    files.claim(workdir, content, identity=identity, overwrite=overwrite)
+    identity = chosen.identity() | asked | {"student": known_as["sha256"]}
+    content = chosen.as_json() | asked | {"student": known_as}
+    inputs = common.inputs(dataset, teacher)
+    files.claim(workdir, content, identity=identity, overwrite=overwrite, inputs=inputs)
     results = files.read_json(workdir / "results.json")
-    if results and (results["audit"]["comparison"] or not compare):
+    tried = chosen.attack.images or len(attacked)
+    has_images = audited.has_images(workdir / "images", save_images, len(attacked), tried)
+    if results and has_images and (results["audit"]["comparison"] or not compare):
         print(f"{workdir} is finished already; --overwrite starts it anew")
         return _judged(results, fail_above)
 
     with files.lock(workdir):
-        print(f"audit of {Path(student).name}: {_needs(chosen, opened, dataset, teacher.model)}", flush=True)
-        found = _found(opened, convention, dataset.class_names)
-        student_digest = files.digest(digest.encode(), json.dumps(found).encode())
+        print(f"audit of {Path(path).name}: {_needs(chosen, absent, attacked, teacher.model)}", flush=True)
+        found = _found(opened, convention, dataset.class_names) | {"has_gradient": not absent}
+        network = Network(model, files.digest(known_as["sha256"].encode(), json.dumps(found).encode()))
         with common.enough_memory("batch_size", chosen.training.batch_size):
             attacker = common.build_attacker(chosen, dataset, teacher.network, workdir)
-        network = Network(model, student_digest)
-        if not opened.can_only_be_asked:
-            attacker = dataclasses.replace(attacker, networks={**attacker.networks, "student": network})
+        networks = {**attacker.networks, "student": network}
+        attacker = dataclasses.replace(attacker, networks=networks).without(**absent)
         with common.enough_memory("attack.batch_size", chosen.attack.batch_size):
             measured = evaluate(
                 network,
                 attacker,
                 dataset,
-                _suite(chosen),
+                suite,
                 split=chosen.report.split,
                 crafting=chosen.attack.crafting,
                 folder=workdir / "suite",
                 pictures=Pictures(workdir / "images", save_images) if save_images else None,
             )
         comparison = _compare(config, workdir, measured.evaluation, command) if compare else []
-        own = {**audited, **found, "image_size": list(dataset.test.images.shape[1:3])}
+        own = {**known_as, **found, "image_size": list(dataset.test.images.shape[1:3])}
         own |= {"exposure": measured.exposure, "comparison": comparison}
-        facts = {"method": f"audit of {Path(student).name}", **common.facts(chosen, dataset, teacher)}
+        facts = {"method": f"audit of {Path(path).name}", **common.facts(chosen, dataset, teacher)}
         results = Results(**vars(measured.evaluation), **facts, precision=None, audit=own)
         results = common.write_report(
             workdir, results, measured, dataset, chosen, history=[], seen=None, command=command
@@ -113,22 +122,10 @@ def _suite(chosen):
     return chosen.suite(exposure=chosen.attack.preset != "quick")
 
 
-def _needs(chosen, opened, dataset, teacher) -> str:
+def _needs(chosen, absent, attacked, teacher) -> str:
     """What is told of the time beforehand."""
-    suite, absent = _suite(chosen), {"student"} if opened.can_only_be_asked else set()
-    attacked = suite.attacked(getattr(dataset, chosen.report.split))
-    passes = {"attacking": cost.attack_passes(suite, teacher, len(attacked), absent=absent)}
+    passes = {"attacking": cost.attack_passes(_suite(chosen), teacher, len(attacked), absent=absent)}
     return cost.tell(passes | common.surrogate_passes(chosen), teacher, attacked.images)
-
-
-def _opened(student, **options):
-    """The model, its path or name, and a hash that tells it from others."""
-    if not isinstance(student, foreign.Foreign):
-        return foreign.open_model(student, **options), student, files.digest_path(Path(student))
-    size = (student.height or _SIDE, student.width or _SIDE)
-    probe = np.random.default_rng(0).uniform(0, 255, (_PROBES, *size, 3))
-    answers, _ = student.answer(probe)
-    return student, student.format, files.digest(student.format.encode(), answers.tobytes())
 
 
 def _judged(results, fail_above) -> dict:
@@ -151,7 +148,6 @@ def _found(opened, convention, class_names) -> dict:
         "input_range": convention.input_range,
         "outputs": convention.outputs,
         "draws": convention.draws,
-        "has_gradient": not (opened.integers or opened.can_only_be_asked),
         "asked": [dataclasses.asdict(way) for way in convention.tried],
         "label_order": convention.order.tolist(),
         "label_order_was_matched": convention.renamed,
@@ -183,10 +179,6 @@ def _told(opened, convention, class_names):
         yield f"it gives another answer each time; {convention.draws} are averaged"
 
 
-def _settings(config, **data_known):
-    return settings.read(config, "renofeation", preset="suite", **data_known)
-
-
 def _fit_recipes(config, dataset):
     """What is trained here on photos, the attacker's student and `--compare`'s, sees all of them often enough."""
     if isinstance(dataset.train.images, data.Photos):
@@ -211,6 +203,7 @@ def _load(chosen, opened):
 
 def _convention(chosen, asked_for, opened, dataset) -> foreign.Convention:
     train = dataset.train
+    foreign.refuse_misfit(asked_for.outputs, opened.num_outputs)
     views = {"": train.floats()}
     if isinstance(train.images, data.Photos):
         views = {geometry: train.seen(geometry).floats() for geometry in data.GEOMETRIES}

@@ -64,8 +64,16 @@ def build_teacher(networks: Networks) -> Teacher:
     return Teacher(Network(model, identity), facts)
 
 
+def inputs(dataset, teacher: Teacher) -> dict[str, str]:
+    """Digests of what a run's config only names, for `files.claim`."""
+    return {"the images": dataset.digest(), "the teacher's weights": teacher.network.digest}
+
+
 def check_suite(settings: Settings, teacher, dataset) -> None:
-    """Raises UserError, before hours are spent, for an attack that the teacher or the data forbid."""
+    """Raises UserError, before hours are spent, for an attack or a size that the teacher or the data forbid."""
+    wanted, (height, width) = settings.networks.image_size, dataset.test.images.shape[1:3]
+    if wanted and (height, width) != (wanted, wanted):
+        raise UserError(f"config.model.image_size={wanted}, but the images of {dataset.name} are {height}x{width}")
     # The other networks have the teacher's stages, and a head.
     for member in settings.suite().plan(dict.fromkeys(("teacher", "surrogate", "ensemble", "student"), teacher)):
         if member.entry.network == "teacher":

@@ -92,7 +92,6 @@ def _measured(path, chosen, dataset, teacher) -> dict:
     order = np.arange(opened.num_classes)
     student = audit.Student(opened, audit.Convention(**plain, order=order, draws=1, tried=()))
     attacker = common.attacker_with(teacher.network, chosen, dataset).without(**_LEFT_OUT)
-    suite = dataclasses.replace(chosen.suite(), curve=())
-    network, crafting = Network(student, files.digest_path(path)), chosen.attack.crafting
-    measured = evaluate(network, attacker, dataset, suite, split=chosen.report.split, crafting=crafting)
+    suite, network = dataclasses.replace(chosen.suite(), curve=()), Network(student, audit.digest_model(str(path)))
+    measured = evaluate(network, attacker, dataset, suite, split=chosen.report.split, crafting=chosen.attack.crafting)
     return {"method": path.name, **records.to_json(measured.evaluation)}

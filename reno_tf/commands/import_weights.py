@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
-from reno_tf import models
-from reno_tf.errors import UserError, choose
+from reno_tf import archives, files, models
+from reno_tf.errors import UserError, choose, one_line
 from reno_tf.models import keras_files, torch_import, weights
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 
@@ -45,6 +45,7 @@ def _from_torch(backbone, file, entries):
     if file is None or not Path(file).is_file():
         raise UserError(f"--mode=import_weights needs --file=FILE, a .pth or .safetensors, not {file}")
     path, suffix = Path(file), torch_import.suffix_of(file)
+    archives.refuse_stand_in(path)
     content = path.read_bytes()
     digest = models.sha256(content)
     in_name = re.search(r"-([0-9a-f]{8,64})\.pth$", path.name)  # As in resnet18-f37072fd.pth.
@@ -79,7 +80,7 @@ def _from_keras(backbone, file, entries):
     except UserError:
         raise
     except Exception as error:  # Keras raises no narrower class for a failed download.
-        raise UserError(f"the download by Keras gives no weights of {backbone}: {error}") from None
+        raise UserError(f"the download by Keras gives no weights of {backbone}: {one_line(error)}") from None
     values = weights.values(model)
     if broken := [name for name, value in values.items() if not np.isfinite(value).all()]:
         raise UserError(f"{file or 'the download by Keras'}: {broken[0]} has values that are not finite")
@@ -88,7 +89,7 @@ def _from_keras(backbone, file, entries):
     name = Path(file).name
     for suffix in keras_files.SUFFIXES:
         name = name.removesuffix(suffix)
-    return name.removesuffix(".weights"), models.sha256(Path(file).read_bytes()), values
+    return name.removesuffix(".weights"), files.digest_path(Path(file)), values
 
 
 def _name(entries, stem, digest, file):

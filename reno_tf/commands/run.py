@@ -35,7 +35,8 @@ def run(
         watch.check(chosen.suite().attacks[0], dataset, several_devices=several)
 
     def claim():
-        files.claim(workdir, chosen.as_json(), identity=chosen.identity(), overwrite=overwrite)
+        inputs = common.inputs(dataset, teacher)
+        files.claim(workdir, chosen.as_json(), identity=chosen.identity(), overwrite=overwrite, inputs=inputs)
         return (workdir / "results.json").is_file()
 
     if distribution.ask_chief(strategy, claim):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -86,6 +87,13 @@ class Dataset:
         """The same with the views of photos in another geometry; images that never were photos stay as they are."""
         splits = {split: getattr(self, split) for split in ("train", "validation", "test")}
         return dataclasses.replace(self, **{name: split.seen(geometry) for name, split in splits.items()})
+
+    def digest(self) -> str:
+        """SHA-256 over the names of the classes and all images with their labels, in hexadecimal."""
+        total = hashlib.sha256(json.dumps(self.class_names).encode())
+        for split in (self.train, self.validation, self.test):
+            total.update(split.digest().encode() + split.labels.tobytes())
+        return total.hexdigest()
 
     @property
     def geometry(self) -> str:

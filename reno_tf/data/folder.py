@@ -30,7 +30,9 @@ class FolderImages(PhotosBuilder):
         if line := unused.line(self._dir, splits):
             _warn_once(line)
         self.class_names, self._photos = list(splits["train"]), {split: _labels(splits[split]) for split in splits}
-        listing = [(split, file, *_size_and_time(self._dir / file)) for split in splits for file in self._photos[split]]
+        listing = [
+            (split, file, *_size_and_times(self._dir / file)) for split in splits for file in self._photos[split]
+        ]
         digest = hashlib.sha256(json.dumps(listing).encode()).hexdigest()[:16]
         self._place = hashlib.sha256(str(self._dir.absolute()).encode(errors="surrogateescape")).hexdigest()[:8]
         name = f"{self._place}-{digest}-{'readable' if skip_unreadable else 'whole'}"
@@ -68,9 +70,10 @@ def _labels(classes):
     return {file: label for label, files in classes.items() for file in files}
 
 
-def _size_and_time(file):
+def _size_and_times(file):
     try:
         status = file.stat()
     except OSError:  # The build names the file.
-        return None, None
-    return status.st_size, status.st_mtime_ns
+        return None, None, None
+    # The second time changes with the content whatever a program that restores files makes of the first.
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from reno_tf import files
+from reno_tf import archives
 from reno_tf.data.builders import PhotosBuilder
 from reno_tf.data.imagefile import ImageError
 from reno_tf.errors import UserError
@@ -90,9 +90,7 @@ class ManualBuilder(PhotosBuilder, skip_registration=True):
             message = f"{', '.join(missing)} not found in {directory}"
             raise UserError(f"{self.name}: {message}. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}")
         for file in [*packed, *self.LISTS.values()]:
-            with (directory / file).open("rb") as opened:
-                if files.is_pointer(opened.read(100)):
-                    raise UserError(f"{directory / file} is a Git LFS pointer; git lfs pull fetches the file")
+            archives.refuse_stand_in(directory / file)
         return directory
 
 

@@ -135,11 +135,11 @@ class _Asking:
 
     def _absent(self) -> list[Skipped]:
         """The attacks whose network is not there. Raises UserError if the headline is one of them."""
-        absent = [ref for ref in self.suite.attacks if ref.entry.network not in self.attacker.networks]
-        rows = [Skipped(str(ref), self.attacker.why_absent(ref.entry.network)) for ref in absent]
+        networks = [ref.entry.network for ref in self.suite.attacks]
+        absent = {name: self.attacker.why_absent(name) for name in networks if name not in self.attacker.networks}
+        self.suite.refuse_without_headline(absent)
+        rows = [Skipped(str(ref), absent[ref.entry.network]) for ref in self.suite.through(set(absent))]
         for row in rows:
-            if absent[0] == self.suite.attacks[0]:
-                raise UserError(f"the first attack, {row.name}, cannot be made: {row.why}")
             logging.warning("%s is skipped: %s", row.name, row.why)
         return rows
 

@@ -95,6 +95,12 @@ class Suite:
         """The images of a split that the headline is tried on."""
         return split.first(self.headline_images)
 
+    def refuse_without_headline(self, absent: Mapping[str, str]) -> None:
+        """Raises UserError if the headline goes through a network that is absent. absent: its name -> why."""
+        headline = self.attacks[0]
+        if why := absent.get(headline.entry.network):
+            raise UserError(f"the first attack, {headline}, cannot be made: {why}")
+
     def through(self, networks: set[str]) -> list[AttackRef]:
         """Its attacks that go through one of these networks."""
         return [reference for reference in self.attacks if reference.entry.network in networks]

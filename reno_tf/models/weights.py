@@ -9,7 +9,7 @@ import numpy as np
 import safetensors.numpy
 import tf_keras
 
-from reno_tf import files
+from reno_tf import archives, files
 from reno_tf.errors import UserError, choose
 from reno_tf.models.backbone import head_layer
 
@@ -154,7 +154,8 @@ def locate(backbone: str, weights: str) -> tuple[Path, str]:
         path, expected = PRETRAINED / entry["file"], entry["sha256"]
     if not path.is_file():
         raise UserError(f"no weights file {path}")
-    digest = sha256(path.read_bytes())
+    archives.refuse_stand_in(path)
+    digest = files.digest_path(path)
     if expected not in (None, digest):
         raise UserError(f"{path} was altered: its SHA-256 is {digest[:12]}..., the manifest says {expected[:12]}...")
     return path, digest

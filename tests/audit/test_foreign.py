@@ -172,11 +172,6 @@ def test_a_model_of_whole_numbers_has_no_gradient(tmp_path):
     assert (attack(images[:1]) != images[:1]).numpy().any()
 
 
-def test_a_batch_of_one_size_alone_is_refused(tmp_path):
-    with pytest.raises(UserError, match="takes batches of 1 alone; export it for batches of any size"):
-        foreign.open_model(_served(tmp_path / "m", "serving_default", [1, 8, 8, 3]))
-
-
 @pytest.mark.parametrize("library", [tf_keras, keras], ids=["keras2", "keras3"])
 @pytest.mark.parametrize(("saved", "opened"), [("m.h5", "m.h5"), ("m.h5", "renamed.keras"), ("m.keras", "m.keras")])
 def test_code_in_a_file_is_not_run(tmp_path, library, saved, opened):

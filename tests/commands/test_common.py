@@ -69,8 +69,10 @@ def test_what_cannot_be_attacked_is_told_before_the_training(changes, told):
 def test_a_tilde_in_a_flag_is_the_users_home(mode, options, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    config = get_config()
+    config.model.backbone = "resnet18"
     with pytest.raises(UserError) as raised:
-        commands.start(mode, get_config(), command="", **options)
+        commands.start(mode, config, command="", **options)
     assert str(tmp_path) in str(raised.value) and "~" not in str(raised.value)
 
 

@@ -120,7 +120,9 @@ def test_what_is_not_used_is_said_once(build, caplog):
 
 def test_a_pointer_of_git_lfs_is_told(build):
     write(build.root, {**_PAIR, "train/a/2.jpg": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"})
-    with pytest.raises(UserError, match=r"train/a/2.jpg \(a Git LFS pointer: git lfs pull fetches the image\)"):
+    with pytest.raises(
+        UserError, match=r"train/a/2.jpg \(a Git LFS pointer, not the file itself: git lfs pull fetches it\)"
+    ):
         build()
 
 
