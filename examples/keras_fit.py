@@ -71,9 +71,8 @@ def main():
             )
             model.load_weights(best)
             rates = reno_tf.evaluation.attack_success(model.student, attack, digits.test)
-            clean, success, noise = (
-                rates[name] for name in ("clean_accuracy", "attack_success_rate", "noise_success_rate")
-            )
+            counted = (rates.clean_accuracy, rates.attack_success_rate, rates.noise_success_rate)
+            clean, success, noise = (one.rate for one in counted)
             print(f"{method.name}: clean {clean:.1%}, the paper's attack {success:.1%}, noise {noise:.1%}")
 
 

@@ -3,8 +3,8 @@
     teacher = reno_tf.models.build("resnet18_cifar", weights="glyphs")
     student = reno_tf.models.build("resnet18_cifar", num_classes=10, dropout=0.1)
     model = reno_tf.Transfer(student, teacher, reno_tf.methods.Renofeation())
-    attack = reno_tf.attacks.penultimate_pgd(teacher, epsilon=0.1)
-    reno_tf.evaluation.attack_success(student, attack, test)
+    found = reno_tf.evaluation.worst_case(student, teacher, test)
+    found.worst_case.rate, found.worst_case.interval
 
 Source: Chin, Zhang, Marculescu, "Renofeation: A Simple Transfer Learning Method for Improved
 Adversarial Robustness", arXiv 2002.02998.

@@ -106,7 +106,7 @@ def audit(
                 folder=workdir / "suite",
                 pictures=Pictures(workdir / "images", save_images) if save_images else None,
             )
-        comparison = _compare(config, workdir, measured.evaluation, command) if compare else []
+        comparison = _compare(config, workdir, measured.evaluation, command, convention.geometry) if compare else []
         own = {**known_as, **found, "image_size": list(dataset.test.images.shape[1:3])}
         own |= {"exposure": measured.exposure, "comparison": comparison}
         facts = {"method": f"audit of {Path(path).name}", **common.facts(chosen, dataset, teacher)}
@@ -211,9 +211,10 @@ def _convention(chosen, asked_for, opened, dataset) -> foreign.Convention:
     return foreign.detect(opened, views, train.labels, **given, order=asked_for.label_order, seed=chosen.seed)
 
 
-def _compare(config, workdir, evaluation, command) -> list[dict]:
-    """The audited model beside Renofeation from the same teacher, on the same data, under the same attacks."""
+def _compare(config, workdir, evaluation, command, geometry) -> list[dict]:
+    """The audited model beside Renofeation from the same teacher, on the same views, under the same attacks."""
     config.attack.preset = config.attack.preset or "suite"
-    trained = run(config, method="renofeation", workdir=str(workdir / "renofeation"), command=command)
+    folder = str(workdir / "renofeation")
+    trained = run(config, method="renofeation", workdir=folder, command=command, geometry=geometry or None)
     sides = {"the audited model": records.to_json(evaluation), "Renofeation": trained}
     return [{"name": name, **{key: results[key] for key in _COMPARED}} for name, results in sides.items()]

@@ -12,13 +12,21 @@ from reno_tf.training import distribution
 
 
 def run(
-    config, *, command: str, method: str = "renofeation", workdir=None, overwrite: bool = False, announce: bool = True
+    config,
+    *,
+    command: str,
+    method: str = "renofeation",
+    workdir=None,
+    overwrite: bool = False,
+    announce: bool = True,
+    geometry: str | None = None,
 ) -> dict:
     """Trains one student and measures it; the README says what `workdir` then holds.
 
     A finished run is not redone, an interrupted one resumes from its newest checkpoint and ends
-    with the same numbers. `announce`: whether it prints beforehand how long that takes. Returns the content of
-    results.json, or nothing to a worker that only trains.
+    with the same numbers. `announce`: whether it prints beforehand how long that takes. `geometry`: how photos become
+    the views that are attacked, a key of `data.GEOMETRIES`; None: "zoom". Returns the content of results.json, or
+    nothing to a worker that only trains.
     """
     chosen, watched = settings.read(config, method), settings.read_watch(config)
     workdir = Path(workdir or f"runs/{method}-{chosen.data.short_name}-{chosen.seed}")
@@ -26,6 +34,7 @@ def run(
     common.seed_everything(chosen.seed)
 
     dataset = common.load_data(chosen.data, seed=chosen.seed)
+    dataset = dataset.seen(geometry) if geometry else dataset
     chosen = settings.read(config, method, dataset=dataset)
     teacher = common.build_teacher(chosen.networks)
     model = chosen.job.transfer(dataset, teacher.model)

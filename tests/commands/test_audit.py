@@ -1,9 +1,11 @@
 """--mode=audit on a model that plain Keras made."""
 
+import importlib
 import json
 from pathlib import Path
 
 import jsonschema
+import made_up
 import numpy as np
 import pytest
 import small_network
@@ -14,6 +16,9 @@ from sklearn.linear_model import LogisticRegression
 from configs.default import get_config
 from reno_tf import audit, commands, data, models, ownership
 from reno_tf.errors import TooExposed, UserError
+
+
+audit_module = importlib.import_module("reno_tf.commands.audit")  # The package has the function under this name.
 
 
 @pytest.fixture(scope="module")
@@ -238,3 +243,16 @@ def test_whatever_answers_can_be_audited_and_has_no_white_box(config, student, t
     )
     with pytest.raises(UserError, match="holds another run"):
         commands.audit(config, student=other, command="", workdir=str(tmp_path / "run"))
+
+
+def test_what_stands_beside_the_model_is_measured_on_the_same_views(config, tmp_path, monkeypatch):
+    """Of photos that the model sees squashed, not on those of the usual geometry."""
+    ran = {}
+
+    def run(config, **options):
+        ran.update(options)
+        return made_up.content()
+
+    monkeypatch.setattr(audit_module, "run", run)
+    rows = audit_module._compare(config, tmp_path, made_up.results(), "", "squash")
+    assert ran["geometry"] == "squash" and [row["name"] for row in rows] == ["the audited model", "Renofeation"]
