@@ -3,8 +3,9 @@
 import functools
 
 import numpy as np
+from absl import logging
 
-from reno_tf.data import builders, building, photos, sources, transforms
+from reno_tf.data import builders, building, leaks, photos, sources, transforms
 from reno_tf.data.base import Dataset, Split, draw
 from reno_tf.errors import UserError
 
@@ -37,21 +38,25 @@ def load(
       cache: keep the encoded photos in memory after their first use.
       progress: wraps the iterable of photos while each is decoded for the first time.
 
+    Warns of images that are in training and in another split.
+
     Raises UserError: the data set is not prepared, cannot be built, or holds unreadable images (by name).
     """
     source = sources.find(name, data_dir)
     open_builder = functools.partial(source.open, folder=folder, skip_unreadable=skip_unreadable, data_dir=data_dir)
     builder = building.build(name, source, open_builder, folder=folder, download=download)
-    splits, unreadable = {}, {"train": [], "test": []}
+    splits, prints, unreadable = {}, {}, {"train": [], "test": []}
     for split, published in source.splits(builder).items():
         if source.origin == "embedded":
             images, labels = builder.as_dataset(split=published, batch_size=-1, as_supervised=True, shuffle_files=False)
             splits[split] = Split(np.asarray(images), np.asarray(labels))
+            prints[split] = leaks.Prints.of_images(splits[split].images, splits[split].labels)
         else:
             index = building.index(builder, published, progress=progress)
             if np.any(index["labels"] < 0):  # As in the tests of contests.
                 raise UserError(f"{name} has images without a label in its split {published!r}")
             splits[split] = _photos(building.records(builder, published), index, size=size, cache=cache)
+            prints[split] = leaks.Prints.of_index(index)
             # The files that the build left out, and those that TensorFlow cannot decode.
             left_out = builder.info.metadata["unreadable"][split] if isinstance(builder, builders.PhotosBuilder) else []
             unreadable[split] = [*left_out, *index["files"][~index["readable"]].tolist()]
@@ -66,7 +71,13 @@ def load(
     train, validation = draw(splits["train"], **kept, seed=seed, class_names=class_names)
     augment = transforms.random_affine if source.origin == "embedded" else None
     own_name = name.removeprefix("tfds:")  # Folders are called by it.
-    return Dataset(own_name, class_names, train, validation, splits["test"], augment, unreadable, source.note)
+    known = {"train": prints["train"].take(train.indices), "validation": prints["train"].take(validation.indices)}
+    leaked = leaks.Leaks.of(**known, test=prints["test"].take(splits["test"].indices))
+    parts = (train, validation, splits["test"])
+    dataset = Dataset(own_name, class_names, *parts, augment, unreadable, source.note, leaked)
+    if found := leaks.sentence(dataset.facts(), names=1):
+        logging.warning("%s: %s", own_name, found)
+    return dataset
 
 
 def _photos(examples, index, *, size, cache):
