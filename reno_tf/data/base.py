@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from reno_tf.data.leaks import Leaks
 from reno_tf.data.photos import Floats, Photos
 from reno_tf.errors import UserError
 
@@ -72,6 +73,7 @@ class Dataset:
     augment: the augmentation besides a photo's random crop, for `train_batches`.
     unreadable: files of the published splits that are left out: "train", "test", and "validation" if there is one.
     note: what a reader of the results should know about the data set.
+    leaks: images that are in training and in another split.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Dataset:
     augment: Callable | None = None
     unreadable: dict[str, list[str]] = dataclasses.field(default_factory=lambda: {"train": [], "test": []})
     note: str = ""
+    leaks: Leaks = Leaks()
 
     def seen(self, geometry: str) -> "Dataset":
         """The same with the views of photos in another geometry; images that never were photos stay as they are."""
@@ -101,10 +104,11 @@ class Dataset:
         return self.test.images.geometry if isinstance(self.test.images, Photos) else "crop"  # Arrays have their size.
 
     def facts(self) -> dict:
-        """Name and sizes, for results.json."""
+        """Name, sizes and leaks, for results.json."""
         sizes = {f"num_{split}": len(getattr(self, split)) for split in ("train", "validation", "test")}
         unreadable = {f"num_unreadable_{split}": len(files) for split, files in self.unreadable.items()}
-        return {"name": self.name, "num_classes": len(self.class_names), **sizes, **unreadable, "note": self.note}
+        known = {"name": self.name, "num_classes": len(self.class_names), "note": self.note}
+        return {**known, **sizes, **unreadable, **self.leaks.facts()}
 
     def chosen(self) -> dict:
         """Which images of the published splits are used before the test's, for data.json."""

@@ -4,8 +4,9 @@ import functools
 import os
 
 import numpy as np
+from absl import logging
 
-from reno_tf.data import builders, building, photos, sources, transforms
+from reno_tf.data import builders, building, leaks, photos, sources, transforms
 from reno_tf.data.base import Dataset, Split, draw
 from reno_tf.errors import UserError
 
@@ -40,23 +41,27 @@ def load(
       cache: keep the encoded photos in memory after their first use.
       progress: wraps the iterable of photos while each is decoded for the first time.
 
+    Warns of images that are in training and in another split.
+
     Raises UserError: the data set is not prepared, cannot be built, or holds unreadable images (by name).
     """
     folder, data_dir = (path and os.path.expanduser(path) for path in (folder, data_dir))
     source = sources.find(name, data_dir)
     open_builder = functools.partial(source.open, folder=folder, skip_unreadable=skip_unreadable, data_dir=data_dir)
     builder = building.build(name, source, open_builder, folder=folder, download=download)
-    splits, unreadable = {}, {}
+    splits, prints, unreadable = {}, {}, {}
     for split, published in source.splits(builder).items():
         unreadable[split] = []
         if source.origin == "embedded":
             images, labels = builder.as_dataset(split=published, batch_size=-1, as_supervised=True, shuffle_files=False)
             splits[split] = Split(np.asarray(images), np.asarray(labels))
+            prints[split] = leaks.Prints.of_images(splits[split].images, splits[split].labels)
         else:
             index = building.index(builder, published, progress=progress)
             if np.any(index["labels"] < 0):  # As in the tests of contests.
                 raise UserError(f"{name} has images without a label in its split {published!r}")
             splits[split] = _photos(building.records(builder, published), index, size=size, cache=cache)
+            prints[split] = leaks.Prints.of_index(index)
             # The files that the build left out, and those that TensorFlow cannot decode.
             left_out = builder.info.metadata["unreadable"][split] if isinstance(builder, builders.PhotosBuilder) else []
             unreadable[split] = [*left_out, *index["files"][~index["readable"]].tolist()]
@@ -73,7 +78,21 @@ def load(
     validation = splits.get("validation", held_out)
     augment = transforms.random_affine if source.origin == "embedded" else None
     own_name = name.removeprefix("tfds:")  # Folders are called by it.
-    return Dataset(own_name, class_names, train, validation, splits["test"], augment, unreadable, source.note)
+    parts = (train, validation, splits["test"])
+    dataset = Dataset(own_name, class_names, *parts, augment, unreadable, source.note, _leaks(*parts, prints))
+    if found := leaks.sentence(dataset.facts(), names=1):
+        logging.warning("%s: %s", own_name, found)
+    return dataset
+
+
+def _leaks(train, validation, test, prints) -> leaks.Leaks:
+    """`prints`: of the published splits; a validation split that is not published is a part of the training's."""
+    held_out = prints.get("validation", prints["train"])
+    return leaks.Leaks.of(
+        train=prints["train"].take(train.indices),
+        validation=held_out.take(validation.indices),
+        test=prints["test"].take(test.indices),
+    )
 
 
 def _photos(examples, index, *, size, cache):

@@ -10,6 +10,7 @@ import jinja2
 import matplotlib
 from PIL import Image
 
+from reno_tf.data import leaks
 from reno_tf.reporting import metrics, sentences
 
 matplotlib.use("Agg")
@@ -61,7 +62,8 @@ def load(template: str) -> jinja2.Template:
     )
     filters = (metrics.percent, metrics.percents, metrics.number, metrics.statistic, metrics.rule)
     filters += (metrics.attack_named, tex, markdown_table, hash_source)
-    environment.filters |= {function.__name__: function for function in filters} | {"check": sentences.of_check}
+    environment.filters |= {function.__name__: function for function in filters}
+    environment.filters |= {"check": sentences.of_check, "leaks": leaks.sentence}
     return environment.get_template(template)
 
 
