@@ -85,20 +85,6 @@ def test_a_changed_folder_is_built_anew(build):
     assert build().data_path not in (first.data_path, second.data_path)
 
 
-_OLDER = {
-    "a6cb5ef9c8e3e800": [f"{split}/{c}/{n}.JPG" for split in ("train", "test") for c in "Baé" for n in (1, 10, 2)],
-    "bd65a94ea349889b": [f"{c}/{n}.png" for c in ("train", "bus", "猫") for n in range(7)],
-}
-
-
-@pytest.mark.parametrize("digest,names", _OLDER.items())
-def test_copies_that_older_versions_made_are_found(build, digest, names):
-    """As they name a copy: by the files' places, sizes and times."""
-    for number, name in enumerate(names):
-        os.utime(write(build.root, {name: bytes(number + 1)}) / name, ns=(0, 10**9 * number))
-    assert digest in FolderImages(build.root, data_dir=str(build.data)).builder_config.name
-
-
 def test_a_validation_split_is_copied_too(build):
     write(build.root, {**_PAIR, "val/a/1.jpg": None, "val/b/1.png": None})
     sizes = {name: split.num_examples for name, split in build().info.splits.items()}
