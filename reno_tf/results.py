@@ -236,9 +236,90 @@ class Evaluation(AttackRates):
 
     def __getitem__(self, name: str) -> Rate:
         """The success of the attack of that name on the first images."""
-        if name == self.attack["name"] and not self.suite:
-            return self.attack_success_rate
-        return next(row.attack_success_rate for row in self.suite if row.name == name)
+        alone = {self.attack["name"]: self.attack_success_rate}
+        return ({row.name: row.attack_success_rate for row in self.suite} or alone)[name]
+
+
+@dataclasses.dataclass(frozen=True)
+class LeakedImage:
+    """A test image that is in training too."""
+
+    file: str
+    training_file: str
+    same: bool = described("whether each pixel is")
+    other_label: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatasetFacts:
+    """The data set of a run. Numbers are of images."""
+
+    name: str
+    num_classes: int
+    note: str = described("what a reader should know about it")
+    num_train: int
+    num_validation: int
+    num_test: int
+    num_unreadable_train: int
+    num_unreadable_test: int
+    num_unreadable_validation: int | None = described("where a validation split is published", absent=True)
+    num_leaked_test: int = described("test images that are training or validation images too")
+    num_leaked_test_same: int = described("of those, with the same pixels; the others are nearly the same")
+    num_leaked_test_other_label: int = described("of those, with another label in training")
+    num_leaked_validation: int = described("validation images that are training images too")
+    leaked_test: tuple[LeakedImage, ...] = described("the first ten")
+
+
+@dataclasses.dataclass(frozen=True)
+class TeacherFacts:
+    """The public network."""
+
+    name: str = described("backbone/weights")
+    sha256: str = described("of the file of its weights")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AskedWay:
+    """One way to feed an audited model, and how that went on the images that it was asked about."""
+
+    geometry: str
+    input_range: str
+    asked: int = described("how many images")
+    accuracy: float = described("balanced, with the labels as they come", **_FRACTION)
+    accuracy_ci95: tuple[float, ...] = described(**_FRACTION)
+    matched: float = described("with the labels matched to the outputs", **_FRACTION)
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedRow:
+    """The audited model, or Renofeation beside it."""
+
+    name: str
+    clean_accuracy: float | None = described(**_FRACTION)
+    attack_success_rate: float | None = described(**_FRACTION)
+    noise_success_rate: float | None = described(**_FRACTION)
+    worst_case_success_rate: float | None = described(**_FRACTION)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AuditFacts:
+    """What an audit found out about the model."""
+
+    path: str
+    sha256: str = described("of all that it consists of")
+    format: str
+    geometry: str = described("how a photo becomes its input; empty where the images never were photos")
+    input_range: str
+    outputs: str = described("what its scores are")
+    draws: int = described("answers that are averaged; more than 1 where each is another")
+    has_gradient: bool
+    asked: tuple[AskedWay, ...]
+    label_order: tuple[int, ...] = described("the output that stands for each label")
+    label_order_was_matched: bool
+    unmatched: tuple[str, ...] = described("classes of which most images get another answer")
+    image_size: tuple[int, ...] = described("[height, width] in pixels")
+    exposure: tuple[Exposure, ...] = described("each attack at several epsilon; empty in a quick audit")
+    comparison: tuple[ComparedRow, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -249,10 +330,10 @@ class Results(Evaluation):
     seed: int = described(least=0)
     split: str = described(choices=("test", "validation"))
     precision: str | None = described("of the training; absent in an audit", absent=True)
-    dataset: dict[str, Any]
-    teacher: dict[str, str]
-    versions: dict[str, Any]
-    audit: dict[str, Any] | None = described("of an audit alone", absent=True)
+    dataset: DatasetFacts
+    teacher: TeacherFacts
+    versions: dict[str, Any] = described("Python, packages and the device")
+    audit: AuditFacts | None = described("of an audit alone", absent=True)
 
 
 def _metrics() -> dict[str, Metric]:

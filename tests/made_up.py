@@ -4,7 +4,7 @@ import dataclasses
 
 from reno_tf import records
 from reno_tf.records import Rate
-from reno_tf.results import AttackRow, Results, Seconds, WorstCase
+from reno_tf.results import AttackRow, DatasetFacts, Results, Seconds, TeacherFacts, WorstCase
 
 _TENTH = Rate(10, 100)
 
@@ -12,6 +12,13 @@ _TENTH = Rate(10, 100)
 def attack_row(name, hits, *, counts=True, gradients=40) -> AttackRow:
     outside = None if counts else "outside the threat model"
     return AttackRow(name, counts, outside, gradients, {"steps": gradients}, Rate(hits, 100))
+
+
+def dataset_facts(**changes) -> DatasetFacts:
+    """Ten classes, ten images in each split."""
+    numbers = {field.name: 10 if field.name.count("_") == 1 else 0 for field in dataclasses.fields(DatasetFacts)}
+    facts = {"name": "digits", "note": "", "num_unreadable_validation": None, "leaked_test": ()}
+    return DatasetFacts(**numbers | facts | changes)
 
 
 def results(**changes) -> Results:
@@ -23,8 +30,8 @@ def results(**changes) -> Results:
     absent = ("core_worst_case_success_rate", "attack_success_rate_8bit", "stage_distances", "precision", "audit")
     empty = dict.fromkeys(("suite", "per_class", "skipped", "checks"), ())
     facts = {"method": "delta", "seed": 0, "split": "test", "num_attacked": 100}
-    facts["dataset"] = {"name": "digits", "num_classes": 10, "note": ""}
-    facts |= {"teacher": {"name": "resnet18_cifar/glyphs", "sha256": "0" * 64}, "versions": {"tensorflow": "2.0"}}
+    facts["dataset"] = dataset_facts()
+    facts |= {"teacher": TeacherFacts("resnet18_cifar/glyphs", "0" * 64), "versions": {"tensorflow": "2.0"}}
     facts["attack"] = {"preset": "pixel", "name": "pixel", "epsilon": 0.1, "source": "teacher"}
     facts |= {"worst_case_of": WorstCase(("pixel",), 100, 100, None), "seconds": Seconds(1.5, 1.0, 1.0)}
     known = dict.fromkeys(rates, _TENTH) | dict.fromkeys(distances, 0.1) | dict.fromkeys(absent) | empty | facts

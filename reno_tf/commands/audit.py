@@ -11,7 +11,7 @@ from reno_tf.commands import audited, common
 from reno_tf.commands.run import run
 from reno_tf.errors import TooExposed, UserError
 from reno_tf.evaluation import Network, Pictures, cost, evaluate
-from reno_tf.results import Results
+from reno_tf.results import AuditFacts, Results
 
 _PASSES = {"teacher": 8.0, "random": 16.0}  # over photos, by what is trained here; by start (docs/choices.md)
 _COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "worst_case_success_rate")
@@ -110,6 +110,7 @@ def audit(
         own = {**known_as, **found, "image_size": list(dataset.test.images.shape[1:3])}
         own |= {"exposure": measured.exposure, "comparison": comparison}
         facts = {"method": f"audit of {Path(path).name}", **common.facts(chosen, dataset, teacher)}
+        own = records.from_json(AuditFacts, records.to_json(own))
         results = Results(**vars(measured.evaluation), **facts, precision=None, audit=own)
         results = common.write_report(
             workdir, results, measured, dataset, chosen, history=[], seen=None, command=command

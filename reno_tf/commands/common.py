@@ -13,7 +13,7 @@ import tf_keras
 from reno_tf import data, files, hardware, models, ownership, progress, records, reporting
 from reno_tf.errors import UserError
 from reno_tf.evaluation import Attacker, Measured, Network, cost, own_images, surrogate
-from reno_tf.results import Results
+from reno_tf.results import DatasetFacts, Results, TeacherFacts
 from reno_tf.settings import Data, Networks, Settings
 
 
@@ -47,7 +47,7 @@ class Teacher:
     """The public network."""
 
     network: Network
-    facts: dict  # name and SHA-256, for results.json
+    facts: TeacherFacts
 
     @property
     def model(self):
@@ -60,8 +60,7 @@ def build_teacher(networks: Networks) -> Teacher:
     model = models.build(networks.backbone, weights=networks.weights, **networks.options)
     built = [list(networks.taps), networks.image_size]
     identity = files.digest(digest.encode(), json.dumps(built).encode()) if any(built) else digest
-    facts = {"name": f"{networks.backbone}/{networks.weights}", "sha256": digest}
-    return Teacher(Network(model, identity), facts)
+    return Teacher(Network(model, identity), TeacherFacts(f"{networks.backbone}/{networks.weights}", digest))
 
 
 def inputs(dataset, teacher: Teacher) -> dict[str, str]:
@@ -119,8 +118,13 @@ def surrogate_passes(settings: Settings) -> dict[str, float]:
 
 def facts(settings: Settings, dataset, teacher: Teacher) -> dict:
     """The fields of the results that are known before anything is measured."""
-    known = {"dataset": dataset.facts(), "teacher": teacher.facts, "versions": hardware.versions()}
-    return {"seed": settings.seed, "split": settings.report.split, **known}
+    return {
+        "seed": settings.seed,
+        "split": settings.report.split,
+        "dataset": records.from_json(DatasetFacts, dataset.facts()),
+        "teacher": teacher.facts,
+        "versions": hardware.versions(),
+    }
 
 
 def write_report(workdir: Path, results: Results, measured: Measured, dataset, settings: Settings, **options) -> dict:

@@ -17,7 +17,6 @@ from configs.default import get_config
 from reno_tf import audit, commands, data, models, ownership
 from reno_tf.errors import TooExposed, UserError
 
-
 audit_module = importlib.import_module("reno_tf.commands.audit")  # The package has the function under this name.
 
 
