@@ -508,6 +508,8 @@ def test_a_surrogate_that_learned_nothing_is_left_out_by_name(dataset, student):
     labels = np.arange(12) % 3
     why = surrogate.why_useless(guessing, Split(dataset.test.images, labels))
     assert why == "the attacker's own student gets 4 of 12 images right, no more than chance"
+    few = dataset.test.images[:2]
+    assert surrogate.why_useless(guessing, Split(few, labels[:2])) is None  # Two images tell nothing of it.
     chosen = _settings(preset="suite", suite=("pixel", "surrogate", "ensemble", "guide"), surrogate="finetune")
     assert chosen.without({"surrogate", "ensemble"}).attack.members == ("pixel", "guide")
     headline = _settings(preset="surrogate", core=("ensemble", "disruption"), surrogate="finetune")
