@@ -288,6 +288,7 @@ class AskedWay:
     accuracy: float = described("balanced, with the labels as they come", **_FRACTION)
     accuracy_ci95: tuple[float, ...] = described(**_FRACTION)
     matched: float = described("with the labels matched to the outputs", **_FRACTION)
+    matched_ci95: tuple[float, ...] = described(**_FRACTION)
 
 
 @dataclasses.dataclass(frozen=True)

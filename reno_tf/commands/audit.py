@@ -11,6 +11,7 @@ from reno_tf.commands import audited, common
 from reno_tf.commands.run import run
 from reno_tf.errors import TooExposed, UserError
 from reno_tf.evaluation import Network, Pictures, cost, evaluate
+from reno_tf.reporting import metrics
 from reno_tf.results import AuditFacts, Results
 
 _PASSES = {"teacher": 8.0, "random": 16.0}  # over photos, by what is trained here; by start (docs/choices.md)
@@ -160,11 +161,9 @@ def _told(opened, convention, class_names):
     """What was found, a line each."""
     way = convention.chosen
     seen = f"photos by {convention.geometry!r}, " if convention.geometry else ""
-    right, (low, high) = way.matched if convention.renamed else way.accuracy, way.accuracy_ci95
-    interval = "" if convention.renamed else f" [{100 * low:.1f}, {100 * high:.1f}]"
     yield (
         f"{opened.format}; fed {seen}in the range {convention.input_range}; it gives {convention.outputs}; "
-        f"{100 * right:.1f} %{interval} of {way.asked} training images right, each class as heavy"
+        f"{metrics.percent(*convention.accuracy)} of {way.asked} training images right, each class as heavy"
     )
     if convention.renamed:
         moved = [

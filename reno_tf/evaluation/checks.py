@@ -67,13 +67,13 @@ def _noise(attack, noise) -> Check:
         return _verdict("stronger than noise", "nothing_attacked", None)
     apart = attack.interval[0] > noise.interval[1]
     reason = "apart" if apart else "cannot_be_told_apart"
-    return _verdict("stronger than noise", reason, apart, attack=attack.rate, noise=noise.rate)
+    return _verdict("stronger than noise", reason, apart, **_rate("attack", attack), **_rate("noise", noise))
 
 
 def _rises(curve) -> Check:
     """Doubtful: at some epsilon the success lies below that at a smaller one, intervals apart, or it never rises.
 
-    A success of 95 % or more at the smallest epsilon needs no rise.
+    A success at the smallest epsilon that may be 95 % or more, by its interval, needs no rise.
     """
     name = "rises with epsilon"
     if len(curve) < 2:
@@ -81,9 +81,9 @@ def _rises(curve) -> Check:
     for smaller, larger in zip(curve, curve[1:], strict=False):
         if larger.attack_success_rate.interval[1] < smaller.attack_success_rate.interval[0]:
             return _verdict(name, "falls", False, **_between(smaller, larger))
-    first, last = curve[0], curve[-1]
-    flat = last.attack_success_rate.rate <= first.attack_success_rate.rate < _NEARLY_ALL
-    return _verdict(name, "does_not_rise" if flat else "rises", not flat, **_between(first, last))
+    first, last = curve[0].attack_success_rate, curve[-1].attack_success_rate
+    flat = last.rate <= first.rate and first.interval[1] < _NEARLY_ALL
+    return _verdict(name, "does_not_rise" if flat else "rises", not flat, **_between(curve[0], curve[-1]))
 
 
 def _between(first, last) -> dict:
@@ -104,4 +104,9 @@ def _reaches_all(curve, num_classes, undefended) -> Check:
     success, possible = curve[-1].attack_success_rate, 1 - 1 / num_classes
     good = success.interval[1] >= _NEARLY_ALL * possible
     reason = "nearly_all" if good else "not_nearly_all"
-    return _verdict(name, reason, good, epsilon=curve[-1].epsilon, success=success.rate, possible=possible)
+    return _verdict(name, reason, good, epsilon=curve[-1].epsilon, **_rate("success", success), possible=possible)
+
+
+def _rate(name, rate: Rate) -> dict:
+    """A figure with its interval."""
+    return {name: rate.rate, f"{name}_ci95": rate.interval}

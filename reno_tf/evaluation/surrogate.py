@@ -17,6 +17,7 @@ from reno_tf.evaluation.attacker import Network
 from reno_tf.training import Job
 
 _TRIED = 500  # images
+_ERROR = 0.05  # the chance with which a student that only guesses is called better
 _SAMPLES = 4  # beside the average
 _SEED_OFFSET = 10**6  # The attacker does not know the defender's seed.
 
@@ -73,11 +74,14 @@ def _is_own(path):
 def why_useless(student, others) -> str | None:
     """Why the attacker's student tells nothing of the task: it is no better than chance. None if it is better.
 
-    It is asked about up to 500 images of the split `others`, from which it did not learn.
+    It is asked about up to 500 images of the split `others`, from which it did not learn. Of images so few that a
+    perfect student would be called no better it is not asked.
     """
     drawn = others.take(np.random.default_rng(0).permutation(len(others))[:_TRIED])
+    chance = float(np.bincount(drawn.labels).max() / len(drawn))
+    if chance ** len(drawn) > _ERROR:
+        return None
     right = int((predict(student, drawn.floats()) == drawn.labels).sum())
-    chance = np.bincount(drawn.labels).max() / len(drawn)
-    if binomtest(right, len(drawn), float(chance), alternative="greater").pvalue <= 0.05:
+    if binomtest(right, len(drawn), chance, alternative="greater").pvalue <= _ERROR:
         return None
     return f"the attacker's own student gets {right} of {len(drawn)} images right, no more than chance"

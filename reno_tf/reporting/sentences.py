@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 
-_LATE = "The last quarter of the {steps} steps brought {late:.1%} of the objective's whole fall"
-_BETWEEN = "from {from_rate:.1%} to {to_rate:.1%} between epsilon = {from_epsilon:.3g} and {to_epsilon:.3g}."
-_NOISE = "The attack turns {attack:.1%} wrong, uniform noise of the same size {noise:.1%}"
-_LARGE = "At epsilon = {epsilon:.3g} {success:.1%} turn wrong, of the {possible:.1%} that go when all go to one class"
+from reno_tf.reporting import metrics
+
+_RATES = ("late", "success", "attack", "noise", "possible", "from_rate", "to_rate")  # figures that are fractions
+_LATE = "The last quarter of the {steps} steps brought {late} of the objective's whole fall"
+_BETWEEN = "from {from_rate} to {to_rate} between epsilon = {from_epsilon:.3g} and {to_epsilon:.3g}"
+_NOISE = "The attack turns {attack} wrong, uniform noise of the same size {noise}"
+_LARGE = "At epsilon = {epsilon:.3g} {success} turn wrong, of the {possible} that go when all go to one class"
 
 _CHECKS = {
     "few_steps": "Too few steps ({steps}) to tell whether the attack converged.",
@@ -13,15 +16,15 @@ _CHECKS = {
     "still_falling": _LATE + ": with more steps the attack would be stronger.",
     "has_converged": _LATE + ": the attack has converged.",
     "not_measured": "The attack success at epsilon = 0 was not measured.",
-    "turns_some_wrong": "With epsilon = 0 the attack already turns {success:.1%} of the images wrong.",
+    "turns_some_wrong": "With epsilon = 0 the attack already turns {success} of the images wrong.",
     "turns_none_wrong": "With epsilon = 0 none of {images} images turns wrong.",
     "nothing_attacked": "The student gets no clean image right, so nothing could be attacked.",
     "cannot_be_told_apart": _NOISE + ": the attack cannot be told from noise.",
     "apart": _NOISE + ".",
     "few_points": "The attack success was measured at fewer than two values of epsilon.",
-    "falls": "The attack success falls " + _BETWEEN,
-    "does_not_rise": "The attack success does not rise " + _BETWEEN,
-    "rises": "The attack success goes " + _BETWEEN,
+    "falls": "The attack success falls " + _BETWEEN + ", and their intervals lie apart.",
+    "does_not_rise": "The attack success does not rise " + _BETWEEN + ".",
+    "rises": "The attack success goes " + _BETWEEN + ".",
     "unknown_defence": (
         "Whether this model is defended, or was made from this backbone at all, cannot be seen from outside: "
         "where the success is low, either may be why."
@@ -34,4 +37,5 @@ _CHECKS = {
 
 def of_check(reason: str, figures: Mapping) -> str:
     """The sentence of a `reno_tf.results.Check`."""
-    return _CHECKS[reason].format(**figures).replace("%", " %").replace("  %", " %")
+    rates = {key: metrics.percent(figures[key], figures.get(f"{key}_ci95")) for key in _RATES if key in figures}
+    return _CHECKS[reason].format(**{**figures, **rates})

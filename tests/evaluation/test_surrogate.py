@@ -91,6 +91,8 @@ def test_a_surrogate_that_learned_nothing_is_told(dataset, student):
     labels = np.arange(12) % 3
     why = surrogate.why_useless(guessing, Split(dataset.test.images, labels))
     assert why == "the attacker's own student gets 4 of 12 images right, no more than chance"
+    few = Split(dataset.test.images[:2], labels[:2])
+    assert surrogate.why_useless(guessing, few) is None  # Two images tell nothing of it.
 
 
 def _tiny_students(monkeypatch):
