@@ -4,22 +4,28 @@ Where the project is installed, this file and configs/ are the package reno_tf_m
 """
 
 import contextlib
+import difflib
 import io
 import os
 import platform
 import re
 import shlex
 import sys
+import traceback
 from pathlib import Path
-
-from absl import app, flags
-from ml_collections import config_flags
 
 _HOME = Path(__file__).parent
 if str(_HOME) not in sys.path:
     sys.path.insert(0, str(_HOME))  # configs/ lies beside this file.
 
-from configs import default  # noqa: E402
+import endings  # noqa: E402
+from endings import fail  # noqa: E402
+
+with endings.one_line():  # An environment without them is not a verdict on a model.
+    from absl import app, flags
+    from ml_collections import ConfigDict, config_flags
+
+    from configs import default
 
 OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("method", None, "Transfer method, a key of reno_tf.methods.METHODS (default renofeation)."),
@@ -69,6 +75,15 @@ QUIET = flags.DEFINE_bool("quiet", False, "Print the last line alone, and what i
 OPEN_SECTIONS = ("method.", "recipes.teacher.", "recipes.random.", "reproduce.")
 
 
+def keys(config, prefix=""):
+    """The names of all keys: "seed", "data.name", ..."""
+    for key, value in config.items():
+        yield from keys(value, f"{prefix}{key}.") if hasattr(value, "items") else [prefix + key]
+
+
+KEYS = sorted(keys(default.get_config()))
+
+
 def main(argv):
     if argv[1:]:
         fail(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
@@ -88,13 +103,15 @@ def main(argv):
     try:
         with contextlib.redirect_stdout(printed):
             commands.start(MODE.value, flags.FLAGS.config, command=command, **options)
-    except interruption.Interrupted as stop:
-        fail(stop, status=stop.status)
     except TooExposed as error:
         _print_last_line(printed)
-        fail(error, status=1)
-    except (UserError, OSError) as error:
+        fail(error, endings.EXPOSED)
+    except UserError as error:
         fail(error)
+    except SystemExit as end:
+        if endings.names_a_signal(end):
+            raise
+        raise RuntimeError(f"something called sys.exit({end.code!r})") from end
     _print_last_line(printed)
 
 
@@ -148,28 +165,37 @@ def parse(argv):
     if {"--help", "-help", "-h", "-?"} & set(argv[1:]):
         show_help()
         sys.exit(0)
-    argv = _config_first([_found(word, after=before) for before, word in zip(["", *argv], argv, strict=False)])
+    argv, config = _config_first(argv)
+    options = {"lock_config": False, "sys_argv": argv, "accept_new_attributes": True}
     try:  # Here, because it reads --config.KEY=VALUE as soon as it is defined.
-        config_flags.DEFINE_config_file(
-            "config",
-            _shipped("configs/default.py"),
-            "Settings; --config.KEY=VALUE changes one.",
-            lock_config=False,
-            sys_argv=argv,
-            accept_new_attributes=True,
-        )
+        config_flags.DEFINE_config_file("config", None, "Settings; --config.KEY=VALUE changes one.", **options)
         rest = flags.FLAGS(argv)
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
-        refuse_unknown_keys(argv)  # What is said of such a key is about Python.
-        if isinstance(error, KeyError):
-            fail(f"no config key {error.args[0]}")
-        return fail(str(error).split("\nValueError: ")[-1])  # A config's own message, without the traceback.
-    refuse_unknown_keys(argv)
+        _refuse_other_keys(flags.FLAGS.config, config)
+    except endings.End:
+        raise
+    except flags.UnrecognizedFlagError as error:
+        fail(f"no flag --{error.flagname}{_meant(error.flagname, _names(), '--')}; --help lists the flags")
+    except (Exception, SystemExit) as error:
+        _refuse(error, argv, config)
     return rest
+
+
+def _config_first(argv):
+    """The command line with --config=FILE before all else, and FILE: --config.KEY=VALUE changes what is known."""
+    config, rest, words = "configs/default.py", [], iter(argv[1:])
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name in ("--config", "-config"):
+            config = value if equals else next(words, "")
+        else:
+            rest.append(word)
+    config = _shipped(config)
+    return [argv[0], f"--config={config}", *rest], config
 
 
 def _shipped(config):
     """A config, FILE.py or FILE.py:PART, of the working directory or else of the project."""
+    config = os.path.expanduser(config)
     file = config.partition(":")[0]
     if Path(file).is_file():
         return config
@@ -179,48 +205,65 @@ def _shipped(config):
     return str(_HOME / config)
 
 
-def _found(word, after):
-    """The word with its path, if it names a config."""
-    if after in ("--config", "-config"):
-        return _shipped(word)
-    flag = re.match(r"--?config=", word)
-    return flag[0] + _shipped(word[flag.end() :]) if flag else word
+def _refuse(error, argv, config):
+    """Ends the program with what the config raised and where, or else with what is wrong in the command line."""
+    file, raised = config.partition(":")[0], error
+    while raised is not None:  # ml_collections and absl wrap it.
+        lines = [frame.lineno for frame in traceback.extract_tb(raised.__traceback__) if frame.filename == file]
+        if isinstance(raised, SyntaxError) and raised.filename == file:
+            lines = [raised.lineno]
+        if lines:
+            kind = "" if isinstance(raised, ValueError) else f"{type(raised).__name__}: "  # Else it is a message.
+            fail(f"{kind}{raised} ({file}, line {lines[-1]})")
+        raised = raised.__cause__ or raised.__context__
+    if isinstance(error, OSError):  # ml_collections tells first where it has looked.
+        fail(f"{file}: {str(error).splitlines()[-1]}")
+    if isinstance(error, SystemExit):  # absl's --helpfull ends with 1.
+        sys.exit(0)
+    for word in argv:  # What absl says of such a key is about Python.
+        if match := re.match(r"--?(?:no)?config\.([\w.]+)", word):
+            _refuse_key(match[1])
+    fail(error)
 
 
-def _config_first(argv):
-    """--config before all else: --config.KEY=VALUE changes a key of a config that is known."""
-    at = next((at for at, word in enumerate(argv) if re.fullmatch(r"--?config(=.*)?", word)), None)
-    if at is None:
-        return argv
-    end = at + (1 if "=" in argv[at] else 2)
-    return [argv[0], *argv[at:end], *argv[1:at], *argv[end:]]
+def _refuse_other_keys(config, file):
+    """A config that another program could use has neither more nor fewer keys than the default."""
+    getattr(config, "seed", None)  # Raises what the file could not be opened for.
+    if not isinstance(config, ConfigDict):
+        fail(f"{file}: get_config() must return a ConfigDict, not {type(config).__name__}")
+    given = list(keys(config))
+    for key in given:
+        _refuse_key(key)
+    if lacking := [key for key in KEYS if key not in given]:
+        fail(f"{file} lacks the key {lacking[0]}; begin with configs/default.py, and change what differs")
 
 
-def refuse_unknown_keys(argv):
-    known = sorted(keys(default.get_config()))
-    given = [match[1] for match in (re.match(r"--?(?:no)?config\.([\w.]+)", word) for word in argv) if match]
-    unknown = [key for key in given if key not in known and not key.startswith(OPEN_SECTIONS)]
-    if unknown:
-        fail(
-            f"no config key {', '.join(unknown)}; those of configs/default.py are {', '.join(known)}, "
-            "and method.NAME for a coefficient of the method"
-        )
+def _refuse_key(key):
+    if key not in KEYS and not key.startswith(OPEN_SECTIONS):
+        places = "configs/default.py has all keys; method.NAME is a coefficient of the method"
+        fail(f"no config key {key}{_meant(key, KEYS)}; {places}")
 
 
-def keys(config, prefix=""):
-    """The names of all keys: "seed", "data.name", ..."""
-    for key, value in config.items():
-        yield from keys(value, f"{prefix}{key}.") if hasattr(value, "items") else [prefix + key]
+def _names():
+    """What may stand behind "--"."""
+    return [*(option.name for option in (*OPTIONS, MODE, QUIET)), "config", *(f"config.{key}" for key in KEYS)]
 
 
-def fail(mistake, status=2):
-    sys.stderr.reconfigure(errors="backslashreplace")
-    print(f"{Path(sys.argv[0]).name}: {' '.join(str(mistake).split())}", file=sys.stderr)
-    sys.exit(status)
+def _meant(name, choices, sign=""):
+    """ "; did you mean ...?": those that end alike, and the nearest."""
+    last = name.rpartition(".")[2]
+    alike = [choice for choice in choices if choice.rpartition(".")[2] == last]
+    nearest = list(dict.fromkeys([*alike, *difflib.get_close_matches(name, choices)]))[:3]
+    return f"; did you mean {' or '.join(sign + choice for choice in nearest)}?" if nearest else ""
 
 
 def run():
-    app.run(main, flags_parser=parse)
+    endings.open_closed_streams()
+    with endings.one_line(verbose=lambda: flags.FLAGS.is_parsed() and flags.FLAGS.verbosity > 0):
+        try:
+            app.run(main, flags_parser=parse)
+        finally:
+            sys.stdout.flush()  # While there is someone to tell that it could not be printed.
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ PYTHONPATH=. python examples/add_a_method.py --method=fading --config.method.str
 
 import dataclasses
 
-from absl import app
-
 import main
 from reno_tf import methods
 from reno_tf.methods import Delta, Schedule
@@ -29,4 +27,4 @@ class Fading(Delta):
 methods.METHODS[Fading.name] = Fading
 
 if __name__ == "__main__":
-    app.run(main.main, flags_parser=main.parse)
+    main.run()

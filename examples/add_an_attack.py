@@ -5,8 +5,6 @@ PYTHONPATH=. python examples/add_an_attack.py --method=finetune --attack=silence
 
 import dataclasses
 
-from absl import app
-
 import main
 from reno_tf import attacks
 
@@ -28,4 +26,4 @@ class Silence(attacks.Objective):
 attacks.ATTACKS["silence"] = attacks.AttackEntry(attack=attacks.PGD(objective=Silence()))
 
 if __name__ == "__main__":
-    app.run(main.main, flags_parser=main.parse)
+    main.run()

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from reno_tf import compat
 from reno_tf.errors import UserError
 
 FORMS = ("float16", "int8_weights", "int8")  # of .tflite files
@@ -32,7 +33,8 @@ def to_tflite(saved_model: Path, images: np.ndarray) -> dict[str, bytes]:
         for name, value in settings.get("target", {}).items():
             setattr(converter.target_spec, name, value)
         converter.representative_dataset = settings.get("images")
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        unheard = io.StringIO()
+        with compat.quiet_native_logs(), contextlib.redirect_stdout(unheard), contextlib.redirect_stderr(unheard):
             return converter.convert()
 
     def calibration():

@@ -15,6 +15,8 @@ from reno_tf import ownership
 from reno_tf.errors import UserError
 from reno_tf.ownership import LOCK, MARKER
 
+_LOG = "error.log"  # As in endings.py: why it ended early.
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes under a temporary name beside `path`, then renames, so that no half-written file is ever there."""
@@ -66,6 +68,11 @@ def digest(*parts: bytes) -> str:
         hasher.update(len(part).to_bytes(8, "little"))
         hasher.update(part)
     return hasher.hexdigest()
+
+
+def is_pointer(content: bytes) -> bool:
+    """Whether this, the beginning of a file, is what Git LFS leaves in a clone until it fetches the file."""
+    return content.startswith(b"version https://git-lfs.github.com/spec/")
 
 
 def digest_path(path: Path) -> str:
@@ -132,6 +139,11 @@ def lock(workdir: Path) -> Iterator[None]:
         raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
     try:
         yield
+    except Exception as error:
+        error.run_folder = workdir  # Where main.py puts the traceback of what is not a user's mistake.
+        raise
+    else:
+        (workdir / _LOG).unlink(missing_ok=True)  # Of an earlier attempt, which has been made good.
     finally:
         held.release()
 

@@ -27,6 +27,7 @@ TRAINING = (
     re.escape(MARKER),
     re.escape(LOCK),
     r"history\.jsonl",
+    r"error\.log",
     rf"checkpoints/.+/({CHECKPOINT}|interval\.json|checkpoint(\.tmp\w+)?)",
     rf"checkpoints/.+/{CHECKPOINT_BEGUN}/{CHECKPOINT_PART}",
     r"tensorboard/events\.out\.tfevents\..+",

@@ -40,9 +40,7 @@ def chosen(folder):
 
 
 if __name__ == "__main__":
-    from absl import app
-
     import main
 
     register()
-    app.run(main.main, flags_parser=main.parse)
+    main.run()

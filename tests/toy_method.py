@@ -8,7 +8,6 @@ from reno_tf.methods import METHODS, Batch, Method, Phase, Preparation, Schedule
 # isort: split
 import small_network
 import tensorflow as tf  # After reno_tf, which chooses its Keras.
-from absl import app
 
 import main
 
@@ -68,4 +67,4 @@ class Toy(Method):
 if __name__ == "__main__":
     small_network.register()
     METHODS[Toy.name] = Toy
-    app.run(main.main, flags_parser=main.parse)
+    main.run()

@@ -46,7 +46,7 @@ def refuse_zero_gradient(loss, images) -> None:
         return tf.reduce_any(tape.gradient(total, images, unconnected_gradients=tf.UnconnectedGradients.ZERO) != 0)
 
     try:
-        found = any_gradient(images)
+        found = any_gradient.get_concrete_function(images)(images)  # Each attack's own, so compiled once.
     except LookupError as error:  # An operation that has none, as some of those that change an image's contrast.
         raise ZeroGradient(f"the attack cannot work: {' '.join(str(error).split())[:200]}") from None
     if not found:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from reno_tf.errors import UserError
 from reno_tf.models import normalization
 from reno_tf.models.layers import IMAGENET
 
@@ -44,6 +45,22 @@ def widened(limits, images) -> dict:
     may stay, or come nearer within the ball: at epsilon 0 every image is itself.
     """
     return {**limits, "low": tf.minimum(limits["low"], images), "high": tf.maximum(limits["high"], images)}
+
+
+# unit -> (the largest number that it can mean: from one end of its range to the other, what it counts)
+_LARGEST = {
+    "pixel": (1.0, "[0, 1] pixels"),
+    "normalized": (2 * _REFERENCE_RANGE, "pixels after the mean/std normalisation"),
+    "noise_length": (math.sqrt(3), "the length of noise that is uniform in [-1, 1]"),
+}
+
+
+def check(key: str, value: float, unit: str) -> None:
+    """Raises UserError for a budget's number that is larger than any difference of two images."""
+    largest, counted = _LARGEST[unit]
+    if value > largest:
+        levels = f"; {value:g} of 255 is {value / 255:.4f}" if unit == "pixel" and value <= 255 else ""
+        raise UserError(f"{key} counts {counted}, and must be at most {largest:.3g}, not {value:g}{levels}")
 
 
 # unit -> network -> (shape of an image -> scale, lowest, highest value)

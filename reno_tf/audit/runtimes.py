@@ -5,6 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from reno_tf import compat
 from reno_tf.audit.foreign import Foreign, check_shapes
 from reno_tf.audit.outputs import COARSE, EXACT
 from reno_tf.errors import UserError, one_line
@@ -29,8 +30,9 @@ def open_tflite(path: str) -> Foreign:
     except ImportError:
         raise UserError(f"{path} needs LiteRT: pip install 'reno-tf[tflite]'") from None
     try:
-        interpreter = Interpreter(model_path=path)
-        interpreter.allocate_tensors()
+        with compat.quiet_native_logs():  # It says which delegate it has made.
+            interpreter = Interpreter(model_path=path)
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError, OSError) as error:
         raise UserError(f"{path} cannot be opened: {one_line(error)}") from None
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()

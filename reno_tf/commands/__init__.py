@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import os
 
 from absl import logging
 
@@ -42,18 +43,21 @@ _SHORT = {
     "cache_limit": "attack.cache_limit",
     "skip_unreadable": "data.skip_unreadable",
 }
+_PATHS = {"workdir", "student", "file", "to"}  # flags
 
 
 def start(mode: str, config, *, command: str, **options) -> None:
     """Does what `python main.py --mode=...` promises.
 
-    `command`: the command line, for the report. **options: the flags by name; None and False are as good as absent.
+    `command`: the command line, for the report. **options: the flags by name; None and False are as good as absent;
+    "~" before a path is the user's home.
     Raises UserError for a user's mistake, among them an option that the mode does not take.
     """
     logging.set_verbosity(logging.WARNING)
     choose("mode", mode, MODES)
     taken = {name: set(inspect.signature(function).parameters) for name, function in MODES.items()}
     given = {name: value for name, value in options.items() if value is not None and value is not False}
+    given |= {name: os.path.expanduser(given[name]) for name in given.keys() & _PATHS}
     for name in sorted(given.keys() & _SHORT.keys()):
         config.update_from_flattened_dict({_SHORT[name]: given.pop(name)})
     for name in given.keys() - taken[mode]:

@@ -45,7 +45,8 @@ def audit(
             "--mode=audit needs --student=PATH: a SavedModel folder, or a file .keras, .h5, .tflite or .onnx"
         )
     if fail_above is not None and not 0 <= fail_above <= 1:
-        raise UserError(f"--fail_above must be from 0 to 1, not {fail_above}")
+        percent = f": {fail_above:g} % is {fail_above / 100:g}" if 1 < fail_above <= 100 else ""
+        raise UserError(f"--fail_above must be from 0 to 1, not {fail_above:g}{percent}")
     if save_images is not None and save_images < 1:
         raise UserError(f"--save_images must be at least 1, not {save_images}")
     if overwrite and workdir and isinstance(student, str) and _lies_in(student, workdir):

@@ -40,7 +40,7 @@ def _prepared(config) -> Iterator[tuple[str, Path, Callable]]:
 
 def _crafted(config) -> Iterator[tuple[str, Path, Callable]]:
     """Adversarial sets together, and each attacker's student."""
-    cache = Path(config.attack.cache) if config.attack.cache else None
+    cache = Path(config.attack.cache).expanduser() if config.attack.cache else None
     if cache and cache.is_dir():
         unlink = functools.partial(Path.unlink, missing_ok=True)  # Another process deletes too.
         yield from (("attacker's student", path, shutil.rmtree) for path in surrogate.kept(cache))

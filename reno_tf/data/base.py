@@ -62,10 +62,10 @@ class Split:
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """`train` and `validation` are disjoint parts of the published training split.
+    """`train` and `validation` are disjoint parts of the published training split, unless validation is published too.
 
     augment: the augmentation besides a photo's random crop, for `train_batches`.
-    unreadable: files of the published splits "train" and "test" that are left out.
+    unreadable: files of the published splits that are left out: "train", "test", and "validation" if there is one.
     note: what a reader of the results should know about the data set.
     """
 
@@ -95,7 +95,7 @@ class Dataset:
         return {"name": self.name, "num_classes": len(self.class_names), **sizes, **unreadable, "note": self.note}
 
     def chosen(self) -> dict:
-        """Which images of the published training split are used, for data.json."""
+        """Which images of the published splits are used before the test's, for data.json."""
         return {"train": self.train.origin(), "validation": self.validation.origin()}
 
 

@@ -1,6 +1,7 @@
 """From a data set's name to its splits."""
 
 import functools
+import os
 
 import numpy as np
 
@@ -28,10 +29,12 @@ def load(
 
     Args:
       name: a key of `DATASETS`, or "tfds:NAME"; see `sources.find`.
-      seed, shots, fraction, validation_per_class: of the training and validation images; see `draw`.
+      seed, shots, fraction, validation_per_class: of the training and validation images; see `draw`. A validation split
+        that the folder has is taken as a whole, and nothing is held out.
       size: side of the photos' views, in pixels. The embedded sets have a fixed size.
       folder: the user's images, or the archives that the user fetched.
-      data_dir: where tensorflow-datasets stores its builds; None: where it does by default.
+      data_dir: where tensorflow-datasets stores its builds; None: where it does by default. In both "~" is the user's
+        home.
       skip_unreadable: leave out photos that cannot be decoded, rather than fail.
       download: whether the network may be used.
       cache: keep the encoded photos in memory after their first use.
@@ -39,11 +42,13 @@ def load(
 
     Raises UserError: the data set is not prepared, cannot be built, or holds unreadable images (by name).
     """
+    folder, data_dir = (path and os.path.expanduser(path) for path in (folder, data_dir))
     source = sources.find(name, data_dir)
     open_builder = functools.partial(source.open, folder=folder, skip_unreadable=skip_unreadable, data_dir=data_dir)
     builder = building.build(name, source, open_builder, folder=folder, download=download)
-    splits, unreadable = {}, {"train": [], "test": []}
+    splits, unreadable = {}, {}
     for split, published in source.splits(builder).items():
+        unreadable[split] = []
         if source.origin == "embedded":
             images, labels = builder.as_dataset(split=published, batch_size=-1, as_supervised=True, shuffle_files=False)
             splits[split] = Split(np.asarray(images), np.asarray(labels))
@@ -62,8 +67,10 @@ def load(
     sizes = (len(class_names), *(len(splits[split]) + len(unreadable[split]) for split in splits))
     if source.sizes not in (None, sizes):
         raise UserError(f"{name} has {sizes} classes, training and test images; published are {source.sizes}")
-    kept = {"shots": shots, "fraction": fraction, "validation_per_class": validation_per_class}
-    train, validation = draw(splits["train"], **kept, seed=seed, class_names=class_names)
+    kept = {"shots": shots, "fraction": fraction}
+    kept |= {"validation_per_class": 0 if "validation" in splits else validation_per_class}
+    train, held_out = draw(splits["train"], **kept, seed=seed, class_names=class_names)
+    validation = splits.get("validation", held_out)
     augment = transforms.random_affine if source.origin == "embedded" else None
     own_name = name.removeprefix("tfds:")  # Folders are called by it.
     return Dataset(own_name, class_names, train, validation, splits["test"], augment, unreadable, source.note)

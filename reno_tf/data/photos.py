@@ -1,5 +1,6 @@
 """Photos of any size that stay encoded on the disk until they are used."""
 
+import copy
 import functools
 import hashlib
 from collections.abc import Callable
@@ -22,16 +23,20 @@ class Photos:
     def __init__(self, read: Callable, numbers, *, size: int, geometry: str = "zoom"):
         self._read, self.numbers, self.size, self.geometry = read, np.asarray(numbers, np.int64), size, geometry
         self.shape = len(self), size, size, 3
+        self._views = functools.cache(functools.partial(_compiled_views, read, size, geometry))  # For all its parts.
 
     def __len__(self):
         return len(self.numbers)
 
     def __getitem__(self, index) -> np.ndarray:
         """The views at a slice or an array of positions."""
-        return self._views(tf.constant(np.arange(len(self))[index])).numpy()
+        return self._views()(tf.constant(self.numbers[index])).numpy()
 
     def take(self, positions) -> "Photos":
-        return Photos(self._read, self.numbers[positions], size=self.size, geometry=self.geometry)
+        part = copy.copy(self)
+        part.numbers = self.numbers[positions]
+        part.shape = len(part), *self.shape[1:]
+        return part
 
     def seen(self, geometry: str) -> "Photos":
         """The same photos in another geometry."""
@@ -39,8 +44,7 @@ class Photos:
 
     def encoded(self, position):
         """The encoded photo at `position`, a scalar tensor, as a string tensor; works in any graph."""
-        number = tf.gather(self.numbers, position)
-        return tf.ensure_shape(tf.numpy_function(self._read, [number], tf.string, stateful=False), [])
+        return _encoded(self._read, tf.gather(self.numbers, position))
 
     def digest(self) -> str:
         """SHA-256 over the size of the views and the encoded bytes of all photos, in hexadecimal."""
@@ -49,15 +53,21 @@ class Photos:
             total.update(hashlib.sha256(self._read(number)).digest())
         return total.hexdigest()
 
-    @functools.cached_property
-    def _views(self):
-        """The compiled function from positions [N] to their views."""
-        view = lambda position: transforms.test_view(  # noqa: E731
-            self.encoded(position), size=self.size, geometry=self.geometry
-        )
-        options = {"fn_output_signature": tf.TensorSpec(self.shape[1:], tf.uint8), "parallel_iterations": 8}
-        signature = [tf.TensorSpec([None], tf.int64)]
-        return tf.function(lambda positions: tf.map_fn(view, positions, **options), input_signature=signature)
+
+def _encoded(read, number):
+    return tf.ensure_shape(tf.numpy_function(read, [number], tf.string, stateful=False), [])
+
+
+def _compiled_views(read, size, geometry):
+    """The compiled function from numbers of photos, int64 [N], to their views."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
+    def views(numbers):
+        view = lambda number: transforms.test_view(_encoded(read, number), size=size, geometry=geometry)  # noqa: E731
+        spec = tf.TensorSpec([size, size, 3], tf.uint8)
+        return tf.map_fn(view, numbers, fn_output_signature=spec, parallel_iterations=8)
+
+    return views.get_concrete_function()
 
 
 class Floats:

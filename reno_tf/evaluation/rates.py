@@ -21,8 +21,14 @@ def predict(student, images, *, batch_size: int = 100, progress: Callable = iter
     return np.concatenate([_classify(student, tf.constant(images[i : i + batch_size])).numpy() for i in offsets])
 
 
-@tf.function(reduce_retracing=True)
 def _classify(student, images):
+    # One trace for each student, whatever the size of the batch; TensorFlow keeps it as long as the student lives.
+    spec = tf.TensorSpec([None, *images.shape[1:]], images.dtype)
+    return _classes.get_concrete_function(student, spec)(images=images)
+
+
+@tf.function
+def _classes(student, images):
     return tf.argmax(student(images, training=False)["logits"], axis=-1)
 
 
@@ -124,7 +130,8 @@ class StageDistances:
         if not self._comparable:
             return None
         offsets = range(0, len(images), batch_size)
-        found = [self._batch_sums(tf.constant(images[first : first + batch_size])) for first in offsets]
+        batches = (tf.constant(images[first : first + batch_size]) for first in offsets)
+        found = [self._batch_sums.get_concrete_function(batch)(batch) for batch in batches]
         distances = {}
         for stage in self._stages:
             square, mean, second = np.sum([sums[stage].numpy() for sums in found], axis=0) / len(images)

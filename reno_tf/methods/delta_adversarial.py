@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from reno_tf.attacks import units
 from reno_tf.attacks.descent import descend
 from reno_tf.attacks.objectives import negative_cross_entropy
 from reno_tf.methods.delta import Delta
@@ -25,6 +26,10 @@ class DeltaAdversarial(Delta):
     epsilon: float = 0.1  # of the L-infinity ball, in [0, 1] pixels
     attack_steps: int = 3  # for each training step (paper, Table 6)
     epsilon_grows: bool = False  # it grows evenly from 0 over the training (arXiv 2509.23325), as far as described
+
+    def __post_init__(self):
+        super().__post_init__()
+        units.check(f"{self.name}: epsilon", self.epsilon, "pixel")
 
     def perturb(self, step: Step):
         def loss(images, number):

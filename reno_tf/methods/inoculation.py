@@ -5,6 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from reno_tf import draws
+from reno_tf.attacks import units
 from reno_tf.attacks.descent import descend
 from reno_tf.attacks.objectives import cosine_similarity
 from reno_tf.errors import UserError
@@ -22,8 +23,8 @@ class Inoculation(DeltaR):
     At each step most images are attacked through the teacher, each towards an objective and within an epsilon of its
     own draw: its features at one stage, or the penultimate ones, are turned away from the clean ones, or the
     penultimate ones are driven along a random direction. The student's features are matched to the teacher's of the
-    clean images, with a weight that falls evenly from `feature_weight` to 0 over the training: they help to learn, and
-    what is left of them at the end would be inherited weakness.
+    clean images, with a weight that falls evenly from `feature_weight` to 0 over the training: they help to learn
+    fast, and students that match them closely are fooled more often (docs/reproduction.md).
 
     docs/choices.md says how the numbers were chosen.
     """
@@ -36,6 +37,7 @@ class Inoculation(DeltaR):
 
     def __post_init__(self):
         super().__post_init__()
+        units.check(f"{self.name}: epsilon", self.epsilon, "pixel")
         if self.attacked > 1 or not self.attack_steps:
             limits = "attacked must be at most 1 and attack_steps at least 1"
             raise UserError(f"inoculation: {limits}, not {self.attacked} and {self.attack_steps}")

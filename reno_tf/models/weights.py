@@ -144,7 +144,7 @@ def locate(backbone: str, weights: str) -> tuple[Path, str]:
     Raises UserError if the name is unknown, or the file is missing, altered or was never imported.
     """
     if weights.endswith(".safetensors"):
-        path, expected = Path(weights), None
+        path, expected = Path(weights).expanduser(), None
     else:
         entries = manifest().get(backbone, {})
         entry = entries[choose(f"weights of {backbone}", weights, [*entries, "FILE.safetensors"])]

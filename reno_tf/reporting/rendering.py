@@ -60,7 +60,7 @@ def load(template: str) -> jinja2.Template:
         lstrip_blocks=True,
     )
     filters = (metrics.percent, metrics.percents, metrics.number, metrics.statistic, metrics.rule)
-    filters += (tex, markdown_table, hash_source)
+    filters += (metrics.attack_named, tex, markdown_table, hash_source)
     environment.filters |= {function.__name__: function for function in filters}
     return environment.get_template(template)
 

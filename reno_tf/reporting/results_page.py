@@ -10,9 +10,9 @@ from pathlib import Path
 
 from reno_tf import files
 from reno_tf.errors import UserError
-from reno_tf.reporting import artefact_files, charts, finished_runs, rendering, seeds
+from reno_tf.reporting import artefact_files, charts, finished_runs, page_summary, rendering, seeds
 from reno_tf.reporting.finished_runs import Run, inside
-from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, SIGNS
+from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, SIGNS, WORST
 
 _VERSIONS = {"device": "", "python": "Python ", "tensorflow": "TensorFlow ", "tf-keras": "tf-keras "}
 _DRAWN = ("figure3", "table7")  # The ablations have bars.
@@ -122,6 +122,10 @@ def page(found: Found, *, methods: list[str], command: str) -> str:
         attacks=sorted({run.attack for run in runs}),
         seeds=sorted({run.seed for run in runs}),
         machines=machines.most_common(),
+        summary=page_summary.summarise(by_setting),
+        alone=page_summary.attacks_named(runs),
+        tried=sorted({run.tried for run in runs if run.tried}),
+        without_worst=[run for run in runs if run.measured[WORST] is None],
         scatter=charts.scatter_chart(by_setting),
         panels=_panels(by_setting),
         outcomes=outcomes,

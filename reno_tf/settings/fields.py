@@ -6,7 +6,9 @@ import types
 import typing
 from collections.abc import Mapping
 
-from reno_tf.errors import UserError, choose
+from reno_tf.errors import UserError, choose, suggest
+
+_BEYOND = 2**31
 
 
 def bounded(*, least=None, below=None, one_of=None):
@@ -18,27 +20,31 @@ def filled(cls, values: Mapping, where: str, *, part: bool = False):
     """An instance of `cls` from the section `where` of the config; `part`: the section has other keys too."""
     names = [field.name for field in dataclasses.fields(cls)]
     if unknown := [key for key in values if key not in names and not part]:
-        raise UserError(f"no config key {where}.{unknown[0]}; there are {', '.join(names)}")
+        raise UserError(f"no config key {where}.{unknown[0]}; {suggest(unknown[0], names)}")
     return cls(**{name: checked(cls, name, values[name], where) for name in names})
 
 
 def checked(cls, name, value, where):
-    """The value in its field's type and within its bounds."""
+    """The value in its field's type and within its bounds; of a tuple, each member."""
     field = next(field for field in dataclasses.fields(cls) if field.name == name)
     key = f"{where}.{name.replace('curve_', 'curve.')}"
     value = typed(field.type, value, key)
     least, below, one_of = (field.metadata.get(bound) for bound in ("least", "below", "one_of"))
     if one_of is not None:
         return choose(key, value, one_of)
-    if value is not None and below is not None and not least <= value < below:
-        raise UserError(f"{key} must be in [{least}, {below}), not {value}")
-    if value is not None and least is not None and not value >= least:
-        raise UserError(f"{key} must be at least {least}, not {value}")
+    for member in value if isinstance(value, tuple) else (value,):
+        if member is not None and below is not None and not least <= member < below:
+            raise UserError(f"{key} must be in [{least}, {below}), not {member}")
+        if member is not None and least is not None and not member >= least:
+            raise UserError(f"{key} must be at least {least}, not {member}")
     return value
 
 
 def typed(kind, value, key):
-    """Whole numbers may stand for others, lists for tuples; nothing else is converted, and no number is infinite."""
+    """Whole numbers may stand for others, lists for tuples; nothing else is converted.
+
+    No number is infinite, and whole numbers have 32 bits, as TensorFlow's counters and seeds.
+    """
     if typing.get_origin(kind) is tuple and isinstance(value, (list, tuple)):
         return tuple(typed(typing.get_args(kind)[0], member, f"each of {key}") for member in value)
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
@@ -50,4 +56,6 @@ def typed(kind, value, key):
         raise UserError(f"{key} must be {' or '.join(names.get(kind, 'a tuple') for kind in kinds)}, not {value!r}")
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"{key} must be a finite number, not {value}")
+    if type(value) is int and not abs(value) < _BEYOND:
+        raise UserError(f"{key} must be below {_BEYOND}, not {value}")
     return value

@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from reno_tf.attacks import ATTACKS, split
-from reno_tf.errors import UserError, choose
+from reno_tf.errors import UserError, choose, suggest
 from reno_tf.methods import METHODS, Method, Schedule
 from reno_tf.settings.fields import checked, filled, typed
 from reno_tf.settings.types import (
@@ -127,7 +127,7 @@ def _method(method, recipe, coefficients) -> Method:
     """The method with the coefficients of the recipe, as far as it has them, and of `config.method`."""
     taken = {field.name: field for field in dataclasses.fields(method) if field.init}
     if unknown := [key for key in coefficients if key not in taken]:
-        raise UserError(f"{method.name} has no coefficient {unknown[0]} (config.method), but: {', '.join(taken)}")
+        raise UserError(f"{method.name} has no coefficient {unknown[0]} (config.method); {suggest(unknown[0], taken)}")
     changes = {}
     for where, values in {f"config.recipes.{method.start}": recipe, "config.method": coefficients}.items():
         offered = {key: value for key, value in values.items() if key in taken}
@@ -168,6 +168,7 @@ def _passes(config, recipe) -> float:
 def _checked_schedule(schedule):
     if schedule.steps < 1:
         raise UserError(f"config.steps.train must be at least 1, not {schedule.steps}")
+    typed(int, schedule.steps, "config.steps.train, for so many config.steps.passes,")
     for field in ("learning_rate", "swa_learning_rate"):
         if (value := getattr(schedule, field)) is not None and not value >= 0:
             raise UserError(f"config.optimizer.{field} must be at least 0, not {value}")

@@ -1,9 +1,10 @@
 """What a run is made of: small frozen dataclasses, each read from a section of the config."""
 
 import dataclasses
+import os
 
 from reno_tf import attacks, hardware
-from reno_tf.attacks import ATTACKS, Budget
+from reno_tf.attacks import ATTACKS, Budget, units
 from reno_tf.data import DATASETS
 from reno_tf.errors import UserError, choose
 from reno_tf.methods import METHODS, Method, Schedule
@@ -14,6 +15,7 @@ from reno_tf.settings.fields import bounded
 QUICK = ("pixel", "disruption stage1", "disruption stage2", "disruption stage3")
 QUICK_BUDGET = Budget(epsilon=0.1, step_size=0.04, steps=9)
 FORMAT = 3  # of config.json; another number is another version's
+_LARGEST = 8192  # pixels
 DISTRIBUTIONS = ("none", "mirrored", "multi_worker")
 
 
@@ -26,7 +28,7 @@ class Data:
     shots: int = bounded(least=0)  # training images of each class, 0 takes all
     fraction: float  # part of those (paper, Table 5)
     validation_per_class: int = bounded(least=0)  # images held out of the training split
-    size: int = bounded(least=1)  # side of photos in pixels
+    size: int = bounded(least=1, below=_LARGEST)  # side of photos in pixels
     max_pixels: int = bounded(least=1)  # of an image that is decoded
     skip_unreadable: bool
     cache: bool
@@ -50,7 +52,7 @@ class Networks:
     weights: str  # the teacher's
     student: str = bounded(one_of=BACKBONES)  # its backbone
     taps: tuple[str, ...]  # layers that end the stages, (): found by rule
-    image_size: int = bounded(least=0)  # side of the input in pixels, 0: any
+    image_size: int = bounded(least=0, below=_LARGEST)  # side of the input in pixels, 0: any
     batch_norm_momentum: float = bounded(least=0, below=1)
     tap: str = bounded(one_of=("before_dropout", "after_dropout"))  # where a stage's features are read
 
@@ -91,21 +93,25 @@ class Attack:
     target_scale: float | None
     neuron: int | None = bounded(least=0)
     restarts: int | None = bounded(least=1)
-    neurons: tuple[int, ...]
+    neurons: tuple[int, ...] = bounded(least=0)
     own_images: int = bounded(least=1)  # how many the attacker has
     surrogate: str = bounded(one_of=METHODS)
-    seed: int
+    seed: int = bounded(least=0)
     precision: str = bounded(one_of=hardware.PRECISIONS)
     batch_size: int = bounded(least=1)
     cache: str  # folder of crafted sets and surrogates
     cache_limit: float = bounded(least=0)  # GB
 
     def __post_init__(self):
+        object.__setattr__(self, "cache", os.path.expanduser(self.cache))
         for key in ("core", "suite"):
             for member in getattr(self, key):
                 attacks.split(member)
         if self.preset == "suite" and not self.suite:
             raise UserError("config.attack.suite needs an attack")
+        unit = ATTACKS[attacks.split(self.members[0])[0]].attack.unit
+        for key in ("epsilon", "step_size"):
+            units.check(f"config.attack.{key}", getattr(self, key), unit)
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -138,7 +144,7 @@ class Report:
     """What is counted."""
 
     split: str = bounded(one_of=("test", "validation"))  # "validation" while a number is being chosen
-    curve_factors: tuple[float, ...]  # times the attack's epsilon
+    curve_factors: tuple[float, ...] = bounded(least=0)  # times the attack's epsilon
     curve_images: int = bounded(least=1)  # the first of the split that the curve is made of
 
 

@@ -44,7 +44,7 @@ def reestimate_batch_norm(model: tf_keras.Model, batches: Iterable, forward: Cal
         layer.moving_mean.assign(tf.zeros_like(layer.moving_mean))
         layer.moving_variance.assign(tf.zeros_like(layer.moving_variance))
 
-    @tf.function(reduce_retracing=True)
+    @tf.function
     def update(images, momentum):
         for layer in norms:
             layer.momentum = momentum
@@ -53,7 +53,9 @@ def reestimate_batch_norm(model: tf_keras.Model, batches: Iterable, forward: Cal
     try:
         for seen, images in enumerate(batches):
             # mean_{n+1} = n/(n+1) mean_n + 1/(n+1) x
-            update(images, tf.constant(seen / (seen + 1), tf.float32))
+            arguments = images, tf.constant(seen / (seen + 1), tf.float32)
+            # It is compiled once for each model, which TensorFlow would warn of where there are many.
+            update.get_concrete_function(*arguments)(*arguments)
     finally:
         for layer, momentum in zip(norms, momenta, strict=True):
             layer.momentum = momentum

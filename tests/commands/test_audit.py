@@ -117,7 +117,7 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
     with pytest.raises(TooExposed, match="surely more than the .* % of --fail_above") as exposed:
         _audit(config, student, tmp_path / "run", fail_above=low - 0.001)
     assert not isinstance(exposed.value, UserError)
-    for wrong in ({"fail_above": 1.5}, {"fail_above": -0.1}, {"save_images": 0}):
+    for wrong in ({"fail_above": 1.5}, {"fail_above": -0.1}, {"fail_above": float("nan")}, {"save_images": 0}):
         with pytest.raises(UserError, match=f"--{next(iter(wrong))} must be "):
             _audit(config, student, tmp_path / "run", **wrong)
 
@@ -156,6 +156,8 @@ def test_a_quick_audit_tries_four_attacks_at_one_epsilon(config, student, tmp_pa
 def test_mistakes_are_one_line_and_leave_nothing(config, student, tmp_path):
     with pytest.raises(UserError, match="--mode=audit needs --student=PATH"):
         commands.start("audit", config, command="", workdir=str(tmp_path / "run"))
+    with pytest.raises(UserError, match="--fail_above must be from 0 to 1, not 20: 20 % is 0.2"):
+        _audit(config, student, tmp_path / "run", fail_above=20.0)
     with pytest.raises(UserError, match="there is no model"):
         _audit(config, tmp_path / "none.keras", tmp_path / "run")
     config.audit.label_order = "given"

@@ -426,16 +426,18 @@ def test_a_report_says_which_model_was_attacked(tmp_path, dataset, student):
     chosen = _settings(preset="white_box", cache="")
     measured = _measure(chosen, dataset, student)
     for source, told in {
-        "student": "the attack on the student itself, which the attacker does not have turns",
-        "teacher": "the attack through toy/weights, the public teacher turns",
-        "surrogate": "the attack through a student of the attacker's own, made from toy/weights turns",
-        "ensemble": "the attack through students of the attacker's own, made from toy/weights turns",
+        "student": "the attack white_box alone, on the student itself, which the attacker does not have, turns",
+        "teacher": "alone, through toy/weights, the public teacher, turns",
+        "surrogate": "alone, through a student of the attacker's own, made from toy/weights, turns",
+        "ensemble": "alone, through students of the attacker's own, made from toy/weights, turns",
     }.items():
         attack = measured.results["attack"] | {"source": source}
         assert told in _reported(tmp_path, measured, chosen, dataset, attack=attack), source
     markdown = (tmp_path / "report.md").read_text()
     assert "(outside the threat model: it has the student)" in markdown
-    assert "An attacker who tries 3 attacks of that size" in markdown
+    assert markdown.index("An attacker who tries 3 attacks of one size") < markdown.index("white_box alone")
+    names = [line.split("|")[1].strip() for line in markdown.splitlines() if line.startswith("|")]
+    assert names.index("The worst case of all attacks") < names.index("Attack success rate (ASR)")
     assert "| *white_box* |" in markdown and ("alone come" in markdown or "The best three" in markdown)
 
 

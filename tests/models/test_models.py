@@ -152,7 +152,7 @@ def test_altered_and_missing_weights_are_refused(monkeypatch, tmp_path):
         models.build("resnet18_cifar", weights="mine")
     with pytest.raises(UserError, match="unknown weights .*'other'; choose one of: .*mine"):
         models.build("resnet18_cifar", weights="other")
-    with pytest.raises(UserError, match="unknown backbone 'vgg'; choose one of: .*resnet18_cifar"):
+    with pytest.raises(UserError, match="unknown backbone 'vgg'; did you mean keras_vgg16"):
         models.build("vgg")
 
 
