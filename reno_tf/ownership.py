@@ -37,6 +37,7 @@ _ALONE = (
     *TRAINING,
     r"(config|data|results|curve|convergence)\.json",
     r"images\.csv",
+    r"error\.log",
     r"report\.(md|html)",
     r"figures/(training|data|examples|epsilon|convergence|exposure)\.png",
     rf"suite/{ANSWERS}",

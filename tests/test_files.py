@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +77,7 @@ def test_claim_refuses_a_run_of_another_format_and_says_why(tmp_path, finished):
 
 _LEFT = (  # by a run, an audit with its comparison, and processes that were killed
     "results.json",
+    "error.log",
     "checkpoints/train/ckpt-2.index",
     "checkpoints/train/ckpt-3_temp/part-00000-of-00001.data-00000-of-00001",
     "tensorboard/plugins/profile/2026_01_02/host.xplane.pb",
@@ -156,6 +158,16 @@ def test_one_process_writes_a_folder(tmp_path):
             _claim(tmp_path / "run", {"seed": 1}, overwrite=True)
     assert refused.returncode == 1 and "another process is writing" in refused.stderr
     assert subprocess.run(other).returncode == 0  # Also after the owner has died: the lock is the process's.
+
+
+def test_make_clean_leaves_an_environment_that_was_not_made_here(tmp_path):
+    (tmp_path / "bin").mkdir()
+    clean = ["make", "-C", str(Path(__file__).parents[1]), "clean", f"VENV={tmp_path}"]
+    subprocess.run(clean, check=True, capture_output=True)
+    assert (tmp_path / "bin").is_dir()
+    (tmp_path / "installed").touch()
+    subprocess.run(clean, check=True, capture_output=True)
+    assert not tmp_path.exists()
 
 
 def test_what_is_no_number_is_none():

@@ -51,6 +51,8 @@ def audit(
         raise UserError(f"--fail_above must be from 0 to 1, not {fail_above:g}{percent}")
     if save_images is not None and save_images < 1:
         raise UserError(f"--save_images must be at least 1, not {save_images}")
+    if overwrite and workdir and isinstance(student, str) and _lies_in(student, workdir):
+        raise UserError(f"the student lies in {workdir}, which --overwrite would delete; choose another --workdir")
     config = config.copy_and_resolve_references()
     common.seed_everything(config.seed)
     opened = audited.opened(student, trust=trust, scores=config.audit.scores)
@@ -128,6 +130,8 @@ def _needs(chosen, absent, attacked, teacher) -> str:
     """What is told of the time beforehand."""
     passes = {"attacking": cost.attack_passes(_suite(chosen), teacher, len(attacked), absent=absent)}
     return cost.tell(passes | common.surrogate_passes(chosen), teacher, attacked.images)
+def _lies_in(path, folder) -> bool:
+    return Path(path).resolve().is_relative_to(Path(folder).resolve())
 
 
 def _judged(results, fail_above) -> dict:

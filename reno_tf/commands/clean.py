@@ -1,5 +1,6 @@
 """--mode=clean: what this project keeps beside runs, with its size; and removes it if told to."""
 
+import functools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,5 +42,6 @@ def _crafted(config) -> Iterator[tuple[str, Path, Callable]]:
     """Adversarial sets together, and each attacker's student."""
     cache = Path(config.attack.cache).expanduser() if config.attack.cache else None
     if cache and cache.is_dir():
+        unlink = functools.partial(Path.unlink, missing_ok=True)  # Another process deletes too.
         yield from (("attacker's student", path, shutil.rmtree) for path in surrogate.kept(cache))
-        yield from (("adversarial set", path, Path.unlink) for path in store.own_files(cache))
+        yield from (("adversarial set", path, unlink) for path in store.own_files(cache))

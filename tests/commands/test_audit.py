@@ -62,6 +62,15 @@ def _audit(config, student, workdir, **options):
     return json.loads((workdir / "results.json").read_text())
 
 
+def test_the_student_itself_is_not_overwritten(tmp_path):
+    student = tmp_path / "run" / "export" / "delta-digits" / "1"
+    student.mkdir(parents=True)
+    with pytest.raises(UserError, match="the student lies in .*run, which --overwrite would delete"):
+        options = {"student": str(student), "workdir": str(tmp_path / "run"), "overwrite": True}
+        commands.start("audit", get_config(), command="", **options)
+    assert student.is_dir()
+
+
 @pytest.mark.long
 def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, student, tmp_path, capsys):
     config.attack.cache = str(tmp_path / "cache")
