@@ -204,8 +204,9 @@ class _Asking:
     def _is_renamed(self, way) -> bool:
         """Whether the labels match the outputs significantly better in another order."""
         if ("renamed", way) not in self._known:
-            matters = self.may_rename and _worse(*self._right(way), self._labels_of(way), self.seed) < _WORSE
-            self._known["renamed", way] = matters
+            as_given, matched = self._right(way)
+            chance = _worse(as_given, matched, self._labels_of(way), self.seed)
+            self._known["renamed", way] = self.may_rename and chance < _WORSE
         return self._known["renamed", way]
 
     def check_one_label(self, way):

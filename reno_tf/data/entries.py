@@ -25,10 +25,10 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _LEFTOVERS
 
 
-def visible(folder: str | os.PathLike) -> list[os.DirEntry]:
+def visible(folder: str | os.PathLike[str]) -> list[os.DirEntry]:
     """What is in the folder and not hidden, by name. Raises UserError if it cannot be read."""
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(os.fspath(folder)) as entries:
             return sorted((entry for entry in entries if not is_hidden(entry.name)), key=lambda entry: entry.name)
     except OSError as error:
         raise UserError(f"{folder} cannot be read: {error.strerror}") from None
