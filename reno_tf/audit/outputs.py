@@ -48,8 +48,8 @@ def name_of_scores(ranks: dict[str, int | None], others, wanted: str | None, pat
     if "logits" in found or len(found) == 1:
         return "logits" if "logits" in found else found[0]
     if not found:
-        told = "no output" if wanted is None else f"{wanted!r} as no output"
-        raise UserError(f"{path} gives {told} of rank 2: [images, classes]; it has {', '.join(names)}")
+        told = "no output of rank 2" if wanted is None else f"no scores as {wanted!r}, real numbers of rank 2"
+        raise UserError(f"{path} gives {told}: [images, classes]; it has {', '.join(names)}")
     raise UserError(
         f"{path} gives {', '.join(found)}, each of rank 2: say which has the scores, --config.audit.scores=NAME"
     )

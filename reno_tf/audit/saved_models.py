@@ -13,7 +13,8 @@ from reno_tf.errors import UserError, one_line
 def open_saved_model(path: str, scores: str | None, *, trust: bool) -> Foreign:
     """See `open_model`."""
     for file in files.files_below(Path(path)):
-        archives.refuse_stand_in(file)
+        if file.suffix != ".html":  # A page about the model may lie there.
+            archives.refuse_stand_in(file)
     if not trust:
         safety.check_saved_model(path)
     try:

@@ -35,6 +35,20 @@ def test_an_output_that_is_not_there_is_refused_also_where_there_is_one(tmp_path
         audit.open_model(formats.save(tmp_path, form), scores="y")
 
 
+def test_an_output_that_holds_no_scores_is_refused(tmp_path):
+    module = tf.Module()
+    outputs = lambda x: {"scores": tf.reduce_mean(x, [1, 2]), "image": x, "best": tf.argmax(x[:, 0], 2)}  # noqa: E731
+    module.read = tf.function(outputs, [tf.TensorSpec([None, SIDE, SIDE, 3])])
+    tf.saved_model.save(module, str(tmp_path / "m"), signatures={"serving_default": module.read})
+    (tmp_path / "m" / "about.html").write_text("<html>")
+    assert audit.open_model(str(tmp_path / "m")).num_outputs == 3
+    for name in ("image", "best"):
+        with pytest.raises(
+            UserError, match=f"gives no scores as '{name}', real numbers of rank 2: .images, classes.; it has "
+        ):
+            audit.open_model(str(tmp_path / "m"), scores=name)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_trust_is_for_a_saved_model(tmp_path, form):
     path = formats.save(tmp_path, form)
