@@ -17,7 +17,7 @@ from toys import CLASSES, linear_teacher
 
 from configs.default import get_config
 from reno_tf import attacks, models, reporting, settings
-from reno_tf.data import Dataset, Split
+from reno_tf.data import Dataset, Split, leaks
 from reno_tf.errors import UserError
 from reno_tf.evaluation import measure, predict, suite, surrogate, worst
 from reno_tf.training import Transfer, students
@@ -404,9 +404,9 @@ def test_any_attack_can_be_the_only_one(dataset, student, preset):
     assert asr == pytest.approx(hit.mean()) and measured.results["worst_case"]["attacks"]
 
 
-def _reported(folder, measured, chosen, dataset, **changes):
+def _reported(folder, measured, chosen, attacked, **changes):
     """report.md of an audit."""
-    facts = {"method": "finetune", "seed": 0, "split": "test", "dataset": dataset.facts()}
+    facts = {"method": "finetune", "seed": 0, "split": "test", "dataset": attacked.facts()}
     facts |= {"teacher": {"name": "toy/weights", "sha256": "0" * 64}}
     facts["audit"] = {"exposure": [{"name": "white_box", "outside": "", "rates": {"0.1": 0.5}}], "comparison": []}
     facts["audit"] |= {"input_range": "0..1", "geometry": "", "outputs": "logits", "format": "Keras 2", "draws": 1}
@@ -414,7 +414,7 @@ def _reported(folder, measured, chosen, dataset, **changes):
     facts["audit"] |= {"image_size": [4, 4]}
     pieces = {"curve": measured.curve, "convergence": measured.convergence, "config": chosen.as_json()}
     pieces["examples"] = reporting.Examples.choose(
-        dataset.test, measured.shown, dataset.class_names, **measured.answers
+        attacked.test, measured.shown, attacked.class_names, **measured.answers
     )
     results = facts | measured.results | changes
     reporting.write(folder, results=results, history=[], seen=None, command="", **pieces)
@@ -439,6 +439,20 @@ def test_a_report_says_which_model_was_attacked(tmp_path, dataset, student):
     names = [line.split("|")[1].strip() for line in markdown.splitlines() if line.startswith("|")]
     assert names.index("The worst case of all attacks") < names.index("Attack success rate (ASR)")
     assert "| *white_box* |" in markdown and ("alone come" in markdown or "The best three" in markdown)
+
+
+@pytest.mark.long
+def test_a_report_names_the_leaks_and_counts_what_was_attacked(tmp_path, dataset, student):
+    chosen = _settings(preset="quick", images=6, cache="")
+    attacked = dataclasses.replace(dataset, test=dataset.test.take(np.arange(6)))  # Half of them, in a quick audit.
+    measured = _measure(chosen, attacked, student)
+    leak = leaks.Leak("test/a|b.jpg", "train/c.jpg", same=True, other_label=False)
+    leaking = dataclasses.replace(dataset, leaks=leaks.Leaks(test=(leak,))).facts()
+    markdown = _reported(tmp_path, measured, chosen, attacked, dataset=leaking)
+    assert "(out of 6)" in markdown and leaking["num_test"] == 12
+    for text in (markdown, (tmp_path / "report.html").read_text()):
+        assert "1 of 12 test images is also a training image" in text and "test/a|b.jpg = train/c.jpg" in text
+    assert "Leaks" not in _reported(tmp_path, measured, chosen, attacked)
 
 
 def _surrogate_settings(**changes):
