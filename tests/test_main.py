@@ -146,7 +146,8 @@ def test_each_kind_of_method_runs_and_writes_everything(runs, name):
     assert (results["versions"]["tensorflow-addons"] is None) == (sys.version_info >= (3, 12))
     assert results["attack"]["epsilon"] == pytest.approx(0.1) and results["attack"]["steps"] == 1
     assert len(results["checks"]) == 5 and {row["verdict"] for row in results["checks"]} <= _VERDICTS
-    assert all(row["sentence"] in (workdir / "report.md").read_text() for row in results["checks"])
+    markdown = (workdir / "report.md").read_text()
+    assert all(sentences.of_check(row["reason"], row["figures"]) in markdown for row in results["checks"])
     assert len(json.loads((workdir / "convergence.json").read_text())) == 2
     history = [json.loads(line) for line in (workdir / "history.jsonl").read_text().splitlines()]
     assert [row["step"] for row in history] == [1, 2, 3, 4] if methods.METHODS[name].schedule.swa else [1, 2]

@@ -130,6 +130,8 @@ def _needs(chosen, absent, attacked, teacher) -> str:
     """What is told of the time beforehand."""
     passes = {"attacking": cost.attack_passes(_suite(chosen), teacher, len(attacked), absent=absent)}
     return cost.tell(passes | common.surrogate_passes(chosen), teacher, attacked.images)
+
+
 def _lies_in(path, folder) -> bool:
     return Path(path).resolve().is_relative_to(Path(folder).resolve())
 
