@@ -18,6 +18,7 @@ from short import SHORT
 
 import main
 from reno_tf import commands, compat, data, methods, models, ownership
+from reno_tf.reporting import sentences
 
 _ROOT = Path(__file__).parents[1]
 _OFFLINE = _ROOT / "tests" / "offline"

@@ -14,15 +14,9 @@ from conftest import long
 from PIL import Image
 from toys import linear_dataset, linear_teacher
 
-<<<<<<< HEAD
 from reno_tf import attacks, records, reporting
 from reno_tf.attacks import Budget
-from reno_tf.data import Split
-=======
-from configs.default import get_config
-from reno_tf import attacks, models, reporting, settings
-from reno_tf.data import Dataset, Split, leaks
->>>>>>> main
+from reno_tf.data import Split, leaks
 from reno_tf.errors import UserError
 from reno_tf.evaluation import Attacker, Crafting, Network, Pictures, Suite, evaluate, kept, own_images, predict, suite
 from reno_tf.evaluation.suite import references
@@ -381,11 +375,7 @@ def test_any_attack_can_be_the_only_one(dataset, student, preset):
     assert asr == pytest.approx(hit.mean()) and measured.evaluation.worst_case_of.attacks
 
 
-<<<<<<< HEAD
-def _reported(folder, measured, dataset, **changes):
-=======
-def _reported(folder, measured, chosen, attacked, **changes):
->>>>>>> main
+def _reported(folder, measured, attacked, **changes):
     """report.md of an audit."""
     facts = {"method": "finetune", "seed": 0, "split": "test", "dataset": attacked.facts()}
     facts |= {"teacher": {"name": "toy/weights", "sha256": "0" * 64}}
@@ -393,17 +383,9 @@ def _reported(folder, measured, chosen, attacked, **changes):
     facts["audit"] |= {"input_range": "0..1", "geometry": "", "outputs": "logits", "format": "Keras 2", "draws": 1}
     facts["audit"] |= {"has_gradient": True, "asked": [], "label_order_was_matched": False, "unmatched": ["b"]}
     facts["audit"] |= {"image_size": [4, 4]}
-<<<<<<< HEAD
     pieces = {"curve": records.to_json(measured.curve), "convergence": measured.answers.convergence, "config": {}}
-    pieces["examples"] = reporting.Examples.choose(dataset.test, measured.answers, dataset.class_names)
+    pieces["examples"] = reporting.Examples.choose(attacked.test, measured.answers, attacked.class_names)
     results = facts | records.to_json(measured.evaluation) | changes
-=======
-    pieces = {"curve": measured.curve, "convergence": measured.convergence, "config": chosen.as_json()}
-    pieces["examples"] = reporting.Examples.choose(
-        attacked.test, measured.shown, attacked.class_names, **measured.answers
-    )
-    results = facts | measured.results | changes
->>>>>>> main
     reporting.write(folder, results=results, history=[], seen=None, command="", **pieces)
     return (folder / "report.md").read_text()
 
@@ -425,155 +407,16 @@ def test_a_report_says_which_model_was_attacked(tmp_path, dataset, student):
     names = [line.split("|")[1].strip() for line in markdown.splitlines() if line.startswith("|")]
     assert names.index("The worst case of all attacks") < names.index("Attack success rate (ASR)")
     assert "| *white_box* |" in markdown and ("alone come" in markdown or "The best three" in markdown)
-<<<<<<< HEAD
-=======
 
 
 @pytest.mark.long
 def test_a_report_names_the_leaks_and_counts_what_was_attacked(tmp_path, dataset, student):
-    chosen = _settings(preset="quick", images=6, cache="")
-    attacked = dataclasses.replace(dataset, test=dataset.test.take(np.arange(6)))  # Half of them, in a quick audit.
-    measured = _measure(chosen, attacked, student)
+    attacked = dataclasses.replace(dataset, test=dataset.test.first(6))  # Half of them, as in a quick audit.
+    measured = _measure(_suite("pixel", "disruption stage1"), attacked, student)
     leak = leaks.Leak("test/a|b.jpg", "train/c.jpg", same=True, other_label=False)
     leaking = dataclasses.replace(dataset, leaks=leaks.Leaks(test=(leak,))).facts()
-    markdown = _reported(tmp_path, measured, chosen, attacked, dataset=leaking)
+    markdown = _reported(tmp_path, measured, attacked, dataset=leaking)
     assert "(out of 6)" in markdown and leaking["num_test"] == 12
     for text in (markdown, (tmp_path / "report.html").read_text()):
         assert "1 of 12 test images is also a training image" in text and "test/a|b.jpg = train/c.jpg" in text
-    assert "Leaks" not in _reported(tmp_path, measured, chosen, attacked)
-
-
-def _surrogate_settings(**changes):
-    config = get_config()
-    config.attack.update({"preset": "surrogate", "surrogate": "finetune"})
-    config.steps.train = 2
-    config.update({"batch_size": 4, "interval": 1, **changes})
-    return settings.read(config).surrogate
-
-
-@pytest.fixture
-def toy_students(monkeypatch):
-    """Untrained students are linear networks."""
-
-    def build(chosen, num_classes):
-        assert num_classes == CLASSES
-        return linear_teacher(seed=chosen.seed)
-
-    monkeypatch.setattr(students, "build_student", build)
-
-
-def _teacher():
-    model = linear_teacher()
-    return model, models.sha256(models.save(model))
-
-
-def test_the_surrogate_is_trained_once_and_on_the_attackers_images_alone(
-    tmp_path, dataset, student, monkeypatch, toy_students
-):
-    chosen, teacher = _surrogate_settings(), _teacher()
-    train = functools.partial(surrogate.train_once, chosen, tmp_path)
-    trained = train(dataset, teacher)
-    model, digest = trained["surrogate"]
-    assert list(trained) == ["surrogate"]  # Fine-tuning averages nothing.
-    assert digest == models.sha256(models.save(model)) != models.sha256(models.save(student))
-
-    def fail(*_):
-        raise RuntimeError("trained again")
-
-    monkeypatch.setattr(Transfer, "train_step", fail)
-    others = Dataset("toy", dataset.class_names, dataset.test, dataset.validation, dataset.train)
-    assert train(others, teacher)["surrogate"][1] == digest
-    attacked = _settings(preset="surrogate", surrogate="finetune", cache="")
-    target = _target(attacked, dataset, student, surrogate=(model, digest))
-    outcome = suite.run(attacked.attack, target)[0][0]
-    assert outcome.member.entry.network == "surrogate" and outcome.member.counts
-    with pytest.raises(RuntimeError, match="trained again"):
-        train(Dataset("toy", dataset.class_names, dataset.train, dataset.test, dataset.train), teacher)
-    assert len(surrogate.kept(tmp_path)) == 2  # The second was begun.
-
-
-def test_the_surrogate_of_a_folder_that_cannot_be_written_is_not_kept(dataset, monkeypatch, toy_students):
-    warnings = []
-    monkeypatch.setattr(surrogate.logging, "warning", lambda text, *values: warnings.append(text % values))
-    model, digest = surrogate.train_once(_surrogate_settings(), "/proc", dataset, _teacher())["surrogate"]
-    assert digest == models.sha256(models.save(model))
-    assert len(warnings) == 1 and warnings[0].startswith("/proc: ") and "is not kept" in warnings[0]
-
-
-def test_a_surrogate_that_learned_nothing_is_left_out_by_name(dataset, student):
-    images = np.random.default_rng(1).integers(0, 256, [2000, 4, 4, 3]).astype(np.uint8)
-    answers = predict(student, images.astype(np.float32) / 255)
-    few = np.concatenate([np.flatnonzero(answers == label)[:5] for label in range(3)])
-    assert surrogate.why_useless(student, Split(images[few], answers[few])) is None
-    guessing = linear_teacher(seed=9)
-    guessing.layers[-1].set_weights([np.zeros_like(value) for value in guessing.layers[-1].get_weights()])
-    labels = np.arange(12) % 3
-    why = surrogate.why_useless(guessing, Split(dataset.test.images, labels))
-    assert why == "the attacker's own student gets 4 of 12 images right, no more than chance"
-    few = dataset.test.images[:2]
-    assert surrogate.why_useless(guessing, Split(few, labels[:2])) is None  # Two images tell nothing of it.
-    chosen = _settings(preset="suite", suite=("pixel", "surrogate", "ensemble", "guide"), surrogate="finetune")
-    assert chosen.without({"surrogate", "ensemble"}).attack.members == ("pixel", "guide")
-    headline = _settings(preset="surrogate", core=("ensemble", "disruption"), surrogate="finetune")
-    assert headline.without({"surrogate", "ensemble"}).attack.members == ("surrogate", "disruption")
-
-
-def test_the_surrogate_of_a_mixed_run_is_attacked_in_float32(tmp_path, dataset, images, monkeypatch):
-    def build(chosen, num_classes):
-        return tiny(num_classes=num_classes, precision=chosen.training.precision)
-
-    monkeypatch.setattr(students, "build_student", build)
-    teacher = tiny()
-    known = (teacher, models.sha256(models.save(teacher)))
-    mixed = _surrogate_settings(precision="mixed_bfloat16")
-    model, _ = surrogate.train_once(mixed, tmp_path, dataset, known)["surrogate"]
-    assert not models.is_mixed(model)
-    (attack,) = attacks.build(
-        "surrogate", model, attacks.Budget(steps=1)
-    ).values()  # Freezes it, and checks that it can.
-    assert (attack(images) != images).numpy().any()
-
-
-def test_what_cannot_be_done_is_said_before_the_training(dataset):
-    teacher = linear_teacher()
-    with pytest.raises(UserError, match="neuron must be from 0 to 5, not 16"):
-        suite.check(_settings(neuron=16), teacher, dataset)
-    with pytest.raises(UserError, match="the attacker's own student learns from the validation split"):
-        empty = Dataset("toy", dataset.class_names, dataset.train, dataset.test.take([]), dataset.test)
-        suite.check(_settings(preset="surrogate"), teacher, empty)
-    with pytest.raises(UserError, match="unknown variant of disruption 'stage7'; choose one of: penultimate, stage1"):
-        suite.check(_settings(core=("disruption stage7",)), teacher, dataset)
-
-
-def test_the_attackers_own_images_are_not_the_attacked(dataset, student):
-    target = _target(_settings(), dataset, student)
-    validation = {image.tobytes() for image in dataset.validation.floats()}
-    assert len(target.own_images) == 5 and {image.tobytes() for image in target.own_images} <= validation
-
-
-@pytest.mark.long
-def test_an_averaged_surrogate_brings_an_ensemble_around_it(tmp_path, dataset, monkeypatch):
-    def build(chosen, num_classes):
-        return tiny(num_classes=num_classes, seed=chosen.seed, precision=chosen.training.precision)
-
-    monkeypatch.setattr(students, "build_student", build)
-    monkeypatch.setattr(surrogate, "_SAMPLES", 2)
-    config = get_config()
-    config.attack.update({"preset": "ensemble", "surrogate": "renofeation"})
-    config.steps.update({"train": 2, "swa": 4, "swa_period": 1})
-    config.update({"batch_size": 4, "interval": 2})
-    chosen, teacher = settings.read(config).surrogate, tiny(seed=5)
-    known = (teacher, models.sha256(models.save(teacher)))
-    train = functools.partial(surrogate.train_once, chosen, tmp_path, dataset, known)
-    found, again = train(), train()  # The second is read from the checkpoints.
-    (average, _), (ensemble, digest) = found["surrogate"], found["ensemble"]
-    assert len(ensemble.members) == 3 and ensemble.members[0] is average and again["ensemble"][1] == digest
-    weights = [np.concatenate([w.numpy().ravel() for w in m.trainable_variables]) for m in ensemble.members]
-    off = np.array(weights[1:]) - weights[0]
-    assert (np.abs(off).max(1) > 0).all() and np.abs(off).max() < 0.5
-    statistics = [model.get_layer("stem_bn").moving_mean.numpy() for model in ensemble.members]
-    assert all(np.abs(one - statistics[0]).max() > 0 for one in statistics[1:])
-    (attack,) = attacks.build("ensemble", ensemble, attacks.Budget(steps=6), precision="float32").values()
-    images = np.random.default_rng(0).uniform(size=(4, 8, 8, 3)).astype(np.float32)
-    assert attack.trace(images)[-1] < attack.trace(images)[0]
->>>>>>> main
+    assert "Leaks" not in _reported(tmp_path, measured, attacked)
