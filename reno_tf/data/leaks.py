@@ -89,7 +89,7 @@ class Leaks:
 def digest(image: np.ndarray) -> np.ndarray:
     """Of an image's size and pixels, uint8 [16]."""
     content = hashlib.sha256(str(image.shape).encode())
-    content.update(np.ascontiguousarray(image))
+    content.update(np.ascontiguousarray(image).data)
     return np.frombuffer(content.digest()[:16], np.uint8)
 
 

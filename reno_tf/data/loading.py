@@ -49,8 +49,8 @@ def load(
     for split, published in source.splits(builder).items():
         if source.origin == "embedded":
             images, labels = builder.as_dataset(split=published, batch_size=-1, as_supervised=True, shuffle_files=False)
-            splits[split] = Split(np.asarray(images), np.asarray(labels))
-            prints[split] = leaks.Prints.of_images(splits[split].images, splits[split].labels)
+            images, labels = np.asarray(images), np.asarray(labels)
+            splits[split], prints[split] = Split(images, labels), leaks.Prints.of_images(images, labels)
         else:
             index = building.index(builder, published, progress=progress)
             if np.any(index["labels"] < 0):  # As in the tests of contests.
