@@ -443,7 +443,7 @@ def test_a_report_says_which_model_was_attacked(tmp_path, dataset, student):
 
 @pytest.mark.long
 def test_a_report_names_the_leaks_and_counts_what_was_attacked(tmp_path, dataset, student):
-    chosen = _settings(preset="quick", images=6, cache="")
+    chosen = _settings(preset="pixel", cache="")
     attacked = dataclasses.replace(dataset, test=dataset.test.take(np.arange(6)))  # Half of them, in a quick audit.
     measured = _measure(chosen, attacked, student)
     leak = leaks.Leak("test/a|b.jpg", "train/c.jpg", same=True, other_label=False)
