@@ -27,6 +27,9 @@ _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "λ": r"$\lambda$",
     "ε": r"$\varepsilon$",
 }
+_MARKDOWN = str.maketrans(
+    {character: f"\\{character}" for character in "\\`*[]|"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+)
 
 
 def plain(text: str) -> str:
@@ -37,6 +40,15 @@ def plain(text: str) -> str:
 def tex(text: str) -> str:
     """The text as LaTeX shows it."""
     return text.translate(str.maketrans(_LATEX))
+
+
+def markdown(content):
+    """The content with its texts as Markdown shows them, on one line each: names of classes and files are data."""
+    if isinstance(content, dict):
+        return {key: markdown(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [markdown(value) for value in content]
+    return " ".join(content.translate(_MARKDOWN).split()) if isinstance(content, str) else content
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

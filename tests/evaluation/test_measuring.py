@@ -439,6 +439,31 @@ def test_a_report_says_which_model_was_attacked(tmp_path, dataset, student):
     assert "| *white_box* |" in markdown and ("alone come" in markdown or "The best three" in markdown)
 
 
+_HOSTILE = ["=1+1", "a|b\n# c\n`", "<script>alert(1)</script>[x](javascript:y)"]
+
+
+def test_names_of_classes_and_files_are_data(tmp_path, dataset, student):
+    files = np.array([f"=cmd{number}.jpg" for number in range(len(dataset.test))])
+    named = dataclasses.replace(dataset, class_names=_HOSTILE, test=dataclasses.replace(dataset.test, files=files))
+    chosen = _settings(cache="", core=())
+    measured = _measure(chosen, named, student)
+    report = _reported(tmp_path, measured, chosen, named, method=_HOSTILE[2])
+    pages = {"report": report, "html": (tmp_path / "report.html").read_text()}
+    pages["card"] = reporting.model_card(
+        {"method": _HOSTILE[2], "seed": 0, "split": "test", "dataset": named.facts(), **measured.results}
+        | {"teacher": {"name": "toy/weights", "sha256": "0"}},
+        image_shape=(4, 4, 3),
+        geometry="zoom",
+    )
+    for name, page in pages.items():
+        assert "<script>alert" not in page and "&lt;script&gt;" in page, name
+        assert "\n# c" not in page or name == "html", name
+    assert "](javascript" not in report and "| a\\|b # c \\` |" in report
+    rows = list(csv.reader(io.StringIO(measured.table)))[1:]
+    assert [row[1] for row in rows] == [f"'{file}" for file in files]
+    assert {row[2] for row in rows} <= {"'=1+1", *_HOSTILE[1:]}
+
+
 def _surrogate_settings(**changes):
     config = get_config()
     config.attack.update({"preset": "surrogate", "surrogate": "finetune"})
