@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -90,7 +91,8 @@ def png(figure) -> bytes:
 def encode(name: str, figure, kinds: tuple[str, ...] = ("png", "svg")) -> dict[str, bytes]:
     """{"<name>.png", "<name>.svg"} of the figure, which is closed: bytes that name and figure alone decide."""
     buffers = {kind: io.BytesIO() for kind in kinds}
-    with matplotlib.rc_context({"svg.hashsalt": name}):
+    with matplotlib.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # Of a class's name in another script.
         for kind, buffer in buffers.items():
             figure.savefig(buffer, format=kind, dpi=130, metadata=_METADATA[kind])
     plt.close(figure)
