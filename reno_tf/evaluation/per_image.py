@@ -1,12 +1,10 @@
 """What became of each image, and of each class."""
 
-import csv
-import io
-
 import numpy as np
 
 from reno_tf.evaluation import rates
 from reno_tf.evaluation.suite import Outcome
+from reno_tf.spreadsheets import comma_separated
 
 
 def table(split, class_names, clean, outcomes: list[Outcome], count: int) -> str:
@@ -17,15 +15,13 @@ def table(split, class_names, clean, outcomes: list[Outcome], count: int) -> str
     """
     columns = {outcome.member.name: outcome.final for outcome in outcomes}
     columns["worst"] = _worst(split.labels[:count], clean[:count], outcomes)
-    content = io.StringIO()
-    writer = csv.writer(content, lineterminator="\n")
-    writer.writerow(["image", "file", "label", "clean", *columns])
+    rows = [["image", "file", "label", "clean", *columns]]
     names = [*class_names, ""]
     for place, (index, label) in enumerate(zip(split.indices, split.labels, strict=True)):
         answers = [answers[place] if place < len(answers) else -1 for answers in columns.values()]
         file = "" if split.files is None else split.files[place]
-        writer.writerow([index, file, *(names[answer] for answer in (label, clean[place], *answers))])
-    return content.getvalue()
+        rows.append([index, file, *(names[answer] for answer in (label, clean[place], *answers))])
+    return comma_separated(rows)
 
 
 def per_class(labels, class_names, clean, outcomes: list[Outcome], count: int) -> list[dict]:

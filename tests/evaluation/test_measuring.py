@@ -455,6 +455,32 @@ def test_a_report_names_the_leaks_and_counts_what_was_attacked(tmp_path, dataset
     assert "Leaks" not in _reported(tmp_path, measured, chosen, attacked)
 
 
+_HOSTILE = [f"=1+{number} a|b\n# c\n`<script>alert(1)</script>[x](javascript:y)" for number in range(CLASSES)]
+
+
+def test_names_of_classes_and_files_are_data(tmp_path, dataset, student):
+    files = np.array([f"=cmd{number}.jpg" for number in range(len(dataset.test))])
+    named = dataclasses.replace(dataset, class_names=_HOSTILE, test=dataclasses.replace(dataset.test, files=files))
+    chosen = _settings(cache="", core=())
+    measured = _measure(chosen, named, student)
+    report = _reported(tmp_path, measured, chosen, named, method=_HOSTILE[2])
+    pages = {"report": report, "html": (tmp_path / "report.html").read_text()}
+    pages["card"] = reporting.model_card(
+        {"method": _HOSTILE[2], "seed": 0, "split": "test", "dataset": named.facts(), **measured.results}
+        | {"teacher": {"name": "toy/weights", "sha256": "0"}},
+        image_shape=(4, 4, 3),
+        geometry="zoom",
+    )
+    for name, page in pages.items():
+        assert "<script>alert" not in page and "&lt;script&gt;" in page, name
+        assert "\n# c" not in page or name == "html", name
+    assert "[x](javascript" not in report and "\\[x\\](javascript" in report
+    assert "a\\|b # c \\`&lt;" in report
+    rows = list(csv.reader(io.StringIO(measured.table)))[1:]
+    assert [row[1] for row in rows] == [f"'{file}" for file in files]
+    assert {row[2] for row in rows} <= {f"'{name}" for name in _HOSTILE}
+
+
 def _surrogate_settings(**changes):
     config = get_config()
     config.attack.update({"preset": "surrogate", "surrogate": "finetune"})
@@ -553,7 +579,7 @@ def test_what_cannot_be_done_is_said_before_the_training(dataset):
     with pytest.raises(UserError, match="the attacker's own student learns from the validation split"):
         empty = Dataset("toy", dataset.class_names, dataset.train, dataset.test.take([]), dataset.test)
         suite.check(_settings(preset="surrogate"), teacher, empty)
-    with pytest.raises(UserError, match="unknown variant of disruption 'stage7'; choose one of: penultimate, stage1"):
+    with pytest.raises(UserError, match="unknown variant of disruption 'stage7'; .*choose one of: penultimate, stage1"):
         suite.check(_settings(core=("disruption stage7",)), teacher, dataset)
 
 
