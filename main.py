@@ -253,7 +253,7 @@ def _names():
 def _meant(name, choices, sign=""):
     """ "; did you mean ...?": those that end alike, and the nearest."""
     last = name.rpartition(".")[2]
-    alike = [choice for choice in choices if choice.rpartition(".")[2] == last]
+    alike = sorted((choice for choice in choices if choice.rpartition(".")[2] == last), key=len)
     nearest = list(dict.fromkeys([*alike, *difflib.get_close_matches(name, choices)]))[:3]
     return f"; did you mean {' or '.join(sign + choice for choice in nearest)}?" if nearest else ""
 

@@ -14,7 +14,7 @@ _PACKAGE = Path(__file__).parents[1] / "reno_tf"
 _FLOORS = (
     ("errors", "version"),
     ("ownership",),
-    ("archives", "compat", "draws", "files", "hardware", "interruption", "progress", "records"),
+    ("archives", "compat", "draws", "files", "hardware", "interruption", "progress", "records", "spreadsheets"),
     ("data", "models", "results"),
     ("attacks",),
     ("methods",),

@@ -201,7 +201,7 @@ class _Asking:
         which = self._is_renamed(best)
         return _worse(self._right(way)[which], self._right(best)[which], self._labels_of(best), self.seed)
 
-    def _is_renamed(self, way) -> bool:
+    def _is_renamed(self, way):
         """Whether the labels match the outputs significantly better in another order."""
         if ("renamed", way) not in self._known:
             as_given, matched = self._right(way)

@@ -48,7 +48,7 @@ def folders(parent: Path) -> list[Path]:
     return [Path(entry) for entry in entries if is_folder(entry)]
 
 
-def is_folder(entry: os.DirEntry) -> bool:
+def is_folder(entry: os.DirEntry[str]) -> bool:
     return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and os.path.isdir(entry))
 
 

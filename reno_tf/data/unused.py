@@ -31,7 +31,7 @@ def _walk(root, folders):
     Of the links to folders, only those in `folders` are followed, so that the walk ends.
     """
     links = {path for folder in folders - {""} if os.path.islink(path := os.path.join(root, *folder.split("/")))}
-    unreadable: list[str] = []
+    unreadable = []
     for top in (str(root), *sorted(links)):
         for parent, inner, files in os.walk(top, onerror=lambda error: unreadable.append(f"{error.filename}/")):
             paths = {name: os.path.join(parent, name) for name in inner}

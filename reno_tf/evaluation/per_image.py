@@ -1,13 +1,11 @@
 """What became of each image, and of each class."""
 
-import csv
-import io
-
 import numpy as np
 
 from reno_tf.evaluation import rates
 from reno_tf.evaluation.answers import Answers
 from reno_tf.results import ClassRow
+from reno_tf.spreadsheets import comma_separated
 
 
 def table(answers: Answers, split, class_names) -> str:
@@ -17,16 +15,14 @@ def table(answers: Answers, split, class_names) -> str:
     answer to the first of the attacks that count which fools the student, else that to the clean image.
     """
     columns = {attack.name: attack.final for attack in answers.attacks} | {"worst": rates.worst(answers)}
-    content = io.StringIO()
-    writer = csv.writer(content, lineterminator="\n")
-    writer.writerow(["image", "file", "label", "clean", *columns])
+    rows = [["image", "file", "label", "clean", *columns]]
     names = [*class_names, ""]
     for place, label in enumerate(answers.labels):
         predicted = [column[place] if place < len(column) else -1 for column in columns.values()]
         file = "" if split.files is None else split.files[place]
         cells = (names[number] for number in (label, answers.clean[place], *predicted))
-        writer.writerow([split.indices[place], file, *cells])
-    return content.getvalue()
+        rows.append([split.indices[place], file, *cells])
+    return comma_separated(rows)
 
 
 def per_class(answers: Answers, class_names) -> list[ClassRow]:

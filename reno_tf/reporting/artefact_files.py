@@ -1,13 +1,12 @@
 """The files of an artefact, with the paper's numbers, and of the claims."""
 
-import csv
-import io
 from pathlib import Path
 
 from reno_tf import files
 from reno_tf.reporting import artefact_figures, claims_figure, seeds, tables
 from reno_tf.reporting.metrics import HELD, METRICS
 from reno_tf.reporting.rendering import render
+from reno_tf.spreadsheets import comma_separated
 
 
 def write_artefact(folder: Path, outcome: dict, *, paper: dict | None = None) -> None:
@@ -54,9 +53,7 @@ def texts(outcome: dict, paper: dict | None = None) -> dict[str, str]:
 def _comma_separated(outcome, paper):
     """One line for each row, data set and metric, also for the paper's data sets; no average."""
     keys = ("group", "label", "method", "network", "variant")
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["artefact", *keys, "dataset", "metric", "unit", "mean", "std", "seeds", "paper"])
+    rows = [["artefact", *keys, "dataset", "metric", "unit", "mean", "std", "seeds", "paper"]]
     printed = tables.printed(paper)
     for line in seeds.lines(outcome):
         theirs = printed[line.key].cells if line.key in printed else {}
@@ -64,8 +61,8 @@ def _comma_separated(outcome, paper):
             ours, other = line.cells.get(data) or seeds.Summary(None, None, 0), theirs.get(data)
             numbers = (ours.mean, ours.std, ours.seeds, other and other.mean)
             names = [outcome["artefact"], *map(line.row.get, keys), data, line.metric, METRICS[line.metric].unit]
-            writer.writerow(names + ["" if value is None else f"{value:.6g}" for value in numbers])
-    return buffer.getvalue()
+            rows.append(names + ["" if value is None else f"{value:.6g}" for value in numbers])
+    return comma_separated(rows)
 
 
 def _write(folder, name, content, texts, pictures):

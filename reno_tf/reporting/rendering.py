@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +29,9 @@ _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "λ": r"$\lambda$",
     "ε": r"$\varepsilon$",
 }
+_MARKDOWN = str.maketrans(
+    {character: f"\\{character}" for character in "\\`*[]|"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+)
 
 
 def plain(text: str) -> str:
@@ -38,6 +42,15 @@ def plain(text: str) -> str:
 def tex(text: str) -> str:
     """The text as LaTeX shows it."""
     return text.translate(str.maketrans(_LATEX))
+
+
+def markdown(content):
+    """The content with its texts as Markdown shows them, on one line each: names of classes and files are data."""
+    if isinstance(content, dict):
+        return {key: markdown(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [markdown(value) for value in content]
+    return " ".join(content.translate(_MARKDOWN).split()) if isinstance(content, str) else content
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -80,7 +93,8 @@ def png(figure) -> bytes:
 def encode(name: str, figure, kinds: tuple[str, ...] = ("png", "svg")) -> dict[str, bytes]:
     """{"<name>.png", "<name>.svg"} of the figure, which is closed: bytes that name and figure alone decide."""
     buffers = {kind: io.BytesIO() for kind in kinds}
-    with matplotlib.rc_context({"svg.hashsalt": name}):
+    with matplotlib.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # Of a class's name in another script.
         for kind, buffer in buffers.items():
             figure.savefig(buffer, format=kind, dpi=130, metadata=_METADATA[kind])
     plt.close(figure)

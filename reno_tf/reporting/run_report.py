@@ -9,7 +9,7 @@ from reno_tf import files
 from reno_tf.evaluation import Answers
 from reno_tf.reporting import run_figures, tensorboard
 from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE, ROUNDED, WORST, WORST_NOISE, percent
-from reno_tf.reporting.rendering import inline, render
+from reno_tf.reporting.rendering import inline, markdown, render
 
 _CLASSES = 30  # of which the rates are shown, the most exposed
 
@@ -65,7 +65,8 @@ def write(workdir: Path, *, results, config, history, curve, convergence, exampl
     for name, content in figures.items():
         files.write_bytes(workdir / "figures" / name, content)
         links[name], pictures[name] = f"figures/{name}", inline(content, "png")
-    files.write_text(workdir / "report.md", render("report.md.j2", figures=links, **facts))
+    as_text = {**facts, "results": markdown(results), "classes": markdown(facts["classes"])}
+    files.write_text(workdir / "report.md", render("report.md.j2", figures=links, **as_text))
     files.write_text(workdir / "report.html", render("report.html.j2", figures=pictures, **facts))
     step = history[-1]["step"] if history else 0
     tensorboard.write(workdir, results=results, config=config, figures=figures, command=command, step=step)
@@ -73,12 +74,12 @@ def write(workdir: Path, *, results, config, history, curve, convergence, exampl
 
 def model_card(results, *, image_shape, geometry: str) -> str:
     """What stands beside an exported student, Markdown. results: the content of results.json."""
-    return render("model_card.md.j2", results=results, image_shape=image_shape, geometry=geometry)
+    return render("model_card.md.j2", results=markdown(results), image_shape=image_shape, geometry=geometry)
 
 
 def device_card(results, rows: list[dict]) -> str:
     """The same beside .tflite files. rows: {"file", "bytes"} and what was measured of each, as in results.json."""
-    return render("device_card.md.j2", results=results, rows=rows)
+    return render("device_card.md.j2", results=markdown(results), rows=markdown(rows))
 
 
 def headline(results) -> str:

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from conftest import long
 from PIL import Image
-from toys import linear_dataset, linear_teacher
+from toys import CLASSES, linear_dataset, linear_teacher
 
 from reno_tf import attacks, records, reporting
 from reno_tf.attacks import Budget
@@ -420,3 +420,28 @@ def test_a_report_names_the_leaks_and_counts_what_was_attacked(tmp_path, dataset
     for text in (markdown, (tmp_path / "report.html").read_text()):
         assert "1 of 12 test images is also a training image" in text and "test/a|b.jpg = train/c.jpg" in text
     assert "Leaks" not in _reported(tmp_path, measured, attacked)
+
+
+_HOSTILE = [f"=1+{number} a|b\n# c\n`<script>alert(1)</script>[x](javascript:y)" for number in range(CLASSES)]
+
+
+def test_names_of_classes_and_files_are_data(tmp_path, dataset, student):
+    files = np.array([f"=cmd{number}.jpg" for number in range(len(dataset.test))])
+    named = dataclasses.replace(dataset, class_names=_HOSTILE, test=dataclasses.replace(dataset.test, files=files))
+    measured = _measure(_suite("pixel"), named, student)
+    report = _reported(tmp_path, measured, named, method=_HOSTILE[2])
+    pages = {"report": report, "html": (tmp_path / "report.html").read_text()}
+    pages["card"] = reporting.model_card(
+        {"method": _HOSTILE[2], "seed": 0, "split": "test", "dataset": named.facts(), **_results(measured)}
+        | {"teacher": {"name": "toy/weights", "sha256": "0"}},
+        image_shape=(4, 4, 3),
+        geometry="zoom",
+    )
+    for name, page in pages.items():
+        assert "<script>alert" not in page and "&lt;script&gt;" in page, name
+        assert "\n# c" not in page or name == "html", name
+    assert "[x](javascript" not in report and "\\[x\\](javascript" in report
+    assert "a\\|b # c \\`&lt;" in report
+    rows = list(csv.reader(io.StringIO(measured.table)))[1:]
+    assert [row[1] for row in rows] == [f"'{file}" for file in files]
+    assert {row[2] for row in rows} <= {f"'{name}" for name in _HOSTILE}

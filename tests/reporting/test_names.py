@@ -1,5 +1,7 @@
 """Class names are data, whatever they look like."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -13,5 +15,6 @@ NASTY = ("$5_$", "a$b$c", "<b>&", "100 %", "a|b", '"quoted"', "🙂", "שלום"
 def test_pictures_show_any_name(name):
     images = np.zeros((1, 4, 4, 3), np.float32)
     examples = Examples(images, images, [name], [name], ["other"])
+    warnings.simplefilter("error")
     for content in (run_figures.example_grid(examples), run_figures.contact_sheet(images, [name])):
         assert content.startswith(b"\x89PNG")

@@ -16,6 +16,7 @@ def _results(**changes):
     rates |= {"worst_case_success_rate": 0.66, "worst_case_noise_success_rate": 0.02}
     results |= rates | {f"{key}_ci95": [value - 0.01, value + 0.01] for key, value in rates.items()}
     results["worst_case"] = {"attacks": ["pixel", "disruption stage1", "disruption stage2"], "num_images": 40}
+    results["per_class"] = [{"class": "a", "num_images": 100}]
     return results | changes
 
 
