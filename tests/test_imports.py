@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,18 @@ _PACKAGE = Path(__file__).parents[1] / "reno_tf"
 _FLOORS = (
     ("errors", "version"),
     ("ownership",),
-    ("archives", "compat", "draws", "files", "hardware", "interruption", "progress", "records", "spreadsheets"),
+    (
+        "archives",
+        "compat",
+        "draws",
+        "files",
+        "hardware",
+        "interruption",
+        "naming",
+        "progress",
+        "records",
+        "spreadsheets",
+    ),
     ("data", "models", "results"),
     ("attacks",),
     ("methods",),
@@ -27,7 +39,7 @@ _FLOORS = (
     ("commands",),
 )
 _BELOW = {part: set().union(*_FLOORS[:level]) for level, floor in enumerate(_FLOORS) for part in floor}
-_READ_THE_CONFIG = {"settings", "reproduction", "commands"}
+_READ_THE_CONFIG = {"settings", "commands"}
 
 
 def _imports(path):
@@ -71,6 +83,19 @@ def test_flags_and_config_stay_where_they_belong():
         assert not {name for name in names if name.startswith(("absl.flags", "absl.app", "main."))}, path
         if _part(path) not in _READ_THE_CONFIG:
             assert not {name for name in names if name.startswith("ml_collections")}, path
+
+
+def test_the_core_does_not_know_the_reproductions_words():
+    words = re.compile(r"artefacts\b|\bclaims\.(json|md)|@matched|\b(table|figure)[0-9]")
+    for path in [path for kind in ("*.py", "*.j2", "*.css", "*.js") for path in _PACKAGE.rglob(kind)]:
+        if not {"reproduction", "reproducing"} & set(path.parts) and path.name != "reproduce.py":
+            assert not words.search(path.read_text()), path
+
+
+def test_benchmarks_stand_without_the_tests():
+    tests = {path.stem for path in (_PACKAGE.parent / "tests").glob("*")}
+    for path in (_PACKAGE.parent / "benchmarks").rglob("*.py"):
+        assert not {name.split(".")[0] for name in _imports(path)} & (tests | {"tests"}), path
 
 
 def test_only_compat_knows_the_addons():

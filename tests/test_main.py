@@ -56,7 +56,7 @@ def test_what_asks_for_the_network_is_refused():
 
 
 @pytest.mark.parametrize(
-    "config", [["--config=configs/reproduce/table2.py"], ["--config", "configs/reproduce/table2.py"]]
+    "config", [["--config=configs/reproduce.py:table2"], ["--config", "configs/reproduce.py:table2"]]
 )
 def test_a_key_may_stand_before_its_config(config):
     """A key that this config has, and the default has not."""
@@ -320,7 +320,7 @@ def test_each_mistake_gets_one_line_and_leaves_nothing(tmp_path):
 @pytest.mark.long
 def test_reproduce_runs_and_writes_the_figure(tmp_path):
     small = ("data=('digits',)", "tuned=()", "feature_weights=(0.25,)", "few_seeds=1")
-    flags = ["--mode=reproduce", "--config=configs/reproduce/figure4.py", f"--workdir={tmp_path / 'runs'}"]
+    flags = ["--mode=reproduce", "--config=configs/reproduce.py:figure4", f"--workdir={tmp_path / 'runs'}"]
     flags += [f"--config.reproduce.{change}" for change in small] + list(_FEW)
     assert run_main(*flags)[::2] == (0, "")
     outcome = json.loads((tmp_path / "runs" / "results" / "figure4.json").read_text())

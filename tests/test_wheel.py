@@ -66,10 +66,10 @@ def test_a_run_needs_the_wheel_alone(installed, tmp_path):
 def test_its_configs_come_along(installed, tmp_path):
     done = _reno_tf(installed, tmp_path, "--help")
     assert done.returncode == 0 and done.stdout.startswith("reno-tf [--mode=MODE]")
-    plan = _reno_tf(installed, tmp_path, "--mode=reproduce", "--config", "configs/reproduce/table2.py", "--dry_run")
+    plan = _reno_tf(installed, tmp_path, "--mode=reproduce", "--config", "configs/reproduce.py:table2", "--dry_run")
     assert plan.returncode == 0 and " runs to do" in plan.stdout, plan.stderr
     done = _reno_tf(installed, tmp_path, "--config=configs/own.py")
-    known = "configs/default.py, configs/paper.py, configs/photos.py and those in configs/reproduce"
+    known = "configs/default.py, configs/paper.py, configs/photos.py, configs/reproduce.py"
     assert done.stderr == f"reno-tf: no config file configs/own.py; the project's are {known}\n"
     assert done.returncode == 2
     (tmp_path / "configs").mkdir()

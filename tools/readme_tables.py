@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from reno_tf.attacks import ATTACKS
-from reno_tf.reporting import seeds, tables
+from reno_tf.naming import RunRef
+from reno_tf.reporting import seeds
 from reno_tf.reporting.metrics import ASR, CLEAN, CORE, NOISE, RELATIVE, TRAINING, WORST, WORST_NOISE, mean_and_std
-from reno_tf.reporting.rendering import markdown_table, render
-from reno_tf.reproduction import outcomes, paper
+from reno_tf.reporting.rendering import markdown_table
+from reno_tf.reproduction import outcomes, paper, trials
 from reno_tf.reproduction.artefacts import LABELS, MATCHED
+from reno_tf.reproduction.drawing import tables
+from reno_tf.reproduction.drawing.rendering import render
 from reno_tf.reproduction.judging import t_interval
+from reno_tf.reproduction.lines import lines_of
 
 _RESULTS = Path(__file__).parents[1] / "results" / "reproduce-embedded"
 _PHOTOS = _RESULTS.with_name("reproduce-photos")
@@ -25,7 +29,7 @@ def methods() -> str:
     """docs/miniature.md: the paper's attack; averages over the data sets, ours and the paper's."""
     theirs = tables.printed(paper.outcomes()["methods"])
     rows = {}
-    for line in seeds.lines(_read("methods")):
+    for line in lines_of(_read("methods")):
         other = theirs.get(line.key)
         columns = [line.average] + ([other and other.average] if line.metric != NOISE else [])
         numbers = [mean_and_std(column, 1) for column in columns]
@@ -60,9 +64,15 @@ def photos_trained() -> str:
 def _photos() -> dict[str, list[dict]]:
     """{method: what is kept of its runs}"""
     runs = {}
-    for name, run in outcomes.read_all(_PHOTOS / "runs.jsonl").items():
-        runs.setdefault(name.split("-", 1)[0], []).append(run)
+    for name, run in _kept(_PHOTOS).items():
+        runs.setdefault(name.method + name.variant, []).append(run)
     return dict(sorted(runs.items(), key=lambda pair: _place(pair[0])))
+
+
+def _kept(folder: Path) -> dict[RunRef, dict]:
+    """What is kept of the runs of tables; those that chose a hyper-parameter are called otherwise."""
+    found = outcomes.read_all(folder / "runs.jsonl")
+    return {RunRef.parse(name): run for name, run in found.items() if not trials.is_name(name)}
 
 
 def _over_seeds(runs, key, scale, places) -> str:
@@ -129,10 +139,10 @@ def attacks() -> str:
 def datasets() -> str:
     """docs/defences.md: clean accuracy, the paper's attack and the worst case on each data set."""
     runs, rows = _suites(shared=True), []
-    for data in dict.fromkeys(_data(name) for name in runs["delta"]):
+    for data in dict.fromkeys(name.data for name in runs["delta"]):
         cells = []
         for method in _COMPARED:
-            own = {name: run for name, run in runs[method].items() if _data(name) == data}
+            own = {name: run for name, run in runs[method].items() if name.data == data}
             cells.append(" / ".join(_percent(own, key) for key in (CLEAN, ASR, WORST)))
         rows.append([data, *cells])
     return markdown_table(["", *(f"`{method}`" for method in _COMPARED)], rows)
@@ -161,14 +171,14 @@ def unseen() -> str:
 def matched() -> str:
     """docs/reproduction.md: both regimes on the data sets that both have; mean and deviation over the seeds."""
     shown, runs = (CLEAN, ASR, CORE, RELATIVE), {}
-    for name, run in outcomes.read_all(_RESULTS / "runs.jsonl").items():
-        if "-resnet18-" in name:  # Table 4 has others, too.
-            runs.setdefault(name.split("-", 1)[0], {})[name] = run
-    data = {_data(name) for name in runs[f"renofeation{MATCHED}"]}
+    for name, run in _kept(_RESULTS).items():
+        if name.network == "resnet18":  # Table 4 has others, too.
+            runs.setdefault(name.method + name.variant, {})[name] = run
+    data = {name.data for name in runs[f"renofeation{MATCHED}"]}
     rows = []
     for method in ("delta", "delta_r", "delta_r+dropout", "delta_r+swa", "renofeation"):
         for weight, variant in {"0.5": "", "5": MATCHED}.items():
-            own = {name: run for name, run in runs.get(method + variant, {}).items() if _data(name) in data}
+            own = {name: run for name, run in runs.get(method + variant, {}).items() if name.data in data}
             if own:
                 means = _seed_means(own, shown)
                 rates = [_over_seeds(means, key, 100, 1) for key in (CLEAN, ASR, CORE)]
@@ -180,15 +190,15 @@ def matched() -> str:
 
 def longer() -> str:
     """docs/reproduction.md: re-training with more steps on the scripts, and the others as they are; seeds 0 to 2."""
-    kept = outcomes.read_all(_RESULTS / "runs.jsonl") | outcomes.read_all(_LONGER / "runs.jsonl")
-    shown = {"retraining": "re-training, 600 steps", "retraining@1800": "re-training, 1800 steps"}
-    shown |= {"delta": "DELTA, 300 steps", "renofeation": "Renofeation, 600 + 100 steps"}
-    shown |= {"inoculation": "inoculation, 600 steps"}
+    kept = _kept(_RESULTS) | _kept(_LONGER)
+    shown = {("retraining", ""): "re-training, 600 steps", ("retraining", "@1800"): "re-training, 1800 steps"}
+    shown |= {("delta", ""): "DELTA, 300 steps", ("renofeation", ""): "Renofeation, 600 + 100 steps"}
+    shown |= {("inoculation", ""): "inoculation, 600 steps"}
     scripts, rows = ("greek", "armenian", "georgian", "operators"), []
-    for method, label in shown.items():
-        cells = [label]
+    for (method, variant), label in shown.items():
+        cells, of = [label], {"method": method, "variant": variant, "network": "resnet18"}
         for data in scripts:
-            own = {name: kept[name] for name in (f"{method}-resnet18-{data}-{seed}" for seed in range(3))}
+            own = {name: kept[name] for name in (RunRef(**of, data=data, seed=seed) for seed in range(3))}
             cells.append(" / ".join(_percent(own, key) for key in (CLEAN, ASR, CORE)))
         rows.append(cells)
     return markdown_table(["", *scripts], rows)
@@ -197,10 +207,10 @@ def longer() -> str:
 def precisions() -> str:
     """docs/speed.md: students that trained in float32, beside the reproduction's, which trained in bfloat16; the
     difference is of the paper's attack in points, with the 95 % interval of paired seeds."""
-    float32, bfloat16 = (outcomes.read_all(folder / "runs.jsonl") for folder in (_FLOAT32, _RESULTS))
+    float32, bfloat16 = _kept(_FLOAT32), _kept(_RESULTS)
     runs = {}
     for name in float32:
-        runs.setdefault(name.split("-", 1)[0], []).append(name)
+        runs.setdefault(name.method + name.variant, []).append(name)
     shown, rows = {CLEAN: "clean (%)", ASR: "ASR (%)", CORE: "worst of 6 (%)"}, []
     for method, names in sorted(runs.items(), key=lambda pair: _place(pair[0])):
         gaps = [100 * (float32[name][ASR] - bfloat16[name][ASR]) for name in names]
@@ -217,25 +227,24 @@ def precisions() -> str:
 
 def seconds() -> dict[str, float]:
     """{method: how long its training took, median over the runs of the whole suite}; also re-training for longer."""
-    found = _suites() | {"retraining, 1800 steps": outcomes.read_all(_LONGER / "runs.jsonl")}
+    found = _suites() | {"retraining, 1800 steps": _kept(_LONGER)}
     return {method: float(np.median([run[TRAINING] for run in runs.values()])) for method, runs in found.items()}
 
 
-def _suites(*, shared: bool = False) -> dict[str, dict]:
+def _suites(*, shared: bool = False) -> dict[str, dict[RunRef, dict]]:
     """{method: {run: what is kept of it}} of the plain runs that met the whole suite; shared: of the seeds alone that
     every compared method has on every data set."""
     found = {}
-    for name, run in outcomes.read_all(_RESULTS / "runs.jsonl").items():
+    for name, run in _kept(_RESULTS).items():
         if run["suite"]:
-            found.setdefault(name.split("-", 1)[0], {})[name] = run
+            found.setdefault(name.method + name.variant, {})[name] = run
     if not shared:
         return found
-    places = [{tuple(name.rsplit("-", 2)[1:]) for name in found[method]} for method in _COMPARED]
+    places = [{(name.data, name.seed) for name in found[method]} for method in _COMPARED]
     data = {data for one in places for data, _ in one}
     seeds_done = {seed for _, seed in places[0] if all((name, seed) in one for one in places for name in data)}
     return {
-        method: {name: run for name, run in found[method].items() if name.rsplit("-", 1)[1] in seeds_done}
-        for method in _COMPARED
+        method: {name: run for name, run in found[method].items() if name.seed in seeds_done} for method in _COMPARED
     }
 
 
@@ -251,15 +260,11 @@ def _is_outside(name) -> bool:
     return bool(entry.outside) or entry.network == "student"
 
 
-def _data(name):
-    return name.rsplit("-", 2)[1]
-
-
 def _seed_means(runs, keys) -> list[dict]:
     """{key: mean over the data sets} of each seed."""
     by_seed = {}
     for name, run in runs.items():
-        by_seed.setdefault(name.rsplit("-", 1)[1], []).append(run)
+        by_seed.setdefault(name.seed, []).append(run)
     return [{key: float(np.mean([run[key] for run in own])) for key in keys} for own in by_seed.values()]
 
 

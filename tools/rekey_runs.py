@@ -9,15 +9,15 @@ import argparse
 import json
 from pathlib import Path
 
-from configs.reproduce import all as everything
-from configs.reproduce import methods
+from configs import reproduce
 from reno_tf import files, settings
+from reno_tf.commands.reproducing import estimate
+from reno_tf.commands.reproducing.planning import Plan
 from reno_tf.evaluation.suite import CORE, WHOLE
-from reno_tf.reproduction import estimate, outcomes
-from reno_tf.reproduction.planning import Plan
+from reno_tf.reproduction import outcomes
 
 _RESULTS = Path(__file__).parents[1] / "results"
-_CONFIGS = {"reproduce-embedded": everything.get_config, "reproduce-photos": lambda: methods.get_config("photos")}
+_CONFIGS = {"reproduce-embedded": "all", "reproduce-photos": "methods,photos"}
 
 
 def key_of_format_3(chosen: settings.Settings) -> str:
@@ -31,7 +31,7 @@ def key_of_format_3(chosen: settings.Settings) -> str:
 def rekey(folder: str) -> None:
     path = _RESULTS / folder / "runs.jsonl"
     kept = outcomes.read_all(path)
-    planned = estimate.runs_of(Plan(_CONFIGS[folder]()), lambda planned: planned.name in kept, kept)
+    planned = estimate.runs_of(Plan(reproduce.get_config(_CONFIGS[folder])), lambda planned: planned.name in kept, kept)
     chosen = {one.name: settings.read(one.config, one.method) for one in planned if one.name in kept}
     known = {name for name, one in chosen.items() if kept[name]["settings"] in (key_of_format_3(one), one.key)}
     for name in known:

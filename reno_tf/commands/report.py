@@ -6,7 +6,8 @@ from reno_tf import files
 from reno_tf.errors import UserError
 from reno_tf.methods import METHODS
 from reno_tf.reporting import results_page
-from reno_tf.reproduction import paper
+from reno_tf.reporting.reading import Reader
+from reno_tf.reproduction import drawing, trials
 
 
 def report(config, *, command: str, workdir: str | None = None) -> None:
@@ -19,11 +20,14 @@ def report(config, *, command: str, workdir: str | None = None) -> None:
     page = folder / "index.html"
     if page.exists() and not results_page.is_page(page.read_text(errors="replace")):
         raise UserError(f"{page} is not a page of this project; move it, or choose another --workdir")
-    found = results_page.gather(folder, paper=paper.outcomes())
+    reader, tried = Reader(folder), trials.recorded(folder)
+    found = results_page.gather(reader, without=tried)
+    added = drawing.additions(reader, num_trials=len(tried))
     if not found.runs:
-        unread = [one for one in found.skipped if one["file"].endswith("results.json")]
-        why = " that can be read ({file} {why})".format(**unread[0]) if unread else ""
+        unread = [one for one in reader.unread if one.file.endswith("results.json")]
+        why = f" that can be read ({unread[0].file} {unread[0].why})" if unread else ""
         raise UserError(f"no finished run in {folder}{why}; this makes one: python main.py --method=renofeation")
-    files.write_text(page, results_page.page(found, methods=list(METHODS), command=command))
-    left_out = f"; files left out, which the page names: {len(found.skipped)}" if found.skipped else ""
+    content = results_page.page(found, methods=list(METHODS), command=command, unread=reader.unread, added=added)
+    files.write_text(page, content)
+    left_out = f"; files left out, which the page names: {len(reader.unread)}" if reader.unread else ""
     print(f"report in {page}; runs: {len(found.runs)}{left_out}")

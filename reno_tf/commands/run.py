@@ -7,6 +7,7 @@ from pathlib import Path
 from reno_tf import data, files, models, records, reporting, serving, settings, training
 from reno_tf.commands import common
 from reno_tf.evaluation import Network, cost, evaluate, watch
+from reno_tf.naming import RunRef
 from reno_tf.results import Results
 from reno_tf.training import distribution
 
@@ -29,13 +30,13 @@ def run(
     nothing to a worker that only trains.
     """
     chosen, watched = settings.read(config, method), settings.read_watch(config)
-    workdir = Path(workdir or f"runs/{method}-{chosen.data.short_name}-{chosen.seed}")
     strategy = distribution.strategy(chosen.training.distribution, batch_size=chosen.training.batch_size)
     common.seed_everything(chosen.seed)
 
     dataset = common.load_data(chosen.data, seed=chosen.seed)
     dataset = dataset.seen(geometry) if geometry else dataset
     chosen = settings.read(config, method, dataset=dataset)
+    workdir = Path(workdir or f"runs/{RunRef(method=method, data=chosen.data.short_name, seed=chosen.seed)}")
     teacher = common.build_teacher(chosen.networks)
     model = chosen.job.transfer(dataset, teacher.model)
     common.check_suite(chosen, teacher.model, dataset)

@@ -1,4 +1,3 @@
-"""Everything that draws or formats: a run's report, the results page, the paper's tables and figures."""
+"""What draws and formats: a run's report, and the page of all runs."""
 
-from reno_tf.reporting.artefact_files import write_artefact, write_claims
 from reno_tf.reporting.run_report import Examples, device_card, headline, model_card, write

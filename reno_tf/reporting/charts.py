@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from matplotlib.ticker import MaxNLocator
 
 from reno_tf.reporting import seeds
 from reno_tf.reporting.finished_runs import RATES, Run
-from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE, WORST
+from reno_tf.reporting.metrics import ASR, CLEAN, NOISE, WORST
 
 _NOTHING, _AROUND = 1e-6, 0.02  # parts of a value: what is no difference, and what an axis shows beside a single one
 
@@ -125,16 +125,3 @@ def _worst(runs) -> dict | None:
     """The mean of the worst case over the seeds, in percent, at the runs' epsilon; None if a run has none."""
     rate = means_of(runs).get(WORST)
     return None if rate is None else {"epsilon": runs[0].epsilon, "rate": 100 * rate}
-
-
-def bar_chart(outcome: Mapping, data: str, metric: str) -> dict | None:
-    """A bar (the mean) and the values of the seeds for each row of an outcome; None if no row has a value."""
-    bars = []
-    for row in outcome["rows"]:
-        values = [value for value in seeds.per_seed(row, metric, data).values() if value is not None]
-        names = {"name": seeds.full_label(row), "label": row["label"], "group": row["group"]}
-        found = seeds.summarise(values)
-        bars.append(names | {"seeds": values, "mean": found and found.mean})
-    every = [value for bar in bars for value in bar["seeds"]]
-    ends = (0, 100 if METRICS[metric].unit == "%" else 0)
-    return {"bars": bars, "y": axis([*ends, *every], 206, 16)} if every else None

@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reno_tf import files
+from reno_tf.naming import RunRef
 from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, NOISE, WORST
+from reno_tf.reporting.reading import inside
 
 RATES = (WORST, CLEAN, ASR, NOISE)  # The worst case first: it is the number to look at.
 
@@ -63,7 +64,7 @@ def read(path: Path, folder: Path) -> Run:
     return Run(
         **names,
         folder=inside(workdir, folder),
-        variant=variant(workdir.name, data=data, **names),
+        variant=_variant(workdir.name, method=names["method"], seed=names["seed"]),
         data=data if split == "test" else f"{data} ({split})",
         attack_name=_attack_name(results),
         epsilon=_checked(float(results["attack"]["epsilon"])),
@@ -88,16 +89,13 @@ def _identity(config) -> dict:
     return config.get("identity", config | {"attack": attack}) | {"seed": None}
 
 
-def variant(folder: str, *, method: str, network: str, data: str, seed: int) -> str:
+def _variant(folder: str, *, method: str, seed: int) -> str:
     """What a run's folder says beside the method: "+swa" of "delta+swa-resnet18-digits-0"."""
-    rest = rf"(?P<variant>([+@].*?)?)(-{re.escape(network)}|-[a-z]\w*)?-{re.escape(data)}-{seed}"
-    found = re.fullmatch(re.escape(method) + rest, folder)
-    return found["variant"] if found else ""
-
-
-def inside(path: Path, folder: Path) -> str:
-    """The path from the folder; what is no UTF-8 in it becomes a question mark."""
-    return path.relative_to(folder).as_posix().encode(errors="replace").decode()
+    try:
+        named = RunRef.parse(folder)
+    except ValueError:  # Someone's own name.
+        return ""
+    return named.variant if (named.method, named.seed) == (method, seed) else ""
 
 
 def series(runs: Iterable[Run]) -> list[list[Run]]:

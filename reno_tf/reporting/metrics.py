@@ -1,7 +1,6 @@
-"""The keys of what is measured and judged, and how their values are written."""
+"""The keys of what is measured, and how their values are written."""
 
 import math
-from collections.abc import Mapping
 
 from reno_tf.results import METRICS  # noqa: F401  For what formats them.
 
@@ -9,8 +8,6 @@ CLEAN, ASR, NOISE, ADVERSARIAL = "clean_accuracy", "attack_success_rate", "noise
 WORST, WORST_NOISE, ROUNDED = "worst_case_success_rate", "worst_case_noise_success_rate", "attack_success_rate_8bit"
 VALIDATION, FEATURES, WEIGHTS = "validation_accuracy", "feature_distance", "weight_distance"
 RELATIVE, CORE, TRAINING = "relative_feature_distance", "core_worst_case_success_rate", "train_seconds"
-HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
-SIGNS = {HELD: "✓", NOT_HELD: "✗", UNDECIDED: "?"}
 PAPERS = ("pixel", "paper", "reference", "cleverhans")  # The attacks of the registry that are the paper's.
 MISSING = "–"
 
@@ -42,17 +39,12 @@ def decimals(value: float) -> int:
     return max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
 
 
+def plural(count: int, word: str) -> str:
+    """ "1 run", "2 runs"."""
+    return f"{count} {word}{'s' if count != 1 else ''}"
+
+
 def mean_and_std(summary, places: int) -> str:
     """A `reno_tf.reporting.seeds.Summary`: "86.5 ± 2.1", of a single seed "86.5"."""
     numbers = [summary.mean, summary.std] if summary else []
     return " ± ".join(f"{value:.{places}f}" for value in numbers if value is not None) or MISSING
-
-
-def statistic(value: float | None, unit: str) -> str:
-    """A claim's statistic: percentage points with one decimal, the rest with three figures."""
-    return MISSING if value is None else f"{value:{'.1f' if unit else '.3g'}}"
-
-
-def rule(part: Mapping) -> str:
-    """The side of the threshold on which the paper says a judged part of a claim lies."""
-    return f"{part['statistic']} {part['side']} {part['threshold']:g} {part['unit']}".rstrip()

@@ -64,19 +64,22 @@ def hash_source(script: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def load(template: str) -> jinja2.Template:
-    """The template of that name; in HTML whatever its facts hold is escaped."""
+def load(template: str, package: str = __package__, **filters) -> jinja2.Template:
+    """The template of that name, of the package or else of this one; in HTML whatever its facts hold is escaped.
+
+    filters: further ones that it uses.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reno_tf.reporting"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(name) for name in dict.fromkeys((package, __package__))]),
         autoescape=template.endswith(".html.j2"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (metrics.percent, metrics.percents, metrics.number, metrics.statistic, metrics.rule)
-    filters += (metrics.attack_named, tex, markdown_table, hash_source)
-    environment.filters |= {function.__name__: function for function in filters}
-    environment.filters |= {"check": sentences.of_check, "leaks": leaks.sentence}
+    usual = (metrics.percent, metrics.percents, metrics.number, metrics.plural, metrics.attack_named)
+    usual += (tex, markdown_table, hash_source)
+    environment.filters |= {function.__name__: function for function in usual}
+    environment.filters |= {"check": sentences.of_check, "leaks": leaks.sentence, **filters}
     return environment.get_template(template)
 
 

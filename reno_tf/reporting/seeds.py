@@ -1,13 +1,9 @@
-"""Means and standard deviations over seeds, of single values and of an artefact's rows."""
+"""Means and standard deviations over seeds."""
 
 import dataclasses
-import itertools
 from collections.abc import Iterable
 
 import numpy as np
-from scipy import stats
-
-from reno_tf.reporting.metrics import METRICS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,72 +15,8 @@ class Summary:
     seeds: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Line:
-    """One metric of one row of an outcome; rates in percent.
-
-    cells: data set -> Summary, where there is any value; average: over the data sets, of the seeds whose value
-    every data set has, or None; undefined: data set -> the seeds whose run has no value.
-    """
-
-    row: dict
-    metric: str
-    cells: dict[str, Summary]
-    average: Summary | None
-    undefined: dict[str, list[int]]
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """A line of ours and one of the paper's with the same key are the same."""
-        return self.row["group"], self.row["label"], self.metric
-
-    def columns(self, datasets: list[str]) -> list[Summary | None]:
-        """The cells of these data sets, then the average."""
-        return [*map(self.cells.get, datasets), self.average]
-
-
 def summarise(values: Iterable[float | None]) -> Summary | None:
     """The mean and the standard deviation of the defined values; None if no value is defined."""
     found = [value for value in values if value is not None]
     std = float(np.std(found, ddof=1)) if len(found) > 1 else None
     return Summary(float(np.mean(found)), std, len(found)) if found else None
-
-
-def lines(outcome: dict) -> list[Line]:
-    """A line for each row and metric of `outcome`, in its order."""
-    found = []
-    for row, metric in itertools.product(outcome["rows"], outcome["metrics"]):
-        values, undefined = {}, {}
-        for data in outcome["datasets"]:
-            of_seeds = per_seed(row, metric, data)
-            values[data] = {seed: value for seed, value in of_seeds.items() if value is not None}
-            undefined[data] = [seed for seed, value in of_seeds.items() if value is None]
-        complete = sorted(set.intersection(*map(set, values.values())))
-        average = summarise(np.mean([of_seeds[seed] for of_seeds in values.values()]) for seed in complete)
-        cells = {data: summary for data in values if (summary := summarise(values[data].values()))}
-        found.append(Line(row, metric, cells, average, undefined))
-    return found
-
-
-def per_seed(row: dict, metric: str, data: str) -> dict[int, float | None]:
-    """{seed: value} of a row on a data set, rates in percent; None where the value is undefined."""
-    cell, scale = row["cells"].get(data, {}), METRICS[metric].scale
-    pairs = zip(cell["seeds"], cell[metric], strict=True) if metric in cell else ()
-    return {seed: None if value is None else scale * value for seed, value in pairs}
-
-
-def full_label(row: dict) -> str:
-    """A row's label, with its group's before it."""
-    return f"{row['group']} {row['label']}".lstrip()
-
-
-def distinct(outcome: dict, key: str) -> list[str]:
-    """The different values that the rows have under a key, in their order."""
-    return list(dict.fromkeys(row[key] for row in outcome["rows"]))
-
-
-def rank_correlation(x, y) -> float:
-    """Spearman's rho; nan where it is not defined, or for fewer than three points."""
-    if len(x) < 3 or np.isnan([x, y]).any() or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return np.nan
-    return float(stats.spearmanr(x, y).statistic)

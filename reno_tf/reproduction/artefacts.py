@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from reno_tf.naming import RunRef
 from reno_tf.reporting.metrics import ASR, CLEAN, CORE, FEATURES, NOISE, RELATIVE, WEIGHTS, WORST
 
 NETWORKS = {f"resnet{depth}": f"ResNet-{depth}" for depth in (18, 34, 50, 101)}
@@ -49,9 +50,13 @@ class Row:
     few: bool = False
     data: tuple[str, ...] = ()
 
-    def run(self, data: str, seed: int) -> str:
-        """The run's name, and its folder's: rows of other tables with this name are this run."""
-        return f"{self.method}{self.variant}-{self.network}-{data}-{seed}"
+    @property
+    def runs(self) -> tuple[str, str, str]:
+        """What its runs have in common: rows of other tables with the same are these runs."""
+        return self.method, self.variant, self.network
+
+    def run(self, data: str, seed: int) -> RunRef:
+        return RunRef(method=self.method, variant=self.variant, network=self.network, data=data, seed=seed)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -172,6 +177,7 @@ def figure4(scale: Scale) -> Artefact:
 _BUILDERS = (methods, table2, table4, table5, table6, table7, table7_matched)
 _BUILDERS += (figure1, figure3, figure3_matched, figure4)
 ARTEFACTS: dict[str, Callable[[Scale], Artefact]] = {build.__name__: build for build in _BUILDERS}
+MATCHED_ARTEFACTS = {table7_matched.__name__, figure3_matched.__name__}
 
 
 def _matched(scale: Scale, artefact: Artefact) -> Artefact:

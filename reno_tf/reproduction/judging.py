@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import stats
 
-from reno_tf.reporting.metrics import HELD, NOT_HELD, UNDECIDED, rule
 from reno_tf.reproduction import paper
 from reno_tf.reproduction.claims import CLAIMS, MATCHED_CLAIMS, SEEDS_NEEDED, Part
+from reno_tf.reproduction.verdicts import HELD, NOT_HELD, UNDECIDED, rule
 
 RULES = f"""\
 For each seed a statistic is taken over the data sets; the interval is the 95 % t-interval over seeds, of which those

@@ -1,15 +1,15 @@
-"""What the finished runs of a sweep say: the input of `reno_tf.reporting`'s tables and figures, and of the claims."""
+"""What the finished runs of a sweep say: the input of the tables, the figures and the claims."""
 
 import dataclasses
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from reno_tf import files, records, settings
+from reno_tf import files, records
 from reno_tf.errors import UserError
 from reno_tf.reporting.metrics import CORE, WORST
-from reno_tf.reproduction.planning import Plan
+from reno_tf.reproduction.artefacts import Artefact, Row
 from reno_tf.results import METRICS, Results, numbers
 
 
@@ -47,35 +47,31 @@ def read_all(path: Path) -> dict[str, dict]:
 
 
 def outcome(
-    name: str, plan: Plan, kept: Mapping[str, dict], *, missing: dict[str, str], chosen: dict, command: str
+    name: str,
+    artefact: Artefact,
+    kept: Mapping[str, dict],
+    *,
+    data: list[str],
+    seeds: Callable[[Row], Iterable[int]],
+    missing: Mapping[str, str],
 ) -> dict:
-    """As `reporting.write_artefact` takes it. kept: run -> what `read` gives, missing: run -> why, chosen: data set ->
-    {recipe key: value}."""
-    artefact, recipe, absent, versions = plan.artefacts[name], plan.recipe, [], set()
-    rows = [dataclasses.asdict(row) | {"cells": {}} for row in artefact.rows]
-    for (place, row), data in itertools.product(enumerate(artefact.rows), plan.data(artefact)):
-        names = {seed: row.run(data, seed) for seed in plan.seeds(row)}
+    """What `write_artefact` of `reno_tf.reproduction.drawing` takes, of the runs that are kept.
+
+    kept: run -> what `read` gives, missing: run -> why; data: the artefact's data sets, seeds: those of a row.
+    """
+    absent, versions, rows = [], set(), [dataclasses.asdict(row) | {"cells": {}} for row in artefact.rows]
+    for (place, row), data_set in itertools.product(enumerate(artefact.rows), data):
+        names = {seed: str(row.run(data_set, seed)) for seed in seeds(row)}
         there = {seed: kept[run] for seed, run in names.items() if run in kept and run not in missing}
         absent += [run for seed, run in names.items() if seed not in there]
         versions |= {json.dumps(results["versions"], sort_keys=True) for results in there.values()}
         columns = {key: [results.get(key) for results in there.values()] for key in METRICS}
-        rows[place]["cells"][data] = {"seeds": list(there), "runs": [names[seed] for seed in there], **columns}
-    made = {
-        "artefact": name,
-        "title": artefact.title,
-        "scale": recipe.scale,
-        "command": command,
-        "metrics": [metric for metric in artefact.metrics if metric != WORST or recipe.suite_seeds],
-        "datasets": plan.data(artefact),
-        "rows": rows,
-        "missing": [{"run": run, "why": missing.get(run, "not done")} for run in absent],
-        "hyper_parameters": chosen,
-        "notes": list(recipe.notes),
-    }
-    if versions:
-        machines = [json.loads(machine).items() for machine in sorted(versions)]
-        made["made_with"] = "; ".join(", ".join(f"{key} {value}" for key, value in one if value) for one in machines)
-    if name == "figure4":  # DELTA's lambda: chosen here, or as the config and the method have it.
-        configs = {data: plan.configure(data, values) for data, values in chosen.items()}
-        made["chosen"] = {data: settings.read(one, "delta").method.feature_weight for data, one in configs.items()}
-    return made
+        rows[place]["cells"][data_set] = {"seeds": list(there), "runs": [names[seed] for seed in there], **columns}
+    made = {"artefact": name, "title": artefact.title, "metrics": list(artefact.metrics), "datasets": data}
+    made |= {"rows": rows, "missing": [{"run": run, "why": missing.get(run, "not done")} for run in absent]}
+    return made | ({"made_with": _machines(versions)} if versions else {})
+
+
+def _machines(versions) -> str:
+    machines = [json.loads(machine).items() for machine in sorted(versions)]
+    return "; ".join(", ".join(f"{key} {value}" for key, value in one if value) for one in machines)

@@ -27,17 +27,17 @@ def outcomes() -> dict[str, dict]:
     where none does. Of Figure 4 the paper prints no number: it is not there. The paper's runs match the features.
     """
     artefacts = {name: build(SCALE) for name, build in ARTEFACTS.items()}
-    numbers, found = {}, {}  # Run's name without data set and seed -> {metric: values on DATASETS}, over all tables.
+    numbers, found = {}, {}  # numbers: what a row's runs are -> {metric: values on DATASETS}, over all tables
     for name in printed().keys() & ARTEFACTS.keys():
         rows = {(row.group, row.label): row for row in artefacts[name].rows}
         for line in printed()[name]["rows"]:
-            values = numbers.setdefault(rows[line["group"], line["label"]].run("", 0), {})
+            values = numbers.setdefault(rows[line["group"], line["label"]].runs, {})
             values |= {metric: line[metric] for metric in (CLEAN, ASR, FEATURES) if metric in line}
     for name, artefact in artefacts.items():
-        rows = [
-            dataclasses.asdict(row) | {"cells": _cells(numbers.get(row.run("", 0).replace(MATCHED, ""), {}))}
-            for row in artefact.rows
-        ]
+        rows = []
+        for row in artefact.rows:
+            own = dataclasses.replace(row, variant=row.variant.removesuffix(MATCHED))
+            rows.append(dataclasses.asdict(row) | {"cells": _cells(numbers.get(own.runs, {}))})
         found[name] = {"artefact": name, "metrics": list(artefact.metrics), "datasets": list(DATASETS), "rows": rows}
     return {name: outcome for name, outcome in found.items() if outcome["rows"]}
 

@@ -1,13 +1,43 @@
 """Which hyper-parameters were tried, what they gave on the validation split, and which were chosen."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hp
 
-from reno_tf import files, ownership
+from reno_tf import files, naming, ownership
 from reno_tf.reporting.metrics import ASR, METRICS, VALIDATION
+
+_FOLDER, _RECORD = "trials", "trials.json"
+GRID = "grid"  # What the trials of whole runs, which no table shows, are recorded under.
+
+
+def name(data: str, method: str, values: Mapping[str, float]) -> str:
+    """The name of the run that tries these values; no other run's is like it."""
+    tried = ",".join(f"{key}={value:g}" for key, value in values.items())
+    return f"{_FOLDER}/{naming.escape(data)}/{naming.escape(method)}@{naming.escape(tried)}"
+
+
+def is_name(run: str) -> bool:
+    """Whether `name` gave it."""
+    return run.startswith(f"{_FOLDER}/")
+
+
+def folder(data: str, what: str) -> str:
+    """Where a sweep records what was tried to choose `what` for a data set."""
+    return f"{_FOLDER}/{naming.escape(data)}-{what}"
+
+
+def recorded(folder: Path) -> set[Path]:
+    """The results.json of the runs below the folder that were done to choose a hyper-parameter, once it is chosen."""
+    tried = {path: path.parent.parent for path in folder.rglob("results.json")}  # trials/DATA/RUN/results.json
+    return {
+        path
+        for path, data in tried.items()
+        if data.parent.name == _FOLDER and Path(f"{data}-{GRID}", _RECORD).is_file()
+    }
 
 
 def choose(trials: list[dict]) -> dict:
@@ -34,7 +64,7 @@ def record(folder: Path, trials: list[dict], chosen: dict) -> None:
             for key in (VALIDATION, ASR):
                 if trial.get(key) is not None:
                     tf.summary.scalar(key, trial[key], step=0)
-    files.write_json(folder / "trials.json", {"chosen": chosen, "trials": trials})
+    files.write_json(folder / _RECORD, {"chosen": chosen, "trials": trials})
 
 
 def _one_type(values):

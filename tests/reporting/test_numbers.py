@@ -34,11 +34,6 @@ def test_rates_are_in_percent():
     assert metrics.percents([0.1, 0.2], " to ") == "10.0 to 20.0" and metrics.percents(None, " to ") == "–"
 
 
-def test_a_claims_statistic_has_the_figures_of_its_unit():
-    assert [metrics.statistic(value, "points") for value in (-6.28, None)] == ["-6.3", "–"]
-    assert metrics.statistic(0.63064, "") == "0.631"
-
-
 def test_the_axis_of_a_single_value_has_ticks_that_differ():
     for value in (89.66666666666667, 0.0, 1e-4):
         found = charts.axis([value, value + 1e-12], 0, 100)

@@ -5,9 +5,9 @@ import json
 import pytest
 from outcomes import outcome, row
 
-from reno_tf.reporting.rendering import render
-from reno_tf.reproduction import paper
+from reno_tf.reproduction import paper, verdicts
 from reno_tf.reproduction.claims import CLAIMS
+from reno_tf.reproduction.drawing.rendering import render
 from reno_tf.reproduction.judging import RULES, _measure, judge, t_interval
 
 # Fixed before the runs: whoever moves a threshold changes this list too.
@@ -36,6 +36,11 @@ def _second(delta_a=_ON_A, delta_b=_ON_B, *, clean=0.9):
     delta = row("delta", {"a": _cell(delta_a, clean), "b": _cell(delta_b, clean)})
     retraining = row("retraining", {data: _cell([10] * 6, 0.85) for data in "ab"})
     return judge({"table2": outcome("table2", [delta, retraining])})[1]
+
+
+def test_a_claims_statistic_has_the_figures_of_its_unit():
+    assert [verdicts.statistic(value, "points") for value in (-6.28, None)] == ["-6.3", "–"]
+    assert verdicts.statistic(0.63064, "") == "0.631"
 
 
 def test_the_rules_are_these():

@@ -2,12 +2,13 @@
 
 import pytest
 
-from configs.reproduce import table2, table6, table7
+from configs.reproduce import get_config
 from reno_tf import models
 from reno_tf.commands import reproduce
+from reno_tf.commands.reproducing import estimate
+from reno_tf.commands.reproducing.planning import Plan
 from reno_tf.evaluation import cost
-from reno_tf.reproduction import estimate, sweep
-from reno_tf.reproduction.planning import Plan
+from reno_tf.reproduction import sweep
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +24,8 @@ def timed(monkeypatch):
     return names
 
 
-def _plan(module, **changes):
-    config = module.get_config()
+def _plan(artefact, **changes):
+    config = get_config(artefact)
     config.batch_size = 10
     config.recipes.teacher.train = config.recipes.random.train = 100
     config.recipes.random.swa = 40
@@ -40,7 +41,7 @@ def _runs(plan):
 
 
 def test_the_work_is_that_of_steps_gradients_and_answers(timed):
-    plan = _plan(table7, seeds=1, few_seeds=1)
+    plan = _plan("table7", seeds=1, few_seeds=1)
     runs = _runs(plan)
     ((kind, row),) = estimate.estimate(runs).items()
     assert kind == "resnet18_cifar at 32 pixels" and timed == [("resnet18_cifar", (32, 32, 3))]
@@ -55,8 +56,8 @@ def test_the_work_is_that_of_steps_gradients_and_answers(timed):
 @pytest.mark.long
 def test_the_head_alone_costs_less_and_adversarial_training_more():
     each = {}
-    for module in (table2, table6):
-        for planned in _runs(_plan(module, seeds=1, few_seeds=1)):
+    for artefact in ("table2", "table6"):
+        for planned in _runs(_plan(artefact, seeds=1, few_seeds=1)):
             ((_, row),) = estimate.estimate([planned]).items()
             each[planned.name.partition("-")[0]] = row["seconds"]
     # Of 1000 images each; adversarial training takes twice the steps, and three gradients in each.
@@ -65,7 +66,7 @@ def test_the_head_alone_costs_less_and_adversarial_training_more():
 
 
 def test_networks_are_timed_once_and_what_is_done_is_left_out(timed, capsys):
-    plan = _plan(table7, seeds=1, few_seeds=1)
+    plan = _plan("table7", seeds=1, few_seeds=1)
     done, *_ = names = [planned.name for planned in _runs(plan)]
     estimate.print_plan(plan, lambda planned: planned.name == done, kept={})
     printed = capsys.readouterr().out
@@ -77,7 +78,7 @@ def test_networks_are_timed_once_and_what_is_done_is_left_out(timed, capsys):
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_runs_at_once_share_the_time(timed, capsys, monkeypatch, at_once):
     monkeypatch.setattr(sweep, "room", lambda *, cpus, gpus: at_once)
-    plan = _plan(table7, seeds=1, few_seeds=1)
+    plan = _plan("table7", seeds=1, few_seeds=1)
     estimate.print_plan(plan, lambda planned: False, kept={})
     # 28 800 s of training, 24 000 of answers, 12 000 of gradients and 60 of starts.
     told = {1: "18 h 1 min", 2: "9 h 0 min"}[at_once]
@@ -87,7 +88,7 @@ def test_runs_at_once_share_the_time(timed, capsys, monkeypatch, at_once):
 
 
 def test_a_plan_of_the_papers_needs_neither_weights_nor_data_nor_gpus(tmp_path, capsys):
-    reproduce(table7.get_config("paper"), command="", workdir=str(tmp_path / "sweep"), dry_run=True)
+    reproduce(get_config("table7,paper"), command="", workdir=str(tmp_path / "sweep"), dry_run=True)
     printed = capsys.readouterr().out
     assert "to do renofeation-resnet18-birds-4\n" in printed and "100 x resnet18 at 224 pixels: " in printed
     assert not (tmp_path / "sweep").exists()

@@ -1,19 +1,17 @@
 """From the paper's tables to runs: each once, with the settings that the table is about."""
 
-import importlib
-
 import pytest
 
-from configs.reproduce import scales
+from configs import reproduce
 from reno_tf import methods, settings
+from reno_tf.commands.reproducing import planning
+from reno_tf.commands.reproducing.planning import Plan
 from reno_tf.errors import UserError
-from reno_tf.reproduction import planning
-from reno_tf.reproduction.artefacts import Artefact, Row
-from reno_tf.reproduction.planning import Plan
+from reno_tf.reproduction.artefacts import ARTEFACTS, Artefact, Row
 
 
 def _plan(name, scale="embedded", **changes):
-    config = importlib.import_module(f"configs.reproduce.{name}").get_config(scale)
+    config = reproduce.get_config(f"{name},{scale}")
     config.reproduce.update(changes)
     return Plan(config)
 
@@ -23,13 +21,13 @@ def _settings(planned):
 
 
 def _names(plan):
-    return [row.run("DATA", 0) for row in plan.rows]
+    return [str(row.run("DATA", 0)) for row in plan.rows]
 
 
 def test_tables_share_their_runs():
     together = _names(_plan("all"))
     assert len(together) == len(set(together))
-    alone = {name for artefact in scales.ARTEFACTS for name in _names(_plan(artefact))}
+    alone = {name for artefact in reproduce.ARTEFACTS for name in _names(_plan(artefact))}
     assert set(together) == alone
     assert "delta-resnet18-DATA-0" in set(_names(_plan("table2"))) & set(_names(_plan("table4")))
     # Figure 3's last row of DELTA-R is Renofeation itself.
@@ -38,7 +36,7 @@ def test_tables_share_their_runs():
 
 def test_a_row_that_a_claim_rests_on_has_all_its_seeds():
     plan = _plan("all", seeds=5, few_seeds=2)
-    seeds = {row.run("DATA", 0): len(plan.seeds(row)) for row in plan.rows}
+    seeds = {str(row.run("DATA", 0)): len(plan.seeds(row)) for row in plan.rows}
     assert seeds["retraining-resnet18-DATA-0"] == 5
     assert seeds["delta@0.33-resnet18-DATA-0"] == seeds["delta_r+swa-resnet18-DATA-0"] == 5
     assert seeds["delta@0.66-resnet18-DATA-0"] == seeds["retraining@0.33-resnet18-DATA-0"] == 2
@@ -85,7 +83,7 @@ def test_photographs_have_every_method_in_three_seeds():
 
 def test_a_rows_changes_reach_the_run():
     plan = _plan("all", "paper")
-    rows = {row.run("birds", 0): row for row in plan.rows}
+    rows = {str(row.run("birds", 0)): row for row in plan.rows}
 
     def chosen(name):
         return _settings(plan.run(rows[f"{name}-birds-0"], "birds", 0, {}))
@@ -133,7 +131,7 @@ def test_the_grid_is_the_papers_and_its_choice_goes_to_the_methods_that_take_it(
 
 def test_weights_are_averaged_at_half_the_learning_rate():
     plan = _plan("all")
-    rows = {row.run("greek", 0): row for row in plan.rows}
+    rows = {str(row.run("greek", 0)): row for row in plan.rows}
     choice = {"learning_rate": 0.008}
     for name, rate in {
         "delta+swa": 0.004,
@@ -195,14 +193,35 @@ def test_a_table_without_any_data_set_is_refused():
 
 
 def test_a_key_that_is_lacking_is_named():
-    config = importlib.import_module("configs.reproduce.table2").get_config("embedded")
+    config = reproduce.get_config("table2")
     del config.reproduce.held_out
     with pytest.raises(UserError, match=r"config\.reproduce lacks held_out"):
         Plan(config)
 
 
-def test_an_unknown_scale_is_refused():
-    with pytest.raises(
-        ValueError, match="no scale 'tiny'; write FILE.py:SCALE, the latter one of: embedded, photos, paper"
+@pytest.mark.parametrize(
+    ("which", "message"),
+    [
+        ("table2,tiny", "no scale 'tiny'; .*scales: embedded, photos, paper"),
+        ("table9", "no artefact 'table9'; .*artefacts: all, methods, table2, "),
+        ("", "no artefact ''"),
+        ("table2,paper,3", "no scale 'paper,3'"),
+        ("paper", "no artefact 'paper'"),
+        ("table7_matched,photos", "no artefact 'table7_matched'"),
+    ],
+)
+def test_an_unknown_name_is_refused(which, message):
+    with pytest.raises(ValueError, match=message):
+        reproduce.get_config(which)
+
+
+def test_a_config_names_what_to_make_and_at_what_scale():
+    assert set(reproduce.ARTEFACTS) == ARTEFACTS.keys()
+    for which, names, scale in (
+        ("all", reproduce.ARTEFACTS, "embedded"),
+        ("figure1", ("figure1",), "embedded"),
+        ("methods,photos", ("methods",), "photos"),
     ):
-        _plan("table2", "tiny")
+        made = reproduce.get_config(which).reproduce
+        assert (made.artefacts, made.scale) == (names, scale)
+    assert not {"table7_matched", "figure3_matched"} & set(reproduce.get_config("all,paper").reproduce.artefacts)

@@ -1,15 +1,17 @@
-"""The three scales that the paper's tables and figures are reproduced at; the other files here name what to make.
+"""The paper's tables and figures, and one of all methods, from runs that several of them share.
 
-    python main.py --mode=reproduce --config=configs/reproduce/table2.py --dry_run       # what would run, how long
-    python main.py --mode=reproduce --config=configs/reproduce/table2.py                 # :embedded is the default
-    python main.py --mode=reproduce --config=configs/reproduce/table2.py:paper --ray_address=auto
-    python main.py --mode=reproduce --config=configs/reproduce/methods.py:photos
+    python main.py --mode=reproduce --config=configs/reproduce.py:table2 --dry_run      # what would run, how long
+    python main.py --mode=reproduce --config=configs/reproduce.py:table2
+    python main.py --mode=reproduce --config=configs/reproduce.py:all,paper --ray_address=auto
+    python main.py --mode=reproduce --config=configs/reproduce.py:methods,photos
 
-:embedded needs nothing from outside: five small data sets, three small networks. `all.py` is 534 runs and
-40 trials, on two cores with bfloat16 two at once (the extra `sweeps`). Runs that several tables share are done once.
-:photos is every method on photographs of solar cells, from an ImageNet network (configs/photos.py, the extra `photos`).
-:paper has the real networks, data sets and hyper-parameters; the weights and data are prepared as
-configs/paper.py says.
+After the colon stand the artefact and, after a comma, the scale. `all` is every artefact, and the page that judges the
+paper's claims.
+
+embedded, the default, needs nothing from outside: five small data sets, three small networks. `all` is 534 runs and
+40 trials, on two cores with bfloat16 two at once (the extra `sweeps`). Runs that several artefacts share are done once.
+photos is every method on photographs of solar cells, from an ImageNet network (configs/photos.py, the extra `photos`).
+paper has the real networks, data sets and hyper-parameters; the weights and data are prepared as configs/paper.py says.
 """
 
 from ml_collections import ConfigDict
@@ -47,17 +49,22 @@ _PHOTOS = ("dogs", "birds", "actions", "indoor", "flowers")
 _GRID = {"learning_rate": (0.01, 0.005), "momentum": (0.0, 0.9), "weight_decay": (0.0, 1e-4)}
 
 
-def get_config(artefacts: tuple[str, ...], scale: str) -> ConfigDict:
-    if scale not in _SCALES:
-        raise ValueError(f"no scale {scale!r}; write FILE.py:SCALE, the latter one of: {', '.join(_SCALES)}")
-    config = _SCALES[scale]()
-    if not config.reproduce.matched:  # It is this scale's own regime.
-        artefacts = tuple(name for name in artefacts if name not in _MATCHED)
-    config.reproduce.update(
-        artefacts=artefacts,
-        scale=scale,
-    )
+def get_config(which: str = "all") -> ConfigDict:
+    """which: ARTEFACT or ARTEFACT,SCALE. Raises ValueError for a name that is neither."""
+    artefact, _, scale = which.partition(",")
+    scale = scale or "embedded"
+    config = _SCALES[_known("scale", scale, _SCALES)]()
+    # A scale without `matched` is of that regime itself.
+    artefacts = tuple(name for name in ARTEFACTS if config.reproduce.matched or name not in _MATCHED)
+    chosen = _known("artefact", artefact, ("all", *artefacts))
+    config.reproduce.update(artefacts=artefacts if chosen == "all" else (chosen,), scale=scale)
     return config
+
+
+def _known(kind, name, names):
+    if name not in names:
+        raise ValueError(f"no {kind} {name!r}; write configs/reproduce.py:ARTEFACT,SCALE, {kind}s: {', '.join(names)}")
+    return name
 
 
 def _embedded():

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 from reno_tf import files
-from reno_tf.reporting import artefact_figures, claims_figure, seeds, tables
-from reno_tf.reporting.metrics import HELD, METRICS
-from reno_tf.reporting.rendering import render
+from reno_tf.reporting.metrics import METRICS
+from reno_tf.reporting.seeds import Summary
+from reno_tf.reproduction import lines
+from reno_tf.reproduction.drawing import artefact_figures, claims_figure, tables
+from reno_tf.reproduction.drawing.rendering import render
+from reno_tf.reproduction.verdicts import HELD
 from reno_tf.spreadsheets import comma_separated
 
 
@@ -29,7 +32,7 @@ def write_claims(folder: Path, judged: list[dict], outcome: dict, *, rules: str)
 
 
 def facts(outcome: dict, paper: dict | None = None) -> dict:
-    """The facts that every page needs that shows the artefact. `paper`: see `reno_tf.reporting.tables`."""
+    """The facts that every page needs that shows the artefact. `paper`: see `reno_tf.reproduction.drawing.tables`."""
     kind = outcome["artefact"].rstrip("0123456789")
     number = outcome["artefact"].removeprefix(kind)
     return {
@@ -55,10 +58,10 @@ def _comma_separated(outcome, paper):
     keys = ("group", "label", "method", "network", "variant")
     rows = [["artefact", *keys, "dataset", "metric", "unit", "mean", "std", "seeds", "paper"]]
     printed = tables.printed(paper)
-    for line in seeds.lines(outcome):
+    for line in lines.lines_of(outcome):
         theirs = printed[line.key].cells if line.key in printed else {}
         for data in dict.fromkeys([*outcome["datasets"], *theirs]):
-            ours, other = line.cells.get(data) or seeds.Summary(None, None, 0), theirs.get(data)
+            ours, other = line.cells.get(data) or Summary(None, None, 0), theirs.get(data)
             numbers = (ours.mean, ours.std, ours.seeds, other and other.mean)
             names = [outcome["artefact"], *map(line.row.get, keys), data, line.metric, METRICS[line.metric].unit]
             rows.append(names + ["" if value is None else f"{value:.6g}" for value in numbers])

@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from reno_tf import models, settings
+from reno_tf.commands.reproducing.planning import Plan, Planned
 from reno_tf.data import sources
 from reno_tf.evaluation import cost
 from reno_tf.reporting.metrics import VALIDATION
 from reno_tf.reproduction import sweep, trials
-from reno_tf.reproduction.planning import Plan, Planned
 
 _START = 15.0  # seconds in which a run starts, compiles and writes its report
 _UNKNOWN = 1000  # test images, where the data set must be built to count them

@@ -2,9 +2,8 @@
 
 import dataclasses
 
-from reno_tf.reporting import seeds
 from reno_tf.reporting.metrics import METRICS, decimals, mean_and_std
-from reno_tf.reporting.seeds import Line
+from reno_tf.reproduction.lines import Line, full_label, lines_of
 
 _AVERAGES = "Mean ± standard deviation over {}; the average over data sets is of the seeds that all of them have."
 
@@ -21,7 +20,7 @@ class Table:
 
 def tables(outcome: dict, paper: dict | None = None) -> list[Table]:
     """Our numbers; the paper's (an outcome of one seed) in brackets if the data sets are its own, else below."""
-    ours, theirs, datasets = seeds.lines(outcome), printed(paper), outcome["datasets"]
+    ours, theirs, datasets = lines_of(outcome), printed(paper), outcome["datasets"]
     beside = theirs if _same_data(outcome, paper) else {}
     counted = len(_seed_counts(ours)) > 1
     shown = []
@@ -39,7 +38,7 @@ def tables(outcome: dict, paper: dict | None = None) -> list[Table]:
 
 def explanations(outcome: dict, paper: dict | None = None) -> list[str]:
     """Sentences that a reader of the tables must know."""
-    lines = seeds.lines(outcome)
+    lines = lines_of(outcome)
     counts, sentences = _seed_counts(lines), ["No run is there."]
     if counts:
         number = "the number of seeds given" if len(counts) > 1 else f"{counts[0]} seed{'s' * (counts[0] > 1)}"
@@ -50,7 +49,7 @@ def explanations(outcome: dict, paper: dict | None = None) -> list[str]:
     if chosen := [f"{weights[data]:g} on {data}" for data in outcome["datasets"] if data in weights]:
         sentences.append(f"The weight that the other tables use: {', '.join(chosen)}.")
     undefined = [
-        f"{METRICS[line.metric].short} of {seeds.full_label(line.row)} on {data}, seed {', '.join(map(str, lacking))}"
+        f"{METRICS[line.metric].short} of {full_label(line.row)} on {data}, seed {', '.join(map(str, lacking))}"
         for line in lines
         for data, lacking in line.undefined.items()
         if lacking
@@ -68,7 +67,7 @@ def missing(outcome: dict) -> list[str]:
 
 def printed(paper: dict | None) -> dict[tuple, Line]:
     """The lines that the paper prints, by their keys."""
-    return {line.key: line for line in (seeds.lines(paper) if paper else ()) if line.cells}
+    return {line.key: line for line in (lines_of(paper) if paper else ()) if line.cells}
 
 
 def _same_data(outcome, paper):

@@ -9,8 +9,8 @@ import subprocess
 import pytest
 from outcomes import outcome, row
 
-from reno_tf.reporting import artefact_files, tables
 from reno_tf.reproduction import paper
+from reno_tf.reproduction.drawing import artefact_files, tables
 
 _LATEX = shutil.which("pdflatex")
 

@@ -6,11 +6,14 @@ import itertools
 
 from ml_collections import ConfigDict
 
+from reno_tf import settings
+from reno_tf.commands.reproducing import recipe
+from reno_tf.commands.reproducing.recipe import Recipe
 from reno_tf.errors import UserError
 from reno_tf.methods import METHODS
-from reno_tf.reproduction import recipe
+from reno_tf.reporting.metrics import WORST
+from reno_tf.reproduction import trials
 from reno_tf.reproduction.artefacts import ARTEFACTS, Artefact, Row, Scale
-from reno_tf.reproduction.recipe import Recipe
 
 _TRIED = "finetune"  # The method whose grid chooses for all that take the choice.
 
@@ -27,7 +30,7 @@ class Planned:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a config of configs/reproduce asks for. Raises UserError for a name or key that does not exist."""
+    """What configs/reproduce.py asks for. Raises UserError for a name or key that does not exist."""
 
     config: ConfigDict
 
@@ -52,7 +55,7 @@ class Plan:
         rows = [row for artefact in self.artefacts.values() for row in artefact.rows]
         kept = {}
         for row in sorted(rows, key=lambda row: (row.few, bool(row.data))):
-            kept.setdefault(row.run("", 0), row)
+            kept.setdefault(row.runs, row)
         return list(kept.values())
 
     def trials(self) -> list[tuple[dict, Planned]]:
@@ -65,7 +68,7 @@ class Plan:
             config.model.backbone = self.recipe.networks[0][1]
             config.split = "validation"
             config.data.validation_per_class = self.recipe.held_out
-            name = f"trials/{data}/{_TRIED}@{','.join(f'{key}={value:g}' for key, value in values.items())}"
+            name = trials.name(data, _TRIED, values)
             found.append((values, Planned(name=name, method=_TRIED, config=config, data=data)))
         return found
 
@@ -98,7 +101,7 @@ class Plan:
         config.update_from_flattened_dict(dict(row.changes))
         if seed < self.recipe.suite_seeds and not row.changes and row.network == self.recipe.networks[0][0]:
             config.attack.preset = "suite"
-        return Planned(name=row.run(data, seed), method=row.method, config=config, data=data)
+        return Planned(name=str(row.run(data, seed)), method=row.method, config=config, data=data)
 
     def configure(self, data: str, chosen: dict, *, seed: int = 0) -> ConfigDict:
         """The config of a data set's runs, with what was chosen for it, {recipe key: value}."""
@@ -115,9 +118,15 @@ class Plan:
         config.recipes.teacher.update(chosen)
         return config
 
+    def feature_weight(self, data: str, chosen: dict) -> float:
+        """DELTA's, of a data set for which this was chosen."""
+        return settings.read(self.configure(data, chosen), "delta").method.feature_weight
+
     def _tuned(self):
         return {row.method for row in self.rows} & set(self.recipe.tuned)
 
     def _artefact(self, name):
         shared = {key: getattr(self.recipe, key) for key in ("shares", "feature_weights", "matched")}
-        return ARTEFACTS[name](Scale(networks=tuple(dict(self.recipe.networks)), **shared))
+        artefact = ARTEFACTS[name](Scale(networks=tuple(dict(self.recipe.networks)), **shared))
+        tried = [metric for metric in artefact.metrics if metric != WORST or self.recipe.suite_seeds]
+        return dataclasses.replace(artefact, metrics=tuple(tried))

@@ -10,11 +10,10 @@ import pytest
 from conftest import long
 from outcomes import outcome, row
 
-from reno_tf import reporting
-from reno_tf.reporting import artefact_figures, claims_figure
 from reno_tf.reporting.rendering import plt
-from reno_tf.reproduction import judging
+from reno_tf.reproduction import drawing, judging
 from reno_tf.reproduction.artefacts import ARTEFACTS, Scale
+from reno_tf.reproduction.drawing import artefact_figures, claims_figure
 
 _SCALE = Scale(networks=("resnet18", "mobilenetv2"), shares={"33 %": 0.33}, feature_weights=(0.1, 0.5, 2.0))
 _KINDS = ("table4", "figure1", "figure3", "figure4")  # The other tables are drawn as Table 4 is.
@@ -120,13 +119,13 @@ def test_a_data_set_far_off_does_not_squeeze_the_forest():
 
 def test_write_makes_all_files_and_only_those(tmp_path):
     made = _made_up("table2", seeds=5)
-    reporting.write_artefact(tmp_path / "new", made)
+    drawing.write_artefact(tmp_path / "new", made)
     endings = ("md", "tex", "csv", "json", "png", "svg")
     assert {path.name for path in (tmp_path / "new").iterdir()} == {f"table2.{ending}" for ending in endings}
     assert json.loads((tmp_path / "new/table2.json").read_text()) == made
     assert re.search(r"!\[.*\]\(table2\.png\)", (tmp_path / "new/table2.md").read_text())
     judged = judging.judge({"table2": made})
-    reporting.write_claims(tmp_path / "claims", judged, made, rules=judging.RULES)
+    drawing.write_claims(tmp_path / "claims", judged, made, rules=judging.RULES)
     assert {path.name for path in (tmp_path / "claims").iterdir()} == {
         f"claims.{e}" for e in ("md", "json", "png", "svg")
     }

@@ -1,4 +1,4 @@
-"""What a config of configs/reproduce asks for, checked before anything is done."""
+"""What configs/reproduce.py asks for, checked before anything is done."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ _WHERE = "config.reproduce"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """`config.reproduce`; configs/reproduce/scales.py says what each key is for."""
+    """`config.reproduce`; configs/reproduce.py says what each key is for."""
 
     scale: str
     artefacts: tuple[str, ...]

@@ -4,9 +4,9 @@ import textwrap
 
 import numpy as np
 
-from reno_tf.reporting.artefact_figures import mark
-from reno_tf.reporting.metrics import HELD, NOT_HELD, UNDECIDED, rule
 from reno_tf.reporting.rendering import encode, plt
+from reno_tf.reproduction.drawing.artefact_figures import mark
+from reno_tf.reproduction.verdicts import HELD, NOT_HELD, UNDECIDED, rule
 
 _STYLES = {HELD: ("tab:green", "o"), NOT_HELD: ("tab:red", "X"), UNDECIDED: ("0.45", "D")}
 

@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 from matplotlib.lines import Line2D
 
-from reno_tf.reporting import seeds
 from reno_tf.reporting.metrics import ASR, CLEAN, CORE, FEATURES, METRICS, WEIGHTS
 from reno_tf.reporting.rendering import encode, plt
+from reno_tf.reporting.seeds import summarise
+from reno_tf.reproduction import lines
 
 # Pairs of a full and a light hue: first all that are full. No grey.
 _HUES = plt.get_cmap("tab20").colors
@@ -33,7 +34,7 @@ def _distances(outcome):
     figure, axes = plt.subplots(1, 2, figsize=(10.5, 4.4), layout="constrained", sharey=True)
     for ax, metric in zip(axes, (FEATURES, WEIGHTS), strict=True):
         points = _scatter(ax, outcome, outcome["rows"], metric, ASR)
-        rho = seeds.rank_correlation(*np.reshape(points, (-1, 2)).T)
+        rho = lines.rank_correlation(*np.reshape(points, (-1, 2)).T)
         ax.set_title(f"Spearman's ρ of the points: {'undefined' if np.isnan(rho) else f'{rho:.2f}'}", fontsize=10)
     axes[1].set_ylabel("")
     _legend(figure, outcome, datasets=outcome["datasets"], loc="outside right center")
@@ -43,7 +44,7 @@ def _distances(outcome):
 def _trade_off(outcome):
     """Clean accuracy against the success of the paper's attack and, where it is told, the worst case of the core;
     a column for each group."""
-    groups = seeds.distinct(outcome, "group")
+    groups = lines.distinct(outcome, "group")
     rates = [ASR, CORE] if CORE in outcome["metrics"] else [ASR]
     size = (max(6.5, 3.4 * len(groups) + 1.8), 3.6 * len(rates) + 0.8)
     figure, axes = plt.subplots(len(rates), len(groups), figsize=size, **_SHARED, sharey=True)
@@ -75,7 +76,7 @@ def _ablation(outcome):
     """Figure 3: bars of the average over the data sets, then of each."""
     panels, metrics = ["average", *outcome["datasets"]], (CLEAN, ASR)
     figure, axes = plt.subplots(2, len(panels), figsize=(2.3 * len(panels) + 0.6, 5.4), **_SHARED, sharey="row")
-    for line in (line for line in seeds.lines(outcome) if line.metric in metrics):
+    for line in (line for line in lines.lines_of(outcome) if line.metric in metrics):
         *cells, average = line.columns(outcome["datasets"])
         for ax, cell in zip(axes[metrics.index(line.metric)], (average, *cells), strict=True):
             if cell:
@@ -83,12 +84,12 @@ def _ablation(outcome):
                 ax.errorbar(_place(outcome, line.row), cell.mean, yerr=cell.std or 0, color="k", elinewidth=1)
     for ax, panel in zip(axes[0], panels, strict=True):
         ax.set_title(panel, fontsize=10, fontweight="bold" if panel == "average" else None)
-    groups = seeds.distinct(outcome, "group")
+    groups = lines.distinct(outcome, "group")
     for place, ax in np.ndenumerate(axes):
         ax.set_xticks(range(len(groups)), groups, fontsize=8)
         ax.set(ylim=(0, 100), ylabel="" if place[1] else _axis(metrics[place[0]]))
         ax.grid(alpha=0.3, axis="y")
-    _legend(figure, outcome, "s", loc="outside lower center", ncols=len(seeds.distinct(outcome, "label")))
+    _legend(figure, outcome, "s", loc="outside lower center", ncols=len(lines.distinct(outcome, "label")))
     return figure
 
 
@@ -96,7 +97,7 @@ def _place(outcome, row):
     """The bar's place: groups at 0, 1, …; in a group side by side."""
     inside = [other["label"] for other in outcome["rows"] if other["group"] == row["group"]]
     beside = 0.2 * (inside.index(row["label"]) - (len(inside) - 1) / 2)
-    return seeds.distinct(outcome, "group").index(row["group"]) + beside
+    return lines.distinct(outcome, "group").index(row["group"]) + beside
 
 
 def _weights(outcome):
@@ -118,7 +119,7 @@ def _weights(outcome):
 
 def _summaries(row, data, *metrics):
     """The summaries of a row's metrics on a data set; empty if one of them has no value."""
-    found = [seeds.summarise(seeds.per_seed(row, metric, data).values()) for metric in metrics]
+    found = [summarise(lines.per_seed(row, metric, data).values()) for metric in metrics]
     return found if all(found) else []
 
 
@@ -132,11 +133,11 @@ def _axis(metric):
 
 
 def _color(outcome, label):
-    return _COLORS[seeds.distinct(outcome, "label").index(label) % len(_COLORS)]
+    return _COLORS[lines.distinct(outcome, "label").index(label) % len(_COLORS)]
 
 
 def _legend(figure, outcome, marker="o", datasets=(), **options):
-    handles = [mark(_color(outcome, label), marker, label) for label in seeds.distinct(outcome, "label")]
+    handles = [mark(_color(outcome, label), marker, label) for label in lines.distinct(outcome, "label")]
     handles += [
         mark("k", marker, data, face="none") for data, marker in zip(datasets, itertools.cycle(_MARKERS), strict=False)
     ]
