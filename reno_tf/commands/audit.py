@@ -139,7 +139,12 @@ def _lies_in(path, folder) -> bool:
 def _judged(results, fail_above) -> dict:
     """The results, unless the model is surely more exposed than that."""
     rate, interval = results["worst_case_success_rate"], results["worst_case_success_rate_ci95"]
-    if fail_above is not None and interval is not None and interval[0] > fail_above:
+    if fail_above is not None and interval is None:
+        raise UserError(
+            "--fail_above cannot judge: the worst case is undefined, for no attack that counts met an image that the "
+            "model gets right"
+        )
+    if fail_above is not None and interval[0] > fail_above:
         low, high = (f"{100 * bound:.1f}" for bound in interval)
         raise TooExposed(
             f"the worst case turns {100 * rate:.1f} % [{low}, {high}] of the images wrong that the model gets right, "

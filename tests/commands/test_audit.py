@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from configs.default import get_config
 from reno_tf import audit, commands, data, models, ownership
 from reno_tf.errors import TooExposed, UserError
+from reno_tf.records import Rate
 
 audit_module = importlib.import_module("reno_tf.commands.audit")  # The package has the function under this name.
 
@@ -264,3 +265,10 @@ def test_what_stands_beside_the_model_is_measured_on_the_same_views(config, tmp_
     monkeypatch.setattr(audit_module, "run", run)
     rows = audit_module._compare(config, tmp_path, made_up.results(), "", "squash")
     assert ran["geometry"] == "squash" and [row["name"] for row in rows] == ["the audited model", "Renofeation"]
+
+
+def test_a_gate_that_cannot_judge_does_not_pass():
+    undefined = made_up.content(worst_case_success_rate=Rate(0, 0))
+    assert audit_module._judged(undefined, None) is undefined
+    with pytest.raises(UserError, match="--fail_above cannot judge"):
+        audit_module._judged(undefined, 0.5)
