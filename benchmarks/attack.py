@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(_ROOT), str(_ROOT / "tests"), str(_ROOT / "tools")]
+sys.path[:0] = [str(_ROOT), str(_ROOT / "tools")]
 
 import interleave  # noqa: E402
 
@@ -56,9 +56,9 @@ def build(name, *, backbone, size, batch, steps):
     interleave.use_threads()
     if name in interleave.MATMULS:
         return interleave.matmul(name)
-    from parity import cases, states
+    from benchmarks.peers import own, states
 
-    teacher, images = cases.build(backbone), states.random_images(batch, size, size)
+    teacher, images = own.build(backbone), states.random_images(batch, size, size)
     attack, calls = CONTENDERS[name](teacher, images, steps), itertools.count()
 
     def run():
@@ -169,12 +169,13 @@ def foolbox(teacher, images, steps):
 def pytorch(teacher, images, steps):
     """The published code's loop: `loss.backward()` through the network, gradients of all its weights too."""
     import torch
-    from parity import reference
+
+    from benchmarks.peers import pytorch as peer
 
     device = interleave.torch_device()
-    net = reference.build(teacher.name).to(device)
+    net = peer.build(teacher.name).to(device)
     clean = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device)
-    mean, std = reference._MEAN.to(device), reference._STD.to(device)
+    mean, std = peer.MEAN.to(device), peer.STD.to(device)
 
     def attack():
         x = clean.clone()

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(_ROOT), str(_ROOT / "tests"), str(_ROOT / "tools")]
+sys.path[:0] = [str(_ROOT), str(_ROOT / "tools")]
 
 import interleave  # noqa: E402
 
@@ -55,7 +55,8 @@ def build(name, *, backbone, size, batch, steps):
     if name in interleave.MATMULS:
         return interleave.matmul(name)
     import numpy as np
-    from parity import states
+
+    from benchmarks.peers import states
 
     images = states.random_images(4 * batch, size, size).reshape(4, batch, size, size, 3)
     labels = np.random.default_rng(0).integers(_CLASSES, size=(4, batch))
@@ -70,12 +71,11 @@ def build(name, *, backbone, size, batch, steps):
 
 
 def ours(precision, backbone, jit_compile=False):
-    from parity import cases
-
+    from benchmarks.peers import own
     from reno_tf import Transfer, methods, models
     from reno_tf.training import optimizers
 
-    teacher = cases.build(backbone)
+    teacher = own.build(backbone)
     student = models.build(backbone, num_classes=_CLASSES, precision=precision)
     model = Transfer(student, teacher, methods.Delta(**_DELTA))
     model.compile(optimizer=optimizers.SGD(_RATE, _MOMENTUM), jit_compile=jit_compile)
@@ -90,13 +90,14 @@ def xla(precision, backbone):
 
 def pytorch(backbone):
     import torch
-    from parity import reference
     from torch.nn import functional
 
+    from benchmarks.peers import pytorch as peer
+
     device = interleave.torch_device()
-    teacher, student = reference.build(backbone).to(device), reference.build(backbone).to(device).train()
+    teacher, student = peer.build(backbone).to(device), peer.build(backbone).to(device).train()
     (head,) = (module for module in student.modules() if isinstance(module, torch.nn.Linear))
-    enter = reference.lite_normalized if "lite" in backbone else reference.normalized
+    enter = peer.lite_normalized if "lite" in backbone else peer.normalized
     optimizer = torch.optim.SGD(student.parameters(), _RATE, _MOMENTUM, weight_decay=_DELTA["weight_decay"])
 
     def step(images, labels):

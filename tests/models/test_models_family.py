@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import tensorflow as tf
-from parity.states import random_state
 from tf_keras import layers
 
+from benchmarks.peers.states import random_state
 from configs.default import get_config
 from reno_tf import commands, models
 from reno_tf.models import torch_import, weights

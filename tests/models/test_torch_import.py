@@ -13,8 +13,8 @@ import pytest
 import safetensors
 import safetensors.numpy
 from conftest import long
-from parity.states import random_state
 
+from benchmarks.peers.states import random_state
 from configs.default import get_config
 from reno_tf import commands, files, models
 from reno_tf.errors import UserError

@@ -4,30 +4,20 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from parity.states import random_images, random_state
+from benchmarks.peers.own import build
+from benchmarks.peers.states import random_images
 from reno_tf import Transfer, attacks, methods, models
 from reno_tf.attacks.descent import descend
-from reno_tf.models import torch_import
 from reno_tf.training import optimizers
 
 NETWORKS = ("resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2")
 NETWORKS += ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 SIZES = ((224, 224), (225, 193))
-CLASSES = 5
 LABELS = np.array([0, 3, 1, 4])
 SMALL = (4, 64, 64)  # The images of the training step and of the attack.
 RATE = 0.1
 DELTA = {"weight_decay": 1e-2, "head_decay": 0.3, "feature_weight": 0.7}
 STEPS = 5
-
-
-def build(name):
-    """Our network with the random weights, through the conversion that imports a state dict."""
-    model = models.build(name, num_classes=CLASSES)
-    values = torch_import.convert(random_state(torch_import.state_shapes(model)), model, origin="random_state")
-    for key, weight in models.named_weights(model).items():
-        weight.assign(values[key])
-    return model
 
 
 def features(name):

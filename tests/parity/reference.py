@@ -4,32 +4,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from benchmarks.peers.own import CLASSES
+from benchmarks.peers.pytorch import MEAN, STD, build, lite_normalized, normalized
+from benchmarks.peers.states import random_images
 from parity import cases
-from parity.networks import network
-from parity.states import random_images, random_state
 from reno_tf import models
 from reno_tf.models import torch_import
-
-_MEAN = torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1)
-_STD = torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1)
-
-
-def build(name):
-    net = network(name, cases.CLASSES).eval()
-    shapes = {key: tuple(value.shape) for key, value in net.state_dict().items() if value.ndim}
-    state = {key: torch.from_numpy(value) for key, value in random_state(shapes).items()}
-    counters = {key: value for key, value in net.state_dict().items() if not value.ndim}
-    net.load_state_dict(state | counters, strict=True)
-    return net
-
-
-def normalized(images):
-    return (torch.from_numpy(images).permute(0, 3, 1, 2) - _MEAN) / _STD
-
-
-def lite_normalized(images):
-    """EfficientNet-Lite's: (x - 127) / 128 of 0 to 255."""
-    return (255 * torch.from_numpy(images).permute(0, 3, 1, 2) - 127) / 128
 
 
 def channels_last(value):
@@ -67,7 +47,7 @@ def delta_step():
     loss.backward()
     optimizer.step()
     changes = {key: (value - before[key]).numpy() for key, value in student.state_dict().items()}
-    ours = models.build("resnet18", num_classes=cases.CLASSES)  # For its names and axes alone.
+    ours = models.build("resnet18", num_classes=CLASSES)  # For its names and axes alone.
     return {name: term.detach().numpy() for name, term in terms.items()} | torch_import.convert(
         changes, ours, origin="torch"
     )
@@ -87,7 +67,7 @@ def attack_steps():
         (gradient,) = torch.autograd.grad(objective(x).sum(), x)
         x = images + (x - 0.01 * gradient.sign() - images).clamp(-0.1, 0.1)
         x = x.clamp(-2.2, 2.2)
-        found[f"images {number}"] = channels_last(x * _STD + _MEAN)
+        found[f"images {number}"] = channels_last(x * STD + MEAN)
         found[f"objective {number}"] = objective(x).detach().numpy().astype(np.float32)
     return found
 
