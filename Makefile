@@ -69,5 +69,6 @@ $(VENV)/installed: setup.cfg constraints.txt
 	$(INSTALL) '.[dev]'
 	@touch $@
 
+# Only an environment that was made here: VENV may name another.
 clean:
-	rm -rf $(VENV)
+	test ! -e $(VENV)/installed || rm -rf $(VENV)

@@ -96,13 +96,14 @@ def main(argv):
     interruption.unwind()
     command = shlex.join([*_program(), *sys.argv[1:]])
     sys.stdout.reconfigure(errors="backslashreplace")  # A class's name may be in another script than the terminal's.
+    said = config_flags.get_override_values(flags.FLAGS["config"])
     options, printed = {option.name: option.value for option in OPTIONS}, sys.stdout
     if QUIET.value:
         progress.hide()
         printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):
-            commands.start(MODE.value, flags.FLAGS.config, command=command, **options)
+            commands.start(MODE.value, flags.FLAGS.config, command=command, said=said, **options)
     except TooExposed as error:
         _print_last_line(printed)
         fail(error, endings.EXPOSED)
@@ -195,6 +196,7 @@ def _config_first(argv):
 
 def _shipped(config):
     """A config, FILE.py or FILE.py:PART, of the working directory or else of the project."""
+    config = os.path.expanduser(config)
     file = config.partition(":")[0]
     if Path(file).is_file():
         return config

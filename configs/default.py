@@ -93,7 +93,7 @@ def get_config() -> ConfigDict:
     config.attack.precision = "auto"  # "float32", "bfloat16", or bfloat16 where the hardware has it
     config.attack.batch_size = 100  # images
     config.attack.cache = "runs/adversarial"  # crafted sets and surrogates, kept for every later run; "": no sets
-    config.attack.cache_limit = 10.0  # GB; above, the sets that were used longest ago are deleted
+    config.attack.cache_limit = 10.0  # GB of its own sets; above, those used longest ago are deleted
 
     config.curve = ConfigDict()  # attack success against epsilon
     config.curve.factors = (0.25, 0.5, 2.0, 5.0)  # times the attack's epsilon, beside the headline's 1 and 0

@@ -62,6 +62,8 @@ def main():
     parser.add_argument("--to", default="cells.keras", help="where the model is saved")
     parser.add_argument("--epochs", type=int, default=5)
     options = parser.parse_args()
+    if Path(options.to).exists():
+        parser.error(f"{options.to} is there already; move it, or choose another name for --to")
     photos = reno_tf.data.load("solar", size=SIZE)
     keras = {"2": keras_2, "3": keras_3}[options.keras]
     fine_tuned(keras, photos, epochs=options.epochs).save(options.to)

@@ -74,7 +74,7 @@ def main():
             clean, success, noise = (
                 rates[name] for name in ("clean_accuracy", "attack_success_rate", "noise_success_rate")
             )
-            print(f"{method.name}: clean {clean:.1%}, ASR {success:.1%}, noise {noise:.1%}")
+            print(f"{method.name}: clean {clean:.1%}, the paper's attack {success:.1%}, noise {noise:.1%}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Renofeation for TensorFlow: transfer learning that does not inherit the teacher's weakness.
+"""Renofeation for TensorFlow: trains, attacks and audits image classifiers made from a public network, the teacher.
 
     teacher = reno_tf.models.build("resnet18_cifar", weights="glyphs")
     student = reno_tf.models.build("resnet18_cifar", num_classes=10, dropout=0.1)

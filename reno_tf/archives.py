@@ -1,5 +1,6 @@
-"""Zip archives and HDF5 files that were made elsewhere: whether they can be opened."""
+"""Files that were made elsewhere, zip archives and HDF5 among them: whether they can be opened."""
 
+import os
 import re
 import zipfile
 
@@ -9,6 +10,25 @@ from reno_tf.errors import UserError
 
 _MOST_TIMES = 200  # A member of an archive, or an HDF5 file's arrays, may be so many times as large as what is stored.
 _SMALL = 10**8  # bytes; below, nothing is too large
+# What lies in a file's place where it was not fetched, by how that begins.
+_STAND_INS = {
+    b"version https://git-lfs.github.com/spec/": "is a Git LFS pointer, not the file itself: git lfs pull fetches it",
+    b"<!doctype html": "is a web page, not the file itself: download that",
+    b"<html": "is a web page, not the file itself: download that",
+}
+
+
+def refuse_stand_in(path: str | os.PathLike) -> None:
+    """Raises UserError for a Git LFS pointer or a web page that was saved in the place of the file."""
+    with open(path, "rb") as file:
+        if told := stand_in(file.read(100)):
+            raise UserError(f"{path} {told}")
+
+
+def stand_in(beginning: bytes) -> str | None:
+    """What the file is that begins so, if it only stands in the place of another."""
+    beginning = beginning.lstrip().lower()
+    return next((told for start, told in _STAND_INS.items() if beginning.startswith(start)), None)
 
 
 def check_members(archive: zipfile.ZipFile, path: str) -> None:

@@ -11,14 +11,15 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from reno_tf import compat
-from reno_tf.errors import UserError
+from reno_tf.errors import UserError, one_line
 
+FORMS = ("float16", "int8_weights", "int8")  # of .tflite files
 _CALIBRATED = 200  # images by which the ranges of an "int8" file's feature maps are found
 _OPSET = 17  # of 2022: what runtimes on devices have
 
 
 def to_tflite(saved_model: Path, images: np.ndarray) -> dict[str, bytes]:
-    """{"float16", "int8_weights", "int8"} of a SavedModel of `serving.write_saved_model`.
+    """{one of `FORMS`: a file} of a SavedModel of `serving.write_saved_model`.
 
     Each takes one image, float32 [1, H, W, 3] in [0, 1], and gives its probabilities [1, classes]. "float16" keeps its
     weights so, "int8_weights" in 8 bits; "int8" also computes in 8 bits, with the ranges that `images`, training images
@@ -107,4 +108,4 @@ def _answering(saved_model, *, batch):
 
 
 def _cannot_be_converted(saved_model, error):
-    return UserError(f"{saved_model} cannot be converted: {' '.join(str(error).split())[:200]}")
+    return UserError(f"{saved_model} cannot be converted: {one_line(error)}")

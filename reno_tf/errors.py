@@ -1,6 +1,7 @@
 """What is not the program's fault: a user's mistake, and a model that is more exposed than it may be."""
 
 import difflib
+import re
 
 _SHOWN = 16  # of the names that may be chosen
 
@@ -38,8 +39,9 @@ def _likeness(name, choice):
 
 
 def one_line(error: Exception) -> str:
-    """What a library's error says, cut to 200 characters."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    """What a library's error says, cut to 200 characters and without the addresses of Python's objects."""
+    told = re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(str(error).split()))
+    return told[:200] or type(error).__name__
 
 
 def reason(error) -> str:

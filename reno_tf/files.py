@@ -5,23 +5,25 @@ import hashlib
 import json
 import math
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator
+import types
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import filelock
 
+from reno_tf import ownership
 from reno_tf.errors import UserError
+from reno_tf.ownership import LOCK, MARKER
 
-_MARKER, _LOCK = ".reno_tf", ".lock"  # Files in the folder of a run: that it is one, and who writes it.
-_LOG = "error.log"  # As in endings.py: why it ended early.
+_LOG = "reno_tf_error.log"  # As in endings.py: why it ended early.
+_BLOCK = 2**20  # bytes of a file that are read at once
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes under a temporary name beside `path`, then renames, so that no half-written file is ever there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -70,12 +72,37 @@ def digest(*parts: bytes) -> str:
     return hasher.hexdigest()
 
 
+def files_below(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """All files of a folder and of those in it, sorted. Links are followed, but for one to a folder `above` itself."""
+    real = folder.resolve()
+    for entry in sorted(folder.iterdir()) if real not in above else ():
+        if entry.is_dir():
+            yield from files_below(entry, (*above, real))
+        elif entry.is_file():
+            yield entry
+
+
 def digest_path(path: Path) -> str:
-    """SHA-256 over a file's content, or over the names and contents of all files of a folder."""
+    """SHA-256 over a file's content, or over the names and contents of all files of a folder.
+
+    Links are followed. A file is read block by block: it may be larger than the memory.
+    """
+    hasher = hashlib.sha256()
     if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    inside = sorted(file for file in path.rglob("*") if file.is_file())
-    return digest(*(part for file in inside for part in (str(file.relative_to(path)).encode(), file.read_bytes())))
+        _add_content(hasher, path)
+        return hasher.hexdigest()
+    for file in files_below(path):
+        name = str(file.relative_to(path)).encode(errors="surrogateescape")
+        hasher.update(len(name).to_bytes(8, "little") + name)
+        hasher.update(file.stat().st_size.to_bytes(8, "little"))
+        _add_content(hasher, file)
+    return hasher.hexdigest()
+
+
+def _add_content(hasher, file):
+    with file.open("rb") as content:
+        while block := content.read(_BLOCK):
+            hasher.update(block)
 
 
 def size(path: Path) -> int:
@@ -84,11 +111,14 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in inside if file.is_file() and not file.is_symlink())
 
 
-def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
+def claim(
+    workdir: Path, config: dict, *, overwrite: bool, inputs: Mapping[str, str] = types.MappingProxyType({})
+) -> None:
     """Makes `workdir` the folder of the run that `config` describes, unless it is that already.
 
-    `overwrite` deletes another run, and nothing that this project did not write. Raises UserError if the folder
-    belongs to another run, holds other files, or cannot be written.
+    `inputs`: digests of what the config only names, by what it is. `overwrite` deletes another run; what else lies
+    beside its files stays. Raises UserError if the folder belongs to another run, or to the same with inputs that have
+    changed since, holds other files and no run, or cannot be written; also if others lie in a folder to be deleted.
     """
     config = json.loads(json.dumps(config))  # As config.json gives it back: tuples are lists.
     if workdir.exists() and not workdir.is_dir():
@@ -96,16 +126,18 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     known = read_json(workdir / "config.json")
     if not isinstance(known, dict | type(None)):
         raise UserError(f"{workdir / 'config.json'} is not a run's: it holds no settings by name")
-    if known is None and workdir.is_dir() and any(file.name != _LOCK for file in workdir.iterdir()):
+    if known is None and workdir.is_dir() and any(file.name != LOCK for file in workdir.iterdir()):
         raise UserError(f"workdir {workdir} holds other files and no run; choose another --workdir")
-    is_ours = (workdir / _MARKER).is_file()
+    marker = read_json(workdir / MARKER)
+    is_ours, before = marker is not None, (marker or {}).get("inputs", {})
+    changed = sorted(key for key in before.keys() & inputs.keys() if before[key] != inputs[key])
     instead = "choose another --workdir" + ", or --overwrite it" * is_ours
     if known is not None and overwrite:
         if not is_ours:
-            told = f"no file {_MARKER} says that this project, or this version of it, wrote {workdir}"
+            told = f"no file {MARKER} says that this project, or this version of it, wrote {workdir}"
             raise UserError(f"{told}; nothing is deleted: choose another --workdir")
         with lock(workdir):
-            _clear(workdir)
+            ownership.clear_run(workdir)
     elif known is not None and known.get("format") != config.get("format"):
         version = "a run of another version, whose settings this one does not read"
         formats = f"format {known.get('format', 1)}, not {config.get('format', 1)}"
@@ -113,10 +145,13 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
     elif known is not None and known != config:
         difference = ", ".join(f"{key} is {there}, not {here}" for key, there, here in _differences(known, config))
         raise UserError(f"workdir {workdir} holds another run ({difference}); {instead}")
+    elif known is not None and changed:
+        raise UserError(f"workdir {workdir} holds another run (changed since then: {', '.join(changed)}); {instead}")
     elif known is not None and (workdir / "results.json").is_file():
         return  # A finished run needs no write, which could fail on a full disk.
     try:
-        write_json(workdir / _MARKER, {"project": "reno_tf", "format": config.get("format", 1)})
+        marker = {"project": "reno_tf", "format": config.get("format", 1), "inputs": before | inputs}
+        write_json(workdir / MARKER, marker)
         write_json(workdir / "config.json", config)
     except OSError as error:
         raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
@@ -125,7 +160,7 @@ def claim(workdir: Path, config: dict, *, overwrite: bool) -> None:
 @contextlib.contextmanager
 def lock(workdir: Path) -> Iterator[None]:
     """This process alone writes the folder, as long as it lives. Raises UserError if another one does."""
-    held = filelock.FileLock(workdir / _LOCK, timeout=0)
+    held = filelock.FileLock(workdir / LOCK, timeout=0)
     try:
         held.acquire()
     except filelock.Timeout:
@@ -141,14 +176,6 @@ def lock(workdir: Path) -> Iterator[None]:
         (workdir / _LOG).unlink(missing_ok=True)  # Of an earlier attempt, which has been made good.
     finally:
         held.release()
-
-
-def _clear(workdir):
-    for inside in workdir.iterdir():
-        if inside.is_dir() and not inside.is_symlink():
-            shutil.rmtree(inside)
-        elif inside.name != _LOCK:
-            inside.unlink()
 
 
 def _differences(there, here, prefix=""):

@@ -13,6 +13,7 @@ import tf_keras
 from PIL import Image
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
+from reno_tf import ownership
 from reno_tf.data import transforms
 from reno_tf.errors import UserError, reason
 
@@ -33,11 +34,13 @@ def write_saved_model(
     "serving_default" also gives `errors`, string [B]: "" or why an image could not be decoded. Such a row is 0, its
     class ""; the others are what they are alone.
 
-    assets.extra has the names of the classes, requests for warming up, and the `card`, Markdown.
+    assets.extra has the names of the classes, requests for warming up, and the `card`, Markdown. What was written there
+    before is replaced. Raises UserError if anything else lies there, or if the folder cannot be written.
 
     Args:
       image_shape: (H, W, 3) of the student's input. geometry: a key of `transforms.GEOMETRIES`.
     """
+    _check_place(path)
     height, width, channels = image_shape
     names = tf.constant(class_names)
 
@@ -76,6 +79,15 @@ def write_saved_model(
         _write_warm_up(extra / _WARM_UP, image_shape)
         shutil.rmtree(path, ignore_errors=True)
         os.replace(folder, path)
+
+
+def _check_place(path):
+    """Raises UserError if something is at `path` that `write_saved_model` did not write."""
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    is_own = (path / "assets.extra" / "model_card.md").is_file() and not path.is_symlink()
+    if not is_own or any(ownership.foreign(path, ownership.SAVED_MODEL)):
+        raise UserError(f"{path} holds what is not an export of this project; move it, or choose another folder")
 
 
 def decoded(files, *, size: int, geometry: str):

@@ -23,6 +23,16 @@ def encode(image: Image.Image, form: str = "JPEG", **options) -> bytes:
     return content.getvalue()
 
 
+def write(root, files):
+    """Writes below `root`, which it returns. files: path -> content, or a number to be encoded by the path's suffix."""
+    kinds = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP", ".gif": "GIF"}
+    for number, (name, content) in enumerate(files.items()):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(swatch(number), kinds[path.suffix.lower()]) if content is None else content)
+    return root
+
+
 def pixels(encoded: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
 

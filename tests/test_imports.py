@@ -13,6 +13,7 @@ _PACKAGE = Path(__file__).parents[1] / "reno_tf"
 # From the ground up. A part may import what stands below it, and itself.
 _FLOORS = (
     ("errors", "version"),
+    ("ownership",),
     ("archives", "compat", "draws", "files", "hardware", "interruption", "progress", "spreadsheets"),
     ("data", "models"),
     ("attacks",),

@@ -17,7 +17,7 @@ from processes import Script, run_main
 from short import SHORT
 
 import main
-from reno_tf import commands, compat, data, methods, models
+from reno_tf import commands, compat, data, methods, models, ownership
 
 _ROOT = Path(__file__).parents[1]
 _OFFLINE = _ROOT / "tests" / "offline"
@@ -158,6 +158,7 @@ def test_each_kind_of_method_runs_and_writes_everything(runs, name):
         assert (workdir / "figures" / f"{figure}.png").stat().st_size > 5000
         assert f"figures/{figure}.png" in (workdir / "report.md").read_text()
     assert (workdir / "export" / f"{name}-digits" / "1" / "saved_model.pb").is_file()
+    assert not list(ownership.foreign(workdir, ownership.RUN))  # All can be told to be a run's, by name.
 
 
 @pytest.mark.long

@@ -30,13 +30,29 @@ _PAGES = {
 }
 
 
-@pytest.mark.parametrize(("table", "page"), _PAGES.items())
-def test_the_tables_are_up_to_date(table, page):
+@pytest.fixture(scope="module")
+def tool():
     spec = importlib.util.spec_from_file_location("readme_tables", _ROOT / "tools" / "readme_tables.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("table", "page"), _PAGES.items())
+def test_the_tables_are_up_to_date(tool, table, page):
     text = getattr(tool, table)()
     assert len(text.splitlines()) > 6 and text in (_ROOT / page).read_text()
+
+
+def test_the_first_paragraph_says_what_was_measured(tool):
+    """Of the paper's method beside fine-tuning: its own attack, and the worst case."""
+    cells = {row.split("`")[1]: row.split("|") for row in tool.worst().splitlines() if "`" in row.split("|")[1][:3]}
+    measured = [cells[method][place] for place in (3, 5) for method in ("renofeation", "finetune")]
+    paragraph = (_ROOT / "README.md").read_text().split("\n\n")[1]
+    said = [int(number) for number in re.findall(r"(\d+) %", paragraph)]
+    assert len(said) == 4 and all(
+        abs(float(cell.split()[0]) - number) <= 0.5 for cell, number in zip(measured, said, strict=True)
+    )
 
 
 _DOCUMENTS = [*sorted(_ROOT.glob("*.md")), *sorted((_ROOT / "docs").glob("*.md")), _ROOT / "pretrained" / "README.md"]

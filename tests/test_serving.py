@@ -4,6 +4,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -156,6 +157,28 @@ def test_without_room_nothing_is_left(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list((tmp_path / "name").iterdir())
+
+
+@pytest.mark.parametrize("name", ["labels.txt", "saved_model.pb", "assets.extra/labels.txt"])
+@pytest.mark.parametrize("ours", [False, True])
+def test_nothing_of_anothers_is_replaced(exported, tmp_path, name, ours):
+    path = tmp_path / "name" / "1"
+    if ours and name != "saved_model.pb":
+        shutil.copytree(exported[1], path)
+    (path / name).parent.mkdir(parents=True, exist_ok=True)
+    (path / name).write_text("mine")
+    options = {"class_names": _NAMES, "image_shape": (SIZE, SIZE, 3), "geometry": "zoom", "card": ""}
+    with pytest.raises(UserError, match="name/1 holds what is not an export of this project"):
+        serving.write_saved_model(linear_teacher(), path, **options)
+    assert (path / name).read_text() == "mine"
+
+
+def test_an_earlier_export_is_replaced(exported, tmp_path):
+    options = {"class_names": _NAMES, "image_shape": (SIZE, SIZE, 3), "geometry": "zoom", "card": "new"}
+    shutil.copytree(exported[1], tmp_path / "1")
+    serving.write_saved_model(linear_teacher(), tmp_path / "1", **options)
+    assert (tmp_path / "1" / "assets.extra" / "model_card.md").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
 
 
 def test_an_audit_reads_the_export_by_its_numbers(exported):

@@ -1,8 +1,11 @@
 """What an attack can be given and cannot work with, said in one line."""
 
+import contextlib
+from collections.abc import Iterator
+
 import tensorflow as tf
 
-from reno_tf.errors import UserError
+from reno_tf.errors import UserError, one_line
 
 _ROUNDING = 1e-5  # resizing leaves [0, 1] by as much
 
@@ -35,6 +38,17 @@ def refuse_integers(dtype) -> None:
         raise UserError(f"images must be floats in [0, 1], not {dtype.name}: divide 0..255 by 255")
 
 
+@contextlib.contextmanager
+def refuse_no_gradient() -> Iterator[None]:
+    """Raises ZeroGradient where TensorFlow says that an operation has none, as some that change an image's contrast."""
+    try:
+        yield
+    except LookupError as error:
+        if isinstance(error, (KeyError, IndexError)):  # A mistake in a program, not in a network.
+            raise
+        raise ZeroGradient(f"the attack cannot work: {one_line(error)}") from None
+
+
 def refuse_zero_gradient(loss, images) -> None:
     """Raises ZeroGradient if the gradient of `loss`, images -> [B], is zero for every value of `images`."""
 
@@ -45,9 +59,5 @@ def refuse_zero_gradient(loss, images) -> None:
             total = tf.reduce_sum(loss(images))
         return tf.reduce_any(tape.gradient(total, images, unconnected_gradients=tf.UnconnectedGradients.ZERO) != 0)
 
-    try:
-        found = any_gradient.get_concrete_function(images)(images)  # Each attack's own, so compiled once.
-    except LookupError as error:  # An operation that has none, as some of those that change an image's contrast.
-        raise ZeroGradient(f"the attack cannot work: {' '.join(str(error).split())[:200]}") from None
-    if not found:
+    if not any_gradient.get_concrete_function(images)(images):  # Each attack's own, so compiled once.
         raise ZeroGradient("the attack cannot work: the attacked model's gradient is zero everywhere")

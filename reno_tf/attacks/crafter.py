@@ -80,9 +80,10 @@ class Crafter(abc.ABC):
         """Attacks images, an array or tensor of floats [B, H, W, 3] in [0, 1]; returns float32 of that shape.
 
         `indices` [B] number the images (0 .. B-1 if not given), whatever batch they come in. Raises UserError
-        for integers, NaN, values outside [0, 1], another shape, or a gradient that is zero everywhere.
+        for integers, NaN, values outside [0, 1], another shape, or a gradient that is zero everywhere or not there.
         """
-        return self._attack(*self._enter(images, indices))
+        with checking.refuse_no_gradient():
+            return self._attack(*self._enter(images, indices))
 
     @abc.abstractmethod
     def trace(self, images, indices=None) -> list[float]:

@@ -15,7 +15,7 @@ _TINY = 1e-12
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What makes a gradient carry over to another network than the one it was computed on; 0 leaves a part out.
+    """What is to make a gradient carry over to another network than the one it was computed on; 0 leaves a part out.
 
     momentum: mu of g <- mu g + gradient / mean|gradient| (MI-FGSM; Dong et al., "Boosting Adversarial
       Attacks with Momentum", CVPR 2018).

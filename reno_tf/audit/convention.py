@@ -6,6 +6,7 @@ import math
 import numpy as np
 import tensorflow as tf
 from scipy.optimize import linear_sum_assignment
+from scipy.stats import binomtest
 
 from reno_tf.audit import outputs
 from reno_tf.audit.foreign import Foreign
@@ -25,9 +26,11 @@ RANGES = {
 _ROUNDS = (2, 10, 50)  # images of each class that are asked about, and at least:
 _LEAST = (100, 500, 2500)
 _WORSE = 0.01  # A way to feed the model is out when it is worse than the best with at most this chance of error.
-_ALIKE = 0.01  # Two ways that get different answers for at most this part of the images are as good as one.
+_ALIKE = 0.01  # of the images; what a wrong choice between two ways may cost
+_ERROR = 0.01  # the chance at which it is wrong that a part of the images is more than a limit
+_NAMED_ERROR = 0.05  # The same where a class is named, and nothing refused.
 _SURE = 2.5  # standard deviations by which a model has to be better than chance
-_SEVERAL = 0.2  # of the images; a model that finds several classes in more has several labels
+_SEVERAL = 0.2  # of the images; a model that finds several classes in surely more has several labels
 _DRAWS = 8  # answers that are averaged where a model gives another each time
 _FLIPS = 2000  # of a permutation test
 
@@ -46,10 +49,7 @@ class Tried:
     accuracy: float
     accuracy_ci95: tuple[float, float]
     matched: float
-
-    @property
-    def best(self) -> float:
-        return max(self.accuracy, self.matched)
+    matched_ci95: tuple[float, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,13 +61,19 @@ class Convention:
     outputs: str  # what its scores are: a key of `outputs.KINDS`
     order: np.ndarray  # int [classes], the output that stands for each label
     renamed: bool  # whether that order was found by matching
-    unmatched: tuple[int, ...]  # labels of which most images get another answer
+    unmatched: tuple[int, ...]  # labels of which surely most images get another answer
     draws: int  # answers to an image that are averaged; more than one where each is another
     tried: tuple[Tried, ...]
 
     @property
     def chosen(self) -> Tried:
         return next(way for way in self.tried if (way.geometry, way.input_range) == (self.geometry, self.input_range))
+
+    @property
+    def accuracy(self) -> tuple[float, tuple[float, float]]:
+        """Balanced, of the chosen way with the labels in the order that is used, and its 95 % interval."""
+        way = self.chosen
+        return (way.matched, way.matched_ci95) if self.renamed else (way.accuracy, way.accuracy_ci95)
 
 
 def detect(
@@ -76,7 +82,8 @@ def detect(
     """Finds how to feed the model and how to read it, by asking it about clean images.
 
     Every way is asked about a few images of each class, then those that are not significantly worse than the best about
-    more. Ways are compared image by image (a permutation test of the balanced accuracy's difference).
+    more. Ways are compared image by image (a permutation test of the balanced accuracy's difference). Of those that are
+    left the best is taken, unless another might be better and would surely give other answers.
 
     Args:
       views: {geometry: images, float32 [N, H, W, 3] in [0, 1]}, the same images in each; none is attacked later.
@@ -181,54 +188,74 @@ class _Asking:
 
         Where the best has the labels as they come, all have to: swapped colours can look like swapped labels.
         """
-        labels, rights = self._labels_of(ways[0]), {way: self._right(way) for way in ways}
-        scores = {way: [balanced(right, labels) for right in both] for way, both in rights.items()}
-        ranked = sorted(ways, key=lambda way: (max(scores[way]), scores[way][0]), reverse=True)
-        best = ranked[0]
-        which = int(self._is_renamed(best))
-        good = rights[best][which]
-        return [way for way in ranked if way == best or _worse(rights[way][which], good, labels, self.seed) >= _WORSE]
+        ranked = sorted(ways, key=self._rank, reverse=True)
+        return [way for way in ranked if way == ranked[0] or self._worse(way, ranked[0]) >= _WORSE]
 
-    def _is_renamed(self, way):
+    def _rank(self, way):
+        """The balanced accuracy that decides about the way; of equals one with the labels as they come is first."""
+        renamed = self._is_renamed(way)
+        return balanced(self._right(way)[renamed], self._labels_of(way)), not renamed
+
+    def _worse(self, way, best):
+        """The chance that the way would be so much below the best, if it were as good."""
+        which = self._is_renamed(best)
+        return _worse(self._right(way)[which], self._right(best)[which], self._labels_of(best), self.seed)
+
+    def _is_renamed(self, way) -> bool:
         """Whether the labels match the outputs significantly better in another order."""
-        return self.may_rename and _worse(*self._right(way), self._labels_of(way), self.seed) < _WORSE
+        if ("renamed", way) not in self._known:
+            as_given, matched = self._right(way)
+            chance = _worse(as_given, matched, self._labels_of(way), self.seed)
+            self._known["renamed", way] = self.may_rename and chance < _WORSE
+        return self._known["renamed", way]
 
     def check_one_label(self, way):
-        scores = np.concatenate(self._scores[way])
-        if self._kind() == "sigmoids" and np.mean((scores > 0.5).sum(1) > 1) > _SEVERAL:
+        several = (np.concatenate(self._scores[way]) > 0.5).sum(1) > 1
+        if self._kind() == "sigmoids" and _surely_more(several, _SEVERAL):
             raise UserError(
-                "the model says yes to several classes of one image: an audit is of models that give one label"
+                f"the model says yes to several classes of one image, of {several.sum()} of {len(several)} images: "
+                "an audit is of models that give one label"
             )
 
     def check_chance(self, way):
+        """Raises UserError unless the best way is surely better than a guess, or than the most frequent class."""
         right, labels = self._right(way)[self._is_renamed(way)], self._labels_of(way)
-        if interval(right, labels, _SURE)[0] <= 1 / len(np.unique(labels)):
+        counts = np.unique(labels, return_counts=True)[1]
+        chance, surely = 1 / len(counts), interval(right, labels, _SURE)
+        if surely[0] <= chance and not _surely_more(right, counts.max() / len(labels)):
+            told = f"{_percent(balanced(right, labels))} {_ends(surely)} with each class as heavy"
             raise UserError(
-                f"the model gets {right.sum()} of {len(right)} clean images right, no more than chance, in every "
-                "way that was tried: are these its classes? (config.audit.input_range, geometry, label_order)"
+                f"the model gets {right.sum()} of {len(right)} clean images right, no more than chance, in every way "
+                f"that was tried: {told}, by chance {_percent(chance)}; "
+                "are these its classes? (config.audit.input_range, geometry, label_order)"
             )
 
     def check_apart(self, ways):
-        """Raises UserError for ways that are as good as the best and not the same."""
-        answers = {way: self._predicted(way) for way in ways}
-        others = [way for way in ways[1:] if np.mean(answers[way] != answers[ways[0]]) > _ALIKE]
-        if others:
-            told = " or ".join(map(self._told, (ways[0], others[0])))
-            raise UserError(
-                f"it cannot be told how the model wants its images, {told}: say it, "
-                "--config.audit.input_range=... and --config.audit.geometry=..."
-            )
+        """Raises UserError for a way that may be better than the best, where choosing wrongly would change much.
 
-    def _told(self, way):
-        tried = self._tried(way)
-        low, high = (f"{100 * value:.1f}" for value in tried.accuracy_ci95)
-        return f"{' '.join(filter(None, way))} ({100 * tried.accuracy:.1f} % right [{low}, {high}])"
+        What that would change is the part of the images which get another answer, times the chance that the other way
+        is as good. It has to be more than `_ALIKE`, surely: of few images one answer is a large part.
+        """
+        best = ways[0]
+        for way in ways[1:]:
+            differs = self._predicted(way) != self._predicted(best)
+            if _surely_more(differs, min(1, _ALIKE / self._worse(way, best))):
+                told = " or ".join(self._told(one, self._is_renamed(best)) for one in (best, way))
+                raise UserError(
+                    f"it cannot be told how the model wants its images, {told}, which differ in {differs.sum()} of "
+                    f"{len(differs)} answers: say it, --config.audit.input_range=... and --config.audit.geometry=..."
+                )
+
+    def _told(self, way, renamed):
+        right, labels = self._right(way)[renamed], self._labels_of(way)
+        order = " with the labels matched anew" if renamed else ""
+        rate, ends = _percent(balanced(right, labels)), _ends(interval(right, labels))
+        return f"{' '.join(filter(None, way))} ({rate} right {ends}{order})"
 
     def _tried(self, way):
-        (as_given, matched), labels = self._right(way), self._labels_of(way)
-        return Tried(
-            *way, len(labels), balanced(as_given, labels), interval(as_given, labels), balanced(matched, labels)
-        )
+        both, labels = self._right(way), self._labels_of(way)
+        rates = [value for right in both for value in (balanced(right, labels), interval(right, labels))]
+        return Tried(*way, len(labels), *rates)
 
     def convention(self, way):
         predicted, labels, renamed = self._predicted(way), self._labels_of(way), self._is_renamed(way)
@@ -327,5 +354,21 @@ def _match(predicted, labels, num_classes) -> np.ndarray:
 
 def _unmatched(predicted, labels, order) -> tuple[int, ...]:
     return tuple(
-        int(label) for label in np.unique(labels) if np.mean(predicted[labels == label] == order[label]) <= 0.5
+        int(label)
+        for label in np.unique(labels)
+        if _surely_more(predicted[labels == label] != order[label], 0.5, error=_NAMED_ERROR)
     )
+
+
+def _surely_more(hits, limit: float, *, error=_ERROR) -> bool:
+    """Whether more images than this part of them are hits, of which N were drawn, bool [N]; a few are never sure."""
+    return binomtest(int(hits.sum()), len(hits), limit, alternative="greater").pvalue < error
+
+
+def _percent(rate) -> str:
+    return f"{100 * rate:.1f} %"
+
+
+def _ends(interval) -> str:
+    low, high = interval
+    return f"[{100 * low:.1f}, {100 * high:.1f}]"

@@ -41,12 +41,37 @@ class Foreign:
             raise UserError(f"the model does not answer images of {size} pixels: {one_line(error)}") from error
 
 
+def described(call, input_shape, output, path, **facts) -> Foreign:
+    """The model that gives what `output` specifies, [images, classes], for images of that shape [B, H, W, 3].
+
+    Where B is a number it is asked for so many at once, and gradients pass all the same. Raises UserError unless the
+    shapes are those of a classifier of colour images. **facts: fields of `Foreign`.
+    """
+    check_shapes(input_shape, output.shape, path)
+    facts |= {"height": input_shape[1], "width": input_shape[2], "num_outputs": int(output.shape[-1])}
+    return Foreign(call=_in_batches(call, input_shape[0], output), **facts)
+
+
+def _in_batches(call, size, output):
+    """As `call`, for any number of images, where it takes `size` at once; None: any."""
+    if size is None:
+        return call
+    scores = tf.TensorSpec([size, output.shape[-1]], output.dtype)
+
+    def call_all(images):
+        count, sides = images.shape[0] or tf.shape(images)[0], tf.shape(images)[1:]
+        filled = tf.concat([images, tf.repeat(images[-1:], -count % size, axis=0)], axis=0)
+        parts = tf.reshape(filled, tf.concat([[-1, size], sides], axis=0))
+        answers = tf.map_fn(call, parts, fn_output_signature=scores)
+        return tf.reshape(answers, [-1, output.shape[-1]])[:count]
+
+    return call_all
+
+
 def check_shapes(input_shape, output_shape, path) -> None:
-    """Raises UserError unless they are those of a classifier of colour images, in batches of any size."""
+    """Raises UserError unless they are those of a classifier of colour images."""
     if tf.TensorShape(input_shape).rank is None:
         raise UserError(f"{path} takes inputs of no known shape; export it for images [None, height, width, 3]")
-    if len(input_shape) == 4 and input_shape[0] is not None:
-        raise UserError(f"{path} takes batches of {input_shape[0]} alone; export it for batches of any size")
     if len(input_shape) != 4 or input_shape[-1] != 3:
         raise UserError(f"{path} takes inputs of shape {tuple(input_shape)}, not colour images [B, H, W, 3]")
     if not output_shape[-1]:

@@ -1,11 +1,12 @@
-"""What kind of numbers a classifier gives, and the logits that they stand for."""
+"""Which output of a classifier has its scores, what kind of numbers they are, and the logits that they stand for."""
 
 import numpy as np
 import tensorflow as tf
 
-from reno_tf.errors import UserError
+from reno_tf.errors import UserError, choose
 
 _SMALLEST = 1e-30  # probability; its logarithm is finite in float32
+_FLOATS = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 EXACT, COARSE = 1e-3, 5e-3  # Probabilities add up to 1 within so much, in float32 and in half precision.
 
 
@@ -33,6 +34,36 @@ KINDS = {
 }
 
 
+def name_of_scores(ranks: dict[str, int | None], others, wanted: str | None, path) -> str:
+    """The output that has the scores: the one that is `wanted`; else "logits", or the only one of rank 2.
+
+    ranks: of the outputs that hold numbers, None where it is not known. others: names of outputs of other types. Raises
+    UserError if there is none, or several.
+    """
+    names = [*ranks, *others]
+    asked = ranks if wanted is None else {choose("config.audit.scores", wanted, names): ranks.get(wanted, 0)}
+    if unknown := [name for name, rank in asked.items() if rank is None]:
+        raise UserError(f"{path} gives {unknown[0]!r} in no known shape; export it with one, [None, classes]")
+    found = [name for name, rank in asked.items() if rank == 2]
+    if "logits" in found or len(found) == 1:
+        return "logits" if "logits" in found else found[0]
+    if not found:
+        told = "no output of rank 2" if wanted is None else f"no scores as {wanted!r}, real numbers of rank 2"
+        raise UserError(f"{path} gives {told}: [images, classes]; it has {', '.join(names)}")
+    raise UserError(
+        f"{path} gives {', '.join(found)}, each of rank 2: say which has the scores, --config.audit.scores=NAME"
+    )
+
+
+def only_scores(given, wanted: str | None, path):
+    """The one of a model's outputs that `name_of_scores` finds: a tensor alone, or a dictionary or list of them."""
+    if not isinstance(given, dict):
+        given = dict(enumerate(given)) if isinstance(given, (list, tuple)) else {"logits": given}
+    given = {str(key): value for key, value in given.items()}
+    ranks = {key: value.shape.rank for key, value in given.items() if value.dtype in _FLOATS}
+    return given[name_of_scores(ranks, given.keys() - ranks.keys(), wanted, path)]
+
+
 def kind_of(scores: np.ndarray, near: float = EXACT) -> str:
     """A key of `KINDS`, from the scores [N, outputs] of some images; probabilities add up to 1 within `near`.
 
@@ -49,6 +80,12 @@ def kind_of(scores: np.ndarray, near: float = EXACT) -> str:
     if np.all(scores <= near) and np.allclose(np.exp(scores).sum(1), 1, atol=near):
         return "log-probabilities"
     return "sigmoids" if inside else "logits"
+
+
+def refuse_misfit(kind: str, num_outputs: int) -> None:
+    """Raises UserError for a kind that so many outputs cannot be; "auto" is any."""
+    if kind != "auto" and choose("config.audit.outputs", kind, KINDS).startswith("one ") != (num_outputs == 1):
+        raise UserError(f"config.audit.outputs={kind!r} cannot be: the model gives {num_outputs} for each image")
 
 
 def as_logits(scores, kind: str):

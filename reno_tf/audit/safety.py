@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 
 from reno_tf import archives
-from reno_tf.errors import UserError
+from reno_tf.errors import UserError, one_line
 
 _ADVICE = "export the model as a SavedModel, whose operations are listed before it runs"
 _MOST_JSON = 50 * 10**6  # bytes of a config
@@ -73,11 +73,9 @@ def check_keras(path: str) -> None:
         if zipped:
             _check_archive(path)
         if is_hdf5:
-            with h5py.File(path, "r") as file:
-                archives.check_hdf5(file, path, stored=Path(path).stat().st_size)
-                check_config(_json(file.attrs.get("model_config", "{}"), path), path)
+            _check_hdf5(path)
     except (zipfile.BadZipFile, OSError, KeyError, RuntimeError, EOFError, NotImplementedError) as error:
-        raise UserError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from None
+        raise UserError(f"{path} is damaged: {one_line(error)}") from None
 
 
 def check_config(config, origin: str) -> None:
@@ -109,7 +107,7 @@ def check_saved_model(path: str) -> None:
     try:
         meta_graphs = loader_impl.parse_saved_model(path).meta_graphs
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} is no SavedModel: {' '.join(str(error).split())[:200]}") from None
+        raise UserError(f"{path} is no SavedModel: {one_line(error)}") from None
     for meta_graph in meta_graphs:
         library = {function.signature.name: function for function in meta_graph.graph_def.library.function}
         nodes = {node.name: node for node in meta_graph.graph_def.node}
@@ -226,6 +224,14 @@ def _check_archive(path):
                 content = archive.read(name)
                 with h5py.File(io.BytesIO(content), "r") as file:
                     archives.check_hdf5(file, path, stored=len(content))
+
+
+def _check_hdf5(path):
+    with h5py.File(path, "r") as file:
+        archives.check_hdf5(file, path, stored=Path(path).stat().st_size)
+        if "model_config" not in file.attrs:
+            raise UserError(f"{path} holds weights alone, no model: save the whole model with model.save")
+        check_config(_json(file.attrs["model_config"], path), path)
 
 
 def _json(text, path):

@@ -2,6 +2,8 @@
 
 import gc
 import inspect
+import os
+from collections.abc import Collection
 
 from absl import logging
 
@@ -42,18 +44,21 @@ _SHORT = {
     "cache_limit": "attack.cache_limit",
     "skip_unreadable": "data.skip_unreadable",
 }
+_PATHS = {"workdir", "student", "file", "to"}  # flags
 
 
-def start(mode: str, config, *, command: str, **options) -> None:
+def start(mode: str, config, *, command: str, said: Collection[str] = (), **options) -> None:
     """Does what `python main.py --mode=...` promises.
 
-    `command`: the command line, for the report. **options: the flags by name; None and False are as good as absent.
-    Raises UserError for a user's mistake, among them an option that the mode does not take.
+    `command`: the command line, for the report; `said`: the config's keys in it. **options: the flags by name; None and
+    False are as good as absent; "~" before a path is the user's home. Raises UserError for a mistake of the user, also
+    for an option that the mode does not have.
     """
     logging.set_verbosity(logging.WARNING)
     choose("mode", mode, MODES)
     taken = {name: set(inspect.signature(function).parameters) for name, function in MODES.items()}
     given = {name: value for name, value in options.items() if value is not None and value is not False}
+    given |= {name: os.path.expanduser(given[name]) for name in given.keys() & _PATHS}
     for name in sorted(given.keys() & _SHORT.keys()):
         config.update_from_flattened_dict({_SHORT[name]: given.pop(name)})
     for name in given.keys() - taken[mode]:
@@ -61,6 +66,5 @@ def start(mode: str, config, *, command: str, **options) -> None:
         raise UserError(f"--{name} goes with {allowed}, not with --mode={mode}")
     if config.distribution != "none" and mode != "run":
         raise UserError(f"config.distribution={config.distribution} goes with --mode=run, not with --mode={mode}")
-    if "command" in taken[mode]:
-        given["command"] = command
+    given |= {name: value for name, value in {"command": command, "said": said}.items() if name in taken[mode]}
     MODES[mode](config, **given)

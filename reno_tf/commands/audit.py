@@ -2,19 +2,18 @@
 
 import dataclasses
 import json
+from collections.abc import Collection
 from pathlib import Path
-
-import numpy as np
 
 from reno_tf import audit as foreign
 from reno_tf import data, files, settings
-from reno_tf.commands import common
+from reno_tf.commands import audited, common
 from reno_tf.commands.run import run
 from reno_tf.errors import TooExposed, UserError
 from reno_tf.evaluation import cost, measure, suite
+from reno_tf.reporting import metrics
 
 _PASSES = {"teacher": 8.0, "random": 16.0}  # over photos, by what is trained here; by start (docs/choices.md)
-_SIDE, _PROBES = 224, 16  # of the images, if it takes any size, by whose answers a function is told from others
 _COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "worst_case_success_rate")
 
 
@@ -22,6 +21,7 @@ def audit(
     config,
     *,
     command: str,
+    said: Collection[str] = (),
     student: str | foreign.Foreign | None = None,
     workdir: str | None = None,
     overwrite: bool = False,
@@ -34,11 +34,12 @@ def audit(
 
     The attacker has `config.model.backbone` with its weights.
 
-    `compare` also trains Renofeation from the same teacher on the same data, below the workdir, to set its numbers
-    beside the model's. `trust` opens a SavedModel that does more than compute. `save_images` keeps so many adversarial
-    images of each attack. Returns the content of results.json. Raises UserError if the model is no classifier of the
-    data's classes, or not safe to open; TooExposed, after the report, if the worst case's interval lies above
-    `fail_above`.
+    `said`: the config's keys that the user gave, of which those that would have no effect are refused. `compare` also
+    trains Renofeation from the same teacher on the same data, below the workdir, to set its numbers beside the model's.
+    `trust` opens a SavedModel that does more than compute. `save_images` keeps so many adversarial images of each
+    attack. Returns the content of results.json. Raises UserError if the model is no classifier of the data's classes,
+    or not safe to open, or if the headline's attack cannot go through it; TooExposed, after the report, if the worst
+    case's interval lies above `fail_above`.
     """
     if student is None:
         raise UserError(
@@ -49,62 +50,71 @@ def audit(
         raise UserError(f"--fail_above must be from 0 to 1, not {fail_above:g}{percent}")
     if save_images is not None and save_images < 1:
         raise UserError(f"--save_images must be at least 1, not {save_images}")
+    if overwrite and workdir and isinstance(student, str) and _lies_in(student, workdir):
+        raise UserError(f"the student lies in {workdir}, which --overwrite would delete; choose another --workdir")
     config = config.copy_and_resolve_references()
     common.seed_everything(config.seed)
-    opened, student, digest = _opened(student, trust=trust, scores=config.audit.scores)
+    opened = audited.opened(student, trust=trust, scores=config.audit.scores)
+    path = opened.format if isinstance(student, foreign.Foreign) else student
+    given = config.data.to_dict()
     # All published training images, at the size that the model takes.
     config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
-    chosen = _settings(config, opened)
-    workdir = Path(workdir or f"runs/audit-{Path(student).stem}-{chosen.data.short_name}")
+    chosen = settings.read(config, preset="suite")
+    workdir = Path(workdir or f"runs/audit-{Path(path).stem}-{chosen.data.short_name}")
     dataset = _load(chosen, opened)
+    audited.refuse_without_effect(given, said, dataset)
     convention = _convention(chosen, config.audit, opened, dataset)
     dataset = dataset.seen(convention.geometry) if convention.geometry else dataset
     _fit_recipes(config, dataset)
-    chosen = _settings(config, opened, dataset=dataset)
+    chosen = settings.read(config, preset="suite", dataset=dataset)
     for line in _told(opened, convention, dataset.class_names):
         print(line, flush=True)
     model = foreign.Student(opened, convention)
     teacher = common.build_teacher(chosen.networks)
     suite.check(chosen, teacher.model, dataset)
-    audited = {"path": student, "sha256": digest}
-    claimed = chosen.as_json() | {"audit": config.audit.to_dict(), "student": audited}
-    files.claim(workdir, claimed, overwrite=overwrite)
+    attacked = suite.split(chosen, dataset)
+    complete, left_out = chosen, []
+    if why := audited.why_no_gradient(opened, model, attacked):
+        chosen, left_out = common.leave_out(chosen, {"student"}, why)
+    known_as = {"path": path, "sha256": audited.digest(student, model, attacked)}
+    # What can only be asked never had a white box; other models' folders are the same whatever their gradient.
+    claimed = (chosen if opened.can_only_be_asked else complete).as_json()
+    claimed |= {"audit": config.audit.to_dict(), "student": known_as}
+    files.claim(workdir, claimed, overwrite=overwrite, inputs=common.inputs(dataset, teacher))
     results = files.read_json(workdir / "results.json")
-    if results and (results["audit"]["comparison"] or not compare):
+    tried = chosen.attack.images or len(attacked)
+    has_images = audited.has_images(workdir / "images", save_images, len(attacked), tried)
+    if results and has_images and (results["audit"]["comparison"] or not compare):
         print(f"{workdir} is finished already; --overwrite starts it anew")
         return _judged(results, fail_above)
 
     with files.lock(workdir):
         exposure = chosen.attack.preset != "quick"  # That is to be quick.
-        needs = cost.tell(chosen, teacher.model, suite.split(chosen, dataset), trains=False, exposure=exposure)
-        print(f"audit of {Path(student).name}: {needs}", flush=True)
-        found = _found(opened, convention, dataset.class_names)
-        identity = files.digest(audited["sha256"].encode(), json.dumps(found).encode())
+        needs = cost.tell(chosen, teacher.model, attacked, trains=False, exposure=exposure)
+        for row in left_out:
+            print(f"{row['name']} is left out: {row['why']}")
+        print(f"audit of {Path(path).name}: {needs}", flush=True)
+        found = _found(opened, convention, dataset.class_names) | {"has_gradient": not why}
+        identity = files.digest(known_as["sha256"].encode(), json.dumps(found).encode())
         public = (teacher.model, teacher.identity)
         with common.enough_memory("batch_size", chosen.training.batch_size):
-            networks, chosen, left_out = common.attackers_networks(chosen, dataset, public, workdir)
+            networks, chosen, useless = common.attackers_networks(chosen, dataset, public, workdir)
         target = suite.target(chosen, dataset, networks | {"student": (model, identity)})
         options = {"folder": workdir / "suite", "save": save_images and (workdir / "images", save_images)}
         with common.enough_memory("attack.batch_size", chosen.attack.batch_size):
             measured = measure.measure(chosen, target, dataset, undefended=None, exposure=exposure, **options)
-        measured.results["skipped"] += left_out
+        measured.results["skipped"] += left_out + useless
         comparison = _compare(config, workdir, measured.results, command) if compare else []
         shape = {"image_size": list(target.images.shape[1:3])}
-        own = {**audited, **found, **shape, "exposure": measured.exposure, "comparison": comparison}
-        facts = {"method": f"audit of {Path(student).name}", **common.facts(chosen, dataset, teacher)}
+        own = {**known_as, **found, **shape, "exposure": measured.exposure, "comparison": comparison}
+        facts = {"method": f"audit of {Path(path).name}", **common.facts(chosen, dataset, teacher)}
         results = {**facts, **measured.results, "audit": own}
         common.write_report(workdir, results, measured, target, dataset, chosen, history=[], seen=None, command=command)
     return _judged(results, fail_above)
 
 
-def _opened(student, **options):
-    """The model, its path or name, and a hash that tells it from others."""
-    if not isinstance(student, foreign.Foreign):
-        return foreign.open_model(student, **options), student, files.digest_path(Path(student))
-    size = (student.height or _SIDE, student.width or _SIDE)
-    probe = np.random.default_rng(0).uniform(0, 255, (_PROBES, *size, 3))
-    answers, _ = student.answer(probe)
-    return student, student.format, files.digest(student.format.encode(), answers.tobytes())
+def _lies_in(path, folder) -> bool:
+    return Path(path).resolve().is_relative_to(Path(folder).resolve())
 
 
 def _judged(results, fail_above) -> dict:
@@ -127,7 +137,6 @@ def _found(opened, convention, class_names) -> dict:
         "input_range": convention.input_range,
         "outputs": convention.outputs,
         "draws": convention.draws,
-        "has_gradient": not (opened.integers or opened.can_only_be_asked),
         "asked": [dataclasses.asdict(way) for way in convention.tried],
         "label_order": convention.order.tolist(),
         "label_order_was_matched": convention.renamed,
@@ -139,11 +148,9 @@ def _told(opened, convention, class_names):
     """What was found, a line each."""
     way = convention.chosen
     seen = f"photos by {convention.geometry!r}, " if convention.geometry else ""
-    right, (low, high) = way.matched if convention.renamed else way.accuracy, way.accuracy_ci95
-    interval = "" if convention.renamed else f" [{100 * low:.1f}, {100 * high:.1f}]"
     yield (
         f"{opened.format}; fed {seen}in the range {convention.input_range}; it gives {convention.outputs}; "
-        f"{100 * right:.1f} %{interval} of {way.asked} training images right, each class as heavy"
+        f"{metrics.percent(*convention.accuracy)} of {way.asked} training images right, each class as heavy"
     )
     if convention.renamed:
         moved = [
@@ -157,11 +164,6 @@ def _told(opened, convention, class_names):
         yield f"most images of {', '.join(names[:20])}{', ...' * (len(names) > 20)} get another answer"
     if convention.draws > 1:
         yield f"it gives another answer each time; {convention.draws} are averaged"
-
-
-def _settings(config, opened, **data_known):
-    chosen = settings.read(config, "renofeation", preset="suite", **data_known)
-    return chosen.without({"student"}) if opened.can_only_be_asked else chosen
 
 
 def _fit_recipes(config, dataset):
@@ -188,6 +190,7 @@ def _load(chosen, opened):
 
 def _convention(chosen, asked_for, opened, dataset) -> foreign.Convention:
     train = dataset.train
+    foreign.refuse_misfit(asked_for.outputs, opened.num_outputs)
     views = {"": train.floats()}
     if isinstance(train.images, data.Photos):
         views = {geometry: train.seen(geometry).floats() for geometry in data.GEOMETRIES}

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import functools
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import tensorflow as tf
 import tf_keras
 from absl import logging
 
-from reno_tf import data, files, hardware, models, progress, reporting
+from reno_tf import data, files, hardware, models, ownership, progress, reporting
 from reno_tf.errors import UserError
 from reno_tf.evaluation import surrogate
 from reno_tf.evaluation.measure import Measured
@@ -63,6 +62,22 @@ def build_teacher(networks: Networks) -> Teacher:
     return Teacher(model, {"name": f"{networks.backbone}/{networks.weights}", "sha256": digest}, identity)
 
 
+def inputs(dataset, teacher: Teacher) -> dict[str, str]:
+    """Digests of what a run's config only names, for `files.claim`."""
+    return {"the images": dataset.digest(), "the teacher's weights": teacher.identity}
+
+
+def leave_out(chosen: Settings, networks: set[str], why: str) -> tuple[Settings, list[dict]]:
+    """The settings without the attacks through these networks, and a row {"name", "why"} for each of them.
+
+    Raises UserError if one is the headline's.
+    """
+    names = chosen.attack.through(networks)
+    if chosen.attack.members[0] in names:
+        raise UserError(f"the attack {chosen.attack.members[0]} cannot be the headline's: {why}")
+    return chosen.without(networks), [{"name": name, "why": why} for name in names]
+
+
 def attackers_networks(chosen: Settings, dataset, teacher: tuple, workdir: Path) -> tuple[dict, Settings, list[dict]]:
     """What the attacks go through: {"teacher", and if an attack wants them "surrogate", "ensemble": (model, SHA-256)}.
 
@@ -99,5 +114,5 @@ def write_report(workdir: Path, results: dict, measured: Measured, target, datas
     files.write_text(workdir / "images.csv", measured.table)
     reporting.write(workdir, results=results, examples=examples, **options)
     files.write_json(workdir / "results.json", results)
-    shutil.rmtree(workdir / "suite", ignore_errors=True)  # Answers to each attack, for a suite that is interrupted.
+    ownership.remove(workdir / "suite", ownership.ANSWERS)
     print(f"{reporting.headline(results)}; report in {workdir / 'report.html'}")

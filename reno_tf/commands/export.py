@@ -14,6 +14,7 @@ from reno_tf.errors import UserError, choose
 from reno_tf.evaluation import measure, suite
 
 FORMATS = ("saved_model", "tflite", "onnx")
+_ENDINGS = {"onnx": (".onnx",), "tflite": tuple(f"-{form}.tflite" for form in conversion.FORMS)}
 _NEEDS_GRADIENTS = {"student", "surrogate", "ensemble"}  # Attacks through these are left out for a file.
 
 
@@ -22,7 +23,8 @@ def export(config, *, workdir: str | None = None, to: str | None = None, format:
 
     A server that watches `to`, its model base path, takes the new version up once it is whole. Of `format` "tflite" are
     three files, of "onnx" one, with the names of the classes and a model card that says what the run's attacks do to
-    each. Raises UserError for a run that is not finished, and for a folder that cannot be written.
+    each. Raises UserError for a run that is not finished, for a folder that cannot be written, and where it would
+    write over a file.
     """
     if workdir is None or to is None:
         needs = "--workdir=RUN, a finished run, and --to=FOLDER, the server's model base path"
@@ -51,6 +53,8 @@ def _copy_version(model, folder):
 
 
 def _write_files(kind, workdir, model, folder):
+    name, rows = model.parent.name, []
+    _check_absent(folder, [*(f"{name}{ending}" for ending in _ENDINGS[kind]), f"{name}-labels.txt", "model_card.md"])
     chosen = settings.restore(files.read_json(workdir / "config.json")).without(_NEEDS_GRADIENTS)
     report = dataclasses.replace(chosen.report, curve_factors=())
     chosen = dataclasses.replace(chosen, report=report)
@@ -61,7 +65,6 @@ def _write_files(kind, workdir, model, folder):
     else:
         made = conversion.to_tflite(model, dataset.train.floats())
         contents = {f"-{form}.tflite": content for form, content in made.items()}
-    name, rows = model.parent.name, []
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:  # None appears before all are measured.
         for ending, content in contents.items():
@@ -77,12 +80,19 @@ def _write_files(kind, workdir, model, folder):
             os.replace(path, folder / path.name)
 
 
+def _check_absent(folder, names):
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} cannot be written: it is a file, not a folder")
+    if there := [name for name in names if os.path.lexists(folder / name)]:
+        raise UserError(f"{folder} holds {', '.join(there)} already; move that, or choose another folder for --to")
+
+
 def _measured(path, chosen, dataset, teacher) -> dict:
     """What the run's attacks do to the file."""
     opened = audit.open_model(str(path))
     plain = {"geometry": "", "input_range": "0..1", "outputs": "probabilities", "renamed": False, "unmatched": ()}
     order = np.arange(opened.num_classes)
     student = audit.Student(opened, audit.Convention(**plain, order=order, draws=1, tried=()))
-    networks = {"teacher": (teacher.model, teacher.identity), "student": (student, files.digest_path(path))}
+    networks = {"teacher": (teacher.model, teacher.identity), "student": (student, audit.digest_model(str(path)))}
     target = suite.target(chosen, dataset, networks)
     return {"method": path.name, **measure.measure(chosen, target, dataset, undefended=None).results}

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
-from reno_tf import files, models
-from reno_tf.errors import UserError, choose
+from reno_tf import archives, files, models
+from reno_tf.errors import UserError, choose, one_line
 from reno_tf.models import keras_files, torch_import, weights
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 
@@ -21,26 +21,23 @@ def import_weights(config, *, file: str | None = None, half: bool = False) -> No
     None: then Keras downloads its own, which get the name "imagenet".
     `half` keeps kernels as float16, in half of the room.
     A file's weights get the name under which the manifest states its hash, or else the file's. Raises UserError,
-    and writes nothing, if the file's hash is not the one in its name or a weight does not fit.
+    and writes nothing, if the file's hash is not the one in its name, a weight does not fit, or another file lies there
+    under that name.
     """
     backbone = choose("backbone to import", config.model.backbone, [*torch_import.importable(), *KERAS_APPLICATIONS])
-    manifest = weights.manifest()
-    entries = manifest.setdefault(backbone, {})
+    entries = weights.manifest().get(backbone, {})
     load = _from_keras if backbone in KERAS_APPLICATIONS else _from_torch
     name, digest, values = load(backbone, file, entries)
-    entry = entries.setdefault(name, {"url": None, "licence": None, "source_sha256": None})
+    entry = entries.get(name, {"url": None, "licence": None, "source_sha256": None})
     if entry["source_sha256"] not in (None, digest):
         raise UserError(f"{backbone} has weights {name} from another file already; rename {file}")
     if half:
         values = {name: value.astype(np.float16) if value.ndim > 1 else value for name, value in values.items()}
     content = safetensors.numpy.save(values)
-    target = weights.PRETRAINED / f"{backbone}_{name}.safetensors"
-    entry |= {"file": target.name, "sha256": models.sha256(content), "source_sha256": digest}
-    files.write_bytes(target, content)
-    files.write_json(weights.PRETRAINED / "manifest.json", manifest)
+    target = weights.keep(backbone, name, content, entry | {"source_sha256": digest})
     is_stated = "source_sha256_starts" in entry
     check = "its source has the publisher's SHA-256" if is_stated else "recorded now: the publisher states none"
-    print(f"{target}: weights {name} of {backbone}; SHA-256 {entry['sha256'][:8]}..., {check}")
+    print(f"{target}: weights {name} of {backbone}; SHA-256 {models.sha256(content)[:8]}..., {check}")
 
 
 def _from_torch(backbone, file, entries):
@@ -48,6 +45,7 @@ def _from_torch(backbone, file, entries):
     if file is None or not Path(file).is_file():
         raise UserError(f"--mode=import_weights needs --file=FILE, a .pth or .safetensors, not {file}")
     path, suffix = Path(file), torch_import.suffix_of(file)
+    archives.refuse_stand_in(path)
     content = path.read_bytes()
     digest = models.sha256(content)
     in_name = re.search(r"-([0-9a-f]{8,64})\.pth$", path.name)  # As in resnet18-f37072fd.pth.
@@ -82,7 +80,7 @@ def _from_keras(backbone, file, entries):
     except UserError:
         raise
     except Exception as error:  # Keras raises no narrower class for a failed download.
-        raise UserError(f"the download by Keras gives no weights of {backbone}: {error}") from None
+        raise UserError(f"the download by Keras gives no weights of {backbone}: {one_line(error)}") from None
     values = weights.values(model)
     if broken := [name for name, value in values.items() if not np.isfinite(value).all()]:
         raise UserError(f"{file or 'the download by Keras'}: {broken[0]} has values that are not finite")
@@ -91,7 +89,7 @@ def _from_keras(backbone, file, entries):
     name = Path(file).name
     for suffix in keras_files.SUFFIXES:
         name = name.removesuffix(suffix)
-    return name.removesuffix(".weights"), models.sha256(Path(file).read_bytes()), values
+    return name.removesuffix(".weights"), files.digest_path(Path(file)), values
 
 
 def _name(entries, stem, digest, file):

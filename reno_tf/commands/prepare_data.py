@@ -16,7 +16,7 @@ def prepare_data(config) -> None:
 def summary(dataset) -> str:
     """The numbers of classes and images, the smallest class, and the unreadable files, a line each."""
     lines = [f"{dataset.name}: {len(dataset.class_names)} classes"]
-    for name in ("train", "test"):
+    for name in dataset.unreadable:  # The published splits.
         split = getattr(dataset, name)
         counts = np.bincount(split.labels, minlength=len(dataset.class_names))
         smallest = dataset.class_names[counts.argmin()]

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from reno_tf import data, evaluation, files, methods, models, settings, training
 from reno_tf.commands import common
-from reno_tf.models.weights import PRETRAINED, manifest
+from reno_tf.models import weights
 
 
 def pretrain(config, *, command: str, workdir: str | None = None, overwrite: bool = False) -> None:
@@ -48,12 +48,7 @@ def pretrain(config, *, command: str, workdir: str | None = None, overwrite: boo
     )
 
     accuracy = evaluation.accuracy(student, dataset.test)
-    file, content = f"{backbone}_{chosen.data}.safetensors", models.save(student)
-    files.write_bytes(PRETRAINED / file, content)
-    entries = manifest()
-    entries.setdefault(backbone, {})[chosen.data] = {
-        "file": file,
-        "sha256": models.sha256(content),
+    facts = {
         "url": None,
         "licence": "as this project; rendered from fonts that matplotlib ships",
         "input": "RGB in [0, 1], 32x32",
@@ -61,5 +56,5 @@ def pretrain(config, *, command: str, workdir: str | None = None, overwrite: boo
         "accuracy": accuracy,
         "tensorflow": tf.__version__,
     }
-    files.write_json(PRETRAINED / "manifest.json", entries)
-    print(f"{file}: {100 * accuracy:.2f} % on {len(dataset.test)} held-out glyphs")
+    path = weights.keep(backbone, chosen.data, models.save(student), facts)
+    print(f"{path.name}: {100 * accuracy:.2f} % on {len(dataset.test)} held-out glyphs")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from reno_tf import files, reporting, settings
+from reno_tf import files, ownership, reporting, settings
 from reno_tf.commands.run import run
 from reno_tf.errors import UserError
 from reno_tf.reporting.metrics import ASR, VALIDATION
@@ -33,7 +33,8 @@ def reproduce(
     settings counts as finished without its folder. dry_run: prints the runs and an estimate of their time and disk,
     and does none.
 
-    Raises UserError for a mistake in the config, another sweep in `workdir`, or missing runs, after the rest.
+    Raises UserError for a mistake in the config, another sweep or other files in `workdir`, or missing runs, after
+    the rest.
     """
     if "reproduce" not in config:
         raise UserError("--mode=reproduce goes with a config of configs/reproduce, such as table2.py, not with another")
@@ -45,6 +46,7 @@ def reproduce(
         for name, why in list(sweeping.missing.items())[:1]:
             print(f"{len(sweeping.missing)} of them would be missing, among them {name}: {why}")
         return
+    _claim(folder, is_sweep=bool(kept))
     with contextlib.suppress(RuntimeError):  # Initialised already: by someone's own program.
         tf.config.set_visible_devices([], "GPU")  # The runs are processes of their own, and want the GPUs whole.
     with sweep.lock(folder):
@@ -56,6 +58,15 @@ def reproduce(
         mistakes.append(f"{len(sweeping.missing)} runs are missing, among them {name}: {why}")
     if mistakes:
         raise UserError("; ".join(mistakes))
+
+
+def _claim(folder, *, is_sweep):
+    """Marks the folder as a sweep's. Raises UserError if it holds other files alone: some might be written over."""
+    marker = folder / ".reno_tf-sweep"
+    others = [path for path in folder.iterdir() if path.name != ownership.LOCK] if folder.is_dir() else []
+    if others and not (is_sweep or marker.exists()):
+        raise UserError(f"{folder} holds other files and no sweep; choose another --workdir")
+    files.write_json(marker, {"project": "reno_tf"})
 
 
 @dataclasses.dataclass

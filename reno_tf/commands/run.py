@@ -32,7 +32,7 @@ def run(
         watch.check(chosen, dataset)
 
     def claim():
-        files.claim(workdir, chosen.as_json(), overwrite=overwrite)
+        files.claim(workdir, chosen.as_json(), overwrite=overwrite, inputs=common.inputs(dataset, teacher))
         return (workdir / "results.json").is_file()
 
     if distribution.ask_chief(strategy, claim):

@@ -2,10 +2,12 @@
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Callable
 
 import numpy as np
 
+from reno_tf.data.leaks import Leaks
 from reno_tf.data.photos import Floats, Photos
 from reno_tf.errors import UserError
 
@@ -62,11 +64,12 @@ class Split:
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """`train` and `validation` are disjoint parts of the published training split.
+    """`train` and `validation` are disjoint parts of the published training split, unless validation is published too.
 
     augment: the augmentation besides a photo's random crop, for `train_batches`.
-    unreadable: files of the published splits "train" and "test" that are left out.
+    unreadable: files of the published splits that are left out: "train", "test", and "validation" if there is one.
     note: what a reader of the results should know about the data set.
+    leaks: images that are in training and in another split.
     """
 
     name: str
@@ -77,11 +80,19 @@ class Dataset:
     augment: Callable | None = None
     unreadable: dict[str, list[str]] = dataclasses.field(default_factory=lambda: {"train": [], "test": []})
     note: str = ""
+    leaks: Leaks = Leaks()
 
     def seen(self, geometry: str) -> "Dataset":
         """The same with the views of photos in another geometry; images that never were photos stay as they are."""
         splits = {split: getattr(self, split) for split in ("train", "validation", "test")}
         return dataclasses.replace(self, **{name: split.seen(geometry) for name, split in splits.items()})
+
+    def digest(self) -> str:
+        """SHA-256 over the names of the classes and all images with their labels, in hexadecimal."""
+        total = hashlib.sha256(json.dumps(self.class_names).encode())
+        for split in (self.train, self.validation, self.test):
+            total.update(split.digest().encode() + split.labels.tobytes())
+        return total.hexdigest()
 
     @property
     def geometry(self) -> str:
@@ -89,13 +100,14 @@ class Dataset:
         return self.test.images.geometry if isinstance(self.test.images, Photos) else "crop"  # Arrays have their size.
 
     def facts(self) -> dict:
-        """Name and sizes, for results.json."""
+        """Name, sizes and leaks, for results.json."""
         sizes = {f"num_{split}": len(getattr(self, split)) for split in ("train", "validation", "test")}
         unreadable = {f"num_unreadable_{split}": len(files) for split, files in self.unreadable.items()}
-        return {"name": self.name, "num_classes": len(self.class_names), **sizes, **unreadable, "note": self.note}
+        known = {"name": self.name, "num_classes": len(self.class_names), "note": self.note}
+        return {**known, **sizes, **unreadable, **self.leaks.facts()}
 
     def chosen(self) -> dict:
-        """Which images of the published training split are used, for data.json."""
+        """Which images of the published splits are used before the test's, for data.json."""
         return {"train": self.train.origin(), "validation": self.validation.origin()}
 
 

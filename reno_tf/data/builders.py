@@ -38,7 +38,7 @@ def unreadable_message(unreadable: dict[str, list[str]]) -> str:
 class PhotosBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Photos of any size with a class each, stored as `imagefile.normalize` returns them.
 
-    A subclass has `photos(dl_manager)` -> {"train": {file: class name}, "test": ...};
+    A subclass has `photos(dl_manager)` -> {"train": {file: class name}, "test": ..., perhaps "validation": ...};
     and `read(file)` -> the file's bytes, which raises ImageError.
 
     An unreadable file fails the build. The error names all such files, and nothing stays on the disk.
@@ -55,7 +55,7 @@ class PhotosBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     class_names: Sequence[str]
 
     def __init__(self, *, skip_unreadable: bool = False, config=None, **kwargs):
-        self._unreadable = {"train": [], "test": []}
+        self._unreadable: dict[str, list[str]] = {"train": [], "test": []}
         super().__init__(config=config or ("readable" if skip_unreadable else "whole"), **kwargs)
         self._skips = self.builder_config.name.endswith("readable")
 
@@ -67,18 +67,20 @@ class PhotosBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return {split: self._generate_examples(split, photos) for split, photos in self.photos(dl_manager).items()}
 
     def _generate_examples(self, split, photos):
-        empty_classes = set(self.class_names)
+        unreadable = self._unreadable.setdefault(split, [])
+        classes = set(photos.values())
+        empty_classes = set(classes)
         for file, label in photos.items():
             name = file.encode(errors="backslashreplace").decode()  # A file's name need not be valid UTF-8.
             try:
                 image = normalize(self.read(file))
             except ImageError as error:
-                self._unreadable[split].append(f"{name} ({error})")
+                unreadable.append(f"{name} ({error})")
             else:
                 empty_classes.discard(label)
                 yield name, {"image": image, "label": label, "file": name}
         # Without `skip_unreadable` the error below names all files; but tfds cannot write an empty split.
-        if empty_classes and (self._skips or len(empty_classes) == len(self.class_names)):
+        if empty_classes and (self._skips or empty_classes == classes):
             message = f"class {min(empty_classes)!r} has no readable {split} image"
             raise UserError(f"{message}; {unreadable_message(self._unreadable)}")
 

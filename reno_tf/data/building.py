@@ -3,7 +3,6 @@
 import concurrent.futures
 import contextlib
 import io
-import shutil
 import socket
 import urllib.parse
 from collections.abc import Callable, Iterable
@@ -17,10 +16,11 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from reno_tf import files
-from reno_tf.data import sources, transforms
+from reno_tf.data import leaks, prepared, sources, transforms
 from reno_tf.errors import UserError
 
 _FILE_KEYS = ("file", "file_name", "image/filename")  # The builders have different keys for a file's name.
+_COLUMNS = ("labels", "files", "readable", "pixels", "hashes", "thumbnails")
 
 
 def build(name: str, source: sources.Source, open_builder: Callable, *, folder: str | None, download: bool):
@@ -49,7 +49,7 @@ def build(name: str, source: sources.Source, open_builder: Callable, *, folder: 
         with filelock.FileLock(parent / ".lock"), contextlib.redirect_stdout(io.StringIO()):  # tfds prints its steps.
             builder.download_and_prepare(download_config=config)  # Returns at once if another process was first.
             for copy in getattr(builder, "older", list)():
-                shutil.rmtree(copy, ignore_errors=True)
+                prepared.remove(copy)
         if source.origin == "folder":
             size = files.size(Path(builder.data_path)) / 1e6
             logging.warning(
@@ -69,7 +69,7 @@ def records(builder, split: str):
 
 
 def index(builder, split: str, *, progress: Callable[[Iterable], Iterable] = iter) -> dict[str, np.ndarray]:
-    """{"labels" int64, "files" str, "readable" bool}, each [N].
+    """{"labels" int64, "files" str, "readable" bool}, each [N], and the columns of `leaks.Prints`.
 
     The first call decodes every photo, as the iterable `progress` wraps, and stores the result beside the data set,
     unless that is another user's and may be read alone.
@@ -77,11 +77,12 @@ def index(builder, split: str, *, progress: Callable[[Iterable], Iterable] = ite
     path = Path(builder.data_path) / f"index-{split}.npz"
     if path.is_file():
         with np.load(path) as stored:
-            return dict(stored)
+            if set(stored) == set(_COLUMNS):  # Another version has others.
+                return dict(stored)
     examples = records(builder, split)
     with concurrent.futures.ThreadPoolExecutor() as pool:  # TensorFlow decodes outside Python's lock.
         rows = list(progress(pool.map(lambda number: _row(examples[number], number), range(len(examples)))))
-    columns = zip(("labels", "files", "readable"), zip(*rows, strict=True), strict=True)
+    columns = zip(_COLUMNS, zip(*rows, strict=True), strict=True)
     found: dict[str, Any] = {name: np.array(column) for name, column in columns}
     content = io.BytesIO()
     np.savez(content, **found)
@@ -95,10 +96,10 @@ def index(builder, split: str, *, progress: Callable[[Iterable], Iterable] = ite
 def _row(example, number):
     name = next((example[key].decode() for key in _FILE_KEYS if key in example), f"number {number}")
     try:
-        transforms.decode(tf.constant(example["image"]))
+        image = transforms.decode(tf.constant(example["image"])).numpy()
     except tf.errors.InvalidArgumentError:
-        return example["label"], name, False
-    return example["label"], name, True
+        return example["label"], name, False, *leaks.NOTHING
+    return example["label"], name, True, *leaks.look(image)
 
 
 def _check_network(name, urls, archives):

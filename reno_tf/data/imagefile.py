@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from reno_tf import archives
+
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 
 
@@ -49,6 +51,8 @@ def _decode(content):
     """Returns uint8 [H, W, 3] and whether it came from a grey or RGB JPEG."""
     if not content:
         raise ImageError("empty file")
+    if told := archives.stand_in(content[:100]):
+        raise ImageError(told.removeprefix("is "))
     try:
         # Pillow warns above MAX_IMAGE_PIXELS, and fails above twice as many; here both are too many.
         with warnings.catch_warnings():

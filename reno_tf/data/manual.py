@@ -1,10 +1,12 @@
 """Data sets whose archives the user fetches by hand, into a manual directory where they are read in place."""
 
+import posixpath
 import tarfile
 import zipfile
 import zlib
 from pathlib import Path
 
+from reno_tf import archives
 from reno_tf.data.builders import PhotosBuilder
 from reno_tf.data.imagefile import ImageError
 from reno_tf.errors import UserError
@@ -87,6 +89,8 @@ class ManualBuilder(PhotosBuilder, skip_registration=True):
         if missing:
             message = f"{', '.join(missing)} not found in {directory}"
             raise UserError(f"{self.name}: {message}. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}")
+        for file in [*packed, *self.LISTS.values()]:
+            archives.refuse_stand_in(directory / file)
         return directory
 
 
@@ -94,9 +98,11 @@ def _open(archive):
     """A function from a member's name to its content."""
     try:
         if archive.suffix == ".zip":
-            return zipfile.ZipFile(archive).read
+            packed = zipfile.ZipFile(archive)  # It stays open while photos are read.
+            entries = {_plain(entry.filename): entry for entry in packed.infolist()}
+            return lambda name: packed.read(entries[name])
         tar = tarfile.open(archive, "r:")  # noqa: SIM115  It stays open while photos are read.
-        members = {member.name: member for member in tar if member.isfile()}
+        members = {_plain(member.name): member for member in tar if member.isfile()}
         # An empty block ends a complete archive; tarfile accepts one that is cut before it.
         ends = (member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE for member in tar)
         if archive.stat().st_size < max(ends, default=0) + tarfile.BLOCKSIZE:
@@ -104,6 +110,11 @@ def _open(archive):
     except _DAMAGED as error:
         raise UserError(f"{archive} is damaged, fetch it again: {error}") from None
     return lambda name: tar.extractfile(members[name]).read()
+
+
+def _plain(name):
+    """A member's name without the backslashes of some zips made on Windows, or a "./" as tar may put before it."""
+    return posixpath.normpath(name.replace("\\", "/"))
 
 
 class StanfordActions(ManualBuilder):

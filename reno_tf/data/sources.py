@@ -37,10 +37,14 @@ class Source:
     note: str = ""
 
     def splits(self, builder) -> dict[str, str]:
-        """{"train", "test"} of a data set that is built, in tensorflow-datasets' notation."""
-        if self.test:
-            return {"train": self.train, "test": self.test}
+        """{"train", "test"} of a data set that is built, in tensorflow-datasets' notation.
+
+        A user's folder may have a "validation" too.
+        """
         there = builder.info.splits
+        if self.test:
+            own = {"validation": "validation"} if self.origin == "folder" and "validation" in there else {}
+            return {"train": self.train, "test": self.test, **own}
         for split in ("test", "validation"):
             if split in there:
                 return {"train": self.train, "test": split}

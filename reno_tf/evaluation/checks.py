@@ -59,8 +59,10 @@ def _noise(results):
     attack, noise = results["attack_success_rate"], results["noise_success_rate"]
     if attack is None:
         return None, "The student gets no clean image right, so nothing could be attacked."
-    sentence = f"The attack turns {_percent(attack)} wrong, uniform noise of the same size {_percent(noise)}"
-    if results["attack_success_rate_ci95"][0] <= results["noise_success_rate_ci95"][1]:
+    ends = [results[f"{rate}_success_rate_ci95"] for rate in ("attack", "noise")]
+    told = [f"{_percent(rate)} {_ends(interval)}" for rate, interval in zip((attack, noise), ends, strict=True)]
+    sentence = f"The attack turns {told[0]} wrong, uniform noise of the same size {told[1]}"
+    if ends[0][0] <= ends[1][1]:
         return False, f"{sentence}: the attack cannot be told from noise."
     return True, f"{sentence}."
 
@@ -68,7 +70,7 @@ def _noise(results):
 def _rises(curve):
     """Doubtful: at some epsilon the success lies below that at a smaller one, intervals apart, or it never rises.
 
-    A success of 95 % or more at the smallest epsilon needs no rise.
+    A success at the smallest epsilon that may be 95 % or more, by its interval, needs no rise.
     """
 
     def between(a, b):
@@ -79,9 +81,10 @@ def _rises(curve):
         return None, "The attack success was measured at fewer than two values of epsilon."
     for smaller, larger in zip(curve, curve[1:], strict=False):
         if larger["attack_success_rate_ci95"][1] < smaller["attack_success_rate_ci95"][0]:
-            return False, f"The attack success falls {between(smaller, larger)}."
+            return False, f"The attack success falls {between(smaller, larger)}, and their intervals lie apart."
     first, last = curve[0], curve[-1]
-    if last["attack_success_rate"] <= first["attack_success_rate"] < _NEARLY_ALL:
+    rises = last["attack_success_rate"] > first["attack_success_rate"]
+    if not rises and first["attack_success_rate_ci95"][1] < _NEARLY_ALL:
         return False, f"The attack success does not rise {between(first, last)}."
     return True, f"The attack success goes {between(first, last)}."
 
@@ -100,7 +103,8 @@ def _reaches_all(curve, num_classes, undefended):
         return None, "The student is meant to resist, so no epsilon has to reach 100 %."
     last, possible = curve[-1], 1 - 1 / num_classes
     sentence = (
-        f"At epsilon = {last['epsilon']:.3g} {_percent(last['attack_success_rate'])} turn wrong, of the "
+        f"At epsilon = {last['epsilon']:.3g} {_percent(last['attack_success_rate'])} "
+        f"{_ends(last['attack_success_rate_ci95'])} turn wrong, of the "
         f"{_percent(possible)} that go when all go to one class"
     )
     if last["attack_success_rate_ci95"][1] < _NEARLY_ALL * possible:
@@ -110,3 +114,8 @@ def _reaches_all(curve, num_classes, undefended):
 
 def _percent(rate):
     return f"{100 * rate:.1f} %"
+
+
+def _ends(interval):
+    low, high = interval
+    return f"[{100 * low:.1f}, {100 * high:.1f}]"

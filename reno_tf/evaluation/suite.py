@@ -107,7 +107,10 @@ def plan(settings: Attack, networks: dict) -> list[Member]:
 
 
 def check(settings: Settings, teacher, dataset) -> None:
-    """Raises UserError, before hours are spent, for an attack that the teacher or the data forbid."""
+    """Raises UserError, before hours are spent, for an attack or a size that the teacher or the data forbid."""
+    wanted, (height, width) = settings.networks.image_size, dataset.test.images.shape[1:3]
+    if wanted and (height, width) != (wanted, wanted):
+        raise UserError(f"config.model.image_size={wanted}, but the images of {dataset.name} are {height}x{width}")
     # The other networks have the teacher's stages, and a head.
     stand_in = (teacher, "")
     for member in plan(settings.attack, dict.fromkeys(("teacher", "surrogate", "ensemble", "student"), stand_in)):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import tempfile
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import numpy as np
 from absl import logging
 from scipy.stats import binomtest
 
-from reno_tf import attacks, files, models, training
+from reno_tf import attacks, files, models, ownership, training
 from reno_tf.data import Dataset
 from reno_tf.evaluation import rates
 from reno_tf.settings import Settings
 
 _TRIED = 500  # images
+_ERROR = 0.05  # the chance with which a student that only guesses is called better
 _SAMPLES = 4  # beside the average
 _SEED_OFFSET = 10**6  # The attacker does not know the defender's seed.
 
@@ -41,8 +43,9 @@ def train_once(settings: Settings, folder, dataset, teacher: tuple) -> dict:
 
     workdir = Path(folder) / f"surrogate-{_key(settings, own, teacher[1])[:16]}"
     try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(workdir / ".lock"):
+        if not (workdir / ownership.MARKER).exists():
+            files.write_json(workdir / ownership.MARKER, {"project": "reno_tf"})
+        with filelock.FileLock(workdir / ownership.LOCK):
             students = trained_in(workdir)
     except OSError as error:
         logging.warning("%s: %s; the attacker's student is not kept", folder, error.strerror)
@@ -55,15 +58,28 @@ def train_once(settings: Settings, folder, dataset, teacher: tuple) -> dict:
     return found
 
 
+def kept(folder: Path) -> list[Path]:
+    """The students that `train_once` keeps there: folders with its names and marker, and nothing but its files."""
+    return [path for path in sorted(folder.glob("surrogate-*")) if _is_own(path)]
+
+
+def _is_own(path):
+    is_marked = re.fullmatch(r"surrogate-[0-9a-f]{16}", path.name) and (path / ownership.MARKER).is_file()
+    return is_marked and not path.is_symlink() and not any(ownership.foreign(path, ownership.TRAINING))
+
+
 def why_useless(student, others) -> str | None:
     """Why the attacker's student tells nothing of the task: it is no better than chance. None if it is better.
 
-    It is asked about up to 500 images of the split `others`, from which it did not learn.
+    It is asked about up to 500 images of the split `others`, from which it did not learn. Of images so few that a
+    perfect student would be called no better it is not asked.
     """
     drawn = others.take(np.random.default_rng(0).permutation(len(others))[:_TRIED])
+    chance = float(np.bincount(drawn.labels).max() / len(drawn))
+    if chance ** len(drawn) > _ERROR:
+        return None
     right = int((rates.predict(student, drawn.floats()) == drawn.labels).sum())
-    chance = np.bincount(drawn.labels).max() / len(drawn)
-    if binomtest(right, len(drawn), float(chance), alternative="greater").pvalue <= 0.05:
+    if binomtest(right, len(drawn), chance, alternative="greater").pvalue <= _ERROR:
         return None
     return f"the attacker's own student gets {right} of {len(drawn)} images right, no more than chance"
 

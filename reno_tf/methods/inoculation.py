@@ -23,8 +23,8 @@ class Inoculation(DeltaR):
     At each step most images are attacked through the teacher, each towards an objective and within an epsilon of its
     own draw: its features at one stage, or the penultimate ones, are turned away from the clean ones, or the
     penultimate ones are driven along a random direction. The student's features are matched to the teacher's of the
-    clean images, with a weight that falls evenly from `feature_weight` to 0 over the training: they help to learn, and
-    what is left of them at the end would be inherited weakness.
+    clean images, with a weight that falls evenly from `feature_weight` to 0 over the training: they help to learn
+    fast, and students that match them closely are fooled more often (docs/reproduction.md).
 
     docs/choices.md says how the numbers were chosen.
     """

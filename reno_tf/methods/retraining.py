@@ -8,7 +8,8 @@ from reno_tf.methods.schedule import FROM_RANDOM
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Retraining(Method):
-    """Robust to attacks through the teacher, because it shares nothing with it; less accurate."""
+    """The paper's robust and less accurate baseline: it never sees the teacher. docs/reproduction.md has what attacks
+    through the teacher do to it all the same."""
 
     name = "retraining"
     start = "random"

@@ -11,7 +11,7 @@ import tf_keras
 from tf_keras.src.saving.legacy import hdf5_format
 
 from reno_tf import archives
-from reno_tf.errors import UserError
+from reno_tf.errors import UserError, one_line
 
 SUFFIXES = (".h5", ".keras")
 _MEMBER = "model.weights.h5"  # of a .keras
@@ -34,13 +34,13 @@ def load(network: tf_keras.Model, path: str) -> None:
     except UserError:
         raise
     except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path} gives no weights of {network.name}: {reason}") from None
+        raise UserError(f"{path} gives no weights of {network.name}: {one_line(error)}") from None
 
 
 @contextlib.contextmanager
 def _weights_file(path):
     """The HDF5 file that holds the weights: `path` itself, or a copy of the one inside of a .keras."""
+    archives.refuse_stand_in(path)
     with tempfile.TemporaryDirectory() as folder:
         name = str(Path(folder) / _MEMBER)  # Keras tells formats apart by the name's end.
         if not zipfile.is_zipfile(path):

@@ -9,7 +9,7 @@ import numpy as np
 import safetensors.numpy
 import tf_keras
 
-from reno_tf import files
+from reno_tf import archives, files
 from reno_tf.errors import UserError, choose
 from reno_tf.models.backbone import head_layer
 
@@ -122,13 +122,29 @@ def _is_entry(entry) -> bool:
     return all(isinstance(entry.get(name), str) for name in names)
 
 
+def keep(backbone: str, name: str, content: bytes, facts: dict) -> Path:
+    """Writes a safetensors file into pretrained/, with its hash and the `facts` in the manifest, and returns its path.
+
+    Raises UserError, and writes nothing, if another file than the manifest's lies there under its name.
+    """
+    entries = manifest()
+    path = PRETRAINED / f"{backbone}_{name}.safetensors"
+    before = entries.get(backbone, {}).get(name, {}).get("sha256")
+    if path.exists() and sha256(path.read_bytes()) not in (before, sha256(content)):
+        raise UserError(f"{path} is there already, and not the file that the manifest has; move it elsewhere")
+    files.write_bytes(path, content)
+    entries.setdefault(backbone, {})[name] = facts | {"file": path.name, "sha256": sha256(content)}
+    files.write_json(PRETRAINED / "manifest.json", entries)
+    return path
+
+
 def locate(backbone: str, weights: str) -> tuple[Path, str]:
     """(path, SHA-256) of weights given by the manifest's name or as a file.
 
     Raises UserError if the name is unknown, or the file is missing, altered or was never imported.
     """
     if weights.endswith(".safetensors"):
-        path, expected = Path(weights), None
+        path, expected = Path(weights).expanduser(), None
     else:
         entries = manifest().get(backbone, {})
         entry = entries[choose(f"weights of {backbone}", weights, [*entries, "FILE.safetensors"])]
@@ -138,7 +154,8 @@ def locate(backbone: str, weights: str) -> tuple[Path, str]:
         path, expected = PRETRAINED / entry["file"], entry["sha256"]
     if not path.is_file():
         raise UserError(f"no weights file {path}")
-    digest = sha256(path.read_bytes())
+    archives.refuse_stand_in(path)
+    digest = files.digest_path(path)
     if expected not in (None, digest):
         raise UserError(f"{path} was altered: its SHA-256 is {digest[:12]}..., the manifest says {expected[:12]}...")
     return path, digest

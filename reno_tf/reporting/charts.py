@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from reno_tf.reporting import seeds
 from reno_tf.reporting.finished_runs import RATES, Run
-from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE
+from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE, WORST
 
 _NOTHING, _AROUND = 1e-6, 0.02  # parts of a value: what is no difference, and what an axis shows beside a single one
 
@@ -54,13 +54,13 @@ def spaced(places: list[float], gap: float, *, low: float, high: float) -> list[
 
 
 def scatter_chart(series: list[list[Run]]) -> dict | None:
-    """Clean accuracy against ASR: a mark for each run, a larger one for each mean over seeds; None if none has both."""
+    """Clean accuracy against the worst case, and the ASR beside it: a mark for each run, a larger one for each mean
+    over seeds; None if no run has either."""
     marks, means = [], []
     for runs in series:
-        runs = [run for run in runs if run.measured[ASR] is not None]
-        marks += [{"run": run, "of": run, "rates": _known(run)} for run in runs]
-        if len(runs) > 1:
-            rates = {key: seeds.summarise(run.measured[key] for run in runs).mean for key in (CLEAN, ASR)}
+        runs = [run for run in runs if _heights(run.measured)]
+        marks += [{"run": run, "of": run, "rates": means_of([run])} for run in runs]
+        if len(runs) > 1 and _heights(rates := means_of(runs)):
             means.append({"run": None, "of": runs[0], "rates": rates, "seeds": len(runs)})
     if not marks:
         return None
@@ -68,32 +68,44 @@ def scatter_chart(series: list[list[Run]]) -> dict | None:
     y = Axis(0, 100, 356, 30, (0, 20, 40, 60, 80, 100))
     # Names stand beside their means, towards the middle, moved apart, and only if they are few enough to be read.
     named, labels = means if len(means) <= 12 else [], []
-    places = [(x(100 * mark["rates"][CLEAN]), y(100 * mark["rates"][ASR]), mark["of"]) for mark in named]
+    places = [(x(100 * mark["rates"][CLEAN]), y(100 * _heights(mark["rates"])[0]), mark["of"]) for mark in named]
     for anchor, shift in {"start": 11, "end": -11}.items():
         inside = [place for place in places if (place[0] > 255) == (anchor == "end")]
         heights = spaced([height for _, height, _ in inside], 14, low=36, high=344)
         for (left, _, run), height in zip(inside, heights, strict=True):
             labels.append({"of": run, "anchor": anchor, "x": left + shift, "y": height + 4})
-    return {"x": x, "y": y, "marks": marks + means, "labels": labels}
+    shown = [key for key in (WORST, ASR) if any(key in mark["rates"] for mark in marks)]
+    return {"x": x, "y": y, "marks": marks + means, "labels": labels, "shown": shown}
 
 
-def _known(run) -> dict:
-    return {key: run.measured[key] for key in RATES if run.measured[key] is not None}
+def means_of(runs: list[Run]) -> dict[str, float]:
+    """The means of the rates that every one of the runs has."""
+    rates = {key: [run.measured[key] for run in runs] for key in RATES}
+    return {key: seeds.summarise(values).mean for key, values in rates.items() if None not in values}
+
+
+def _heights(rates) -> list[float]:
+    """Where a mark may stand: the worst case, else the ASR."""
+    return [rates[key] for key in (WORST, ASR) if rates.get(key) is not None]
 
 
 def curve_chart(series: list[list[Run]]) -> dict | None:
-    """Attack success over epsilon, a line for each series, and below it that of noise; None if there is nothing."""
+    """Attack success over epsilon, a line for each series, below it that of noise, above it a mark for the worst case;
+    None if there is nothing."""
     found = [(runs, points) for runs in series if len(points := _points(runs)) > 1]
     if not found:
         return None
-    x = axis([0, *(point["epsilon"] for _, points in found for point in points)], 40, 292)
+    worst = [_worst(runs) for runs, _ in found]
+    epsilons = [point["epsilon"] for _, points in found for point in points]
+    x = axis([0, *epsilons, *(one["epsilon"] for one in worst if one)], 40, 292)
     y = Axis(0, 100, 216, 26, (0, 25, 50, 75, 100))
     places = spaced([y(points[-1]["asr"]) for _, points in found], 13, low=26, high=222)
     count, lines = Counter(runs[0].method for runs, _ in found), []
-    for (runs, points), place in zip(found, places, strict=True):
+    for (runs, points), place, highest in zip(found, places, worst, strict=True):
         method, folder = runs[0].method, runs[0].folder
         label = method if count[method] == 1 else folder.rpartition("/")[2]
-        lines.append({"method": method, "label": label, "seeds": len(runs), "points": points, "label_y": place})
+        line = {"method": method, "label": label, "seeds": len(runs), "points": points, "label_y": place}
+        lines.append(line | {"worst": highest})
     return {"x": x, "y": y, "lines": lines}
 
 
@@ -107,6 +119,12 @@ def _points(runs) -> list[dict]:
         if attack and attack.seeds == len(runs):
             points.append({"epsilon": epsilon, "asr": 100 * attack.mean, "noise": noise and 100 * noise.mean})
     return points
+
+
+def _worst(runs) -> dict | None:
+    """The mean of the worst case over the seeds, in percent, at the runs' epsilon; None if a run has none."""
+    rate = means_of(runs).get(WORST)
+    return None if rate is None else {"epsilon": runs[0].epsilon, "rate": 100 * rate}
 
 
 def bar_chart(outcome: Mapping, data: str, metric: str) -> dict | None:

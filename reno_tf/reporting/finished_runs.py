@@ -10,13 +10,16 @@ from pathlib import Path
 from reno_tf import files
 from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, NOISE, WORST
 
-RATES = (CLEAN, ASR, NOISE, WORST)
+RATES = (WORST, CLEAN, ASR, NOISE)  # The worst case first: it is the number to look at.
 _MACHINE = {"cache", "cache_limit"}  # Keys of the config's attack that change no number.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """folder: relative to the page. variant: what its name says beside the method; attack: preset and budget.
+    """folder: relative to the page. variant: what its name says beside the method.
+
+    attack_name: of the attack whose success is the ASR; epsilon: its budget; tried: how many attacks the worst case
+    is of, or None where the file does not say.
 
     data: the data set, with the split where that is not the test. settings: equal where only the seed differs.
     measured: the rates and distances of results.json with each rate's "..._ci95", and "train_seconds"; None where
@@ -29,7 +32,9 @@ class Run:
     network: str
     data: str
     seed: int
-    attack: str
+    attack_name: str
+    epsilon: float
+    tried: int | None
     settings: str
     measured: Mapping[str, float | list | None]
     curve: list[Mapping]
@@ -39,6 +44,10 @@ class Run:
     @property
     def name(self) -> str:
         return self.method + self.variant
+
+    @property
+    def attack(self) -> str:
+        return f"{self.attack_name}, ε = {self.epsilon:.3g}"
 
 
 def read(path: Path, folder: Path) -> Run:
@@ -53,13 +62,14 @@ def read(path: Path, folder: Path) -> Run:
     names = {"method": str(results["method"]), "network": network, "seed": int(results["seed"])}
     data, split = str(results["dataset"]["name"]), results.get("split", "test")
     attack = {key: value for key, value in config.get("attack", {}).items() if key not in _MACHINE}
-    name = results["attack"].get("name") or ("suite" if results.get("suite") else results["attack"]["preset"])
     return Run(
         **names,
         folder=inside(workdir, folder),
         variant=variant(workdir.name, data=data, **names),
         data=data if split == "test" else f"{data} ({split})",
-        attack=f"{name}, ε = {results['attack']['epsilon']:.3g}",
+        attack_name=_attack_name(results),
+        epsilon=_checked(float(results["attack"]["epsilon"])),
+        tried=len(results["worst_case"]["attacks"]) if "worst_case" in results else None,
         settings=json.dumps(config | {"seed": None, "attack": attack}, sort_keys=True) if config else str(workdir),
         measured=_measured(results),
         curve=[
@@ -101,6 +111,13 @@ def exemplary(runs: Iterable[Run], *, limit: int = 10) -> list[Run]:
         if not run.variant:
             places.setdefault((run.data, run.network), {}).setdefault(run.method, run)
     return list(max(places.values(), key=len, default={}).values())[:limit]
+
+
+def _attack_name(results) -> str:
+    preset = results["attack"]["preset"]
+    if preset == "quick":  # By fewer gradients than the attack of that name.
+        return preset
+    return results["attack"].get("name") or ("suite" if results.get("suite") else preset)
 
 
 def _measured(results):

@@ -10,6 +10,7 @@ VALIDATION, FEATURES, WEIGHTS = "validation_accuracy", "feature_distance", "weig
 RELATIVE, CORE, TRAINING = "relative_feature_distance", "core_worst_case_success_rate", "train_seconds"
 HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
 SIGNS = {HELD: "✓", NOT_HELD: "✗", UNDECIDED: "?"}
+PAPERS = ("pixel", "paper", "reference", "cleverhans")  # The attacks of the registry that are the paper's.
 MISSING = "–"
 
 
@@ -33,9 +34,9 @@ class Metric:
 
 METRICS = {
     CLEAN: Metric("clean", "clean accuracy", "accuracy on clean images"),
+    WORST: Metric("worst case", "worst case", "the worst case of all attacks"),  # Before what one attack does.
     ASR: Metric("ASR", "ASR", "attack success rate"),
     NOISE: Metric("noise", "noise", "the same rate under uniform noise"),
-    WORST: Metric("worst case", "worst case", "the worst case of all attacks"),
     CORE: Metric("core worst case", "worst case of the core", "the worst case of the core attacks"),
     WORST_NOISE: Metric("worst noise", "worst noise", "the worst case of as many draws of noise"),
     ROUNDED: Metric("8-bit ASR", "ASR of 8-bit images", "the attack's images rounded to 8 bits"),
@@ -55,6 +56,11 @@ def percent(value: float | None, interval: list | None = None) -> str:
     if value is None:
         return "undefined"
     return f"{100 * value:.1f} %" + (f" [{percents(interval, ', ')}]" if interval else "")
+
+
+def attack_named(name: str) -> str:
+    """The attack whose success is the ASR, by its name in the registry, for a sentence."""
+    return "the paper's attack" if name in PAPERS else f"the attack {name}"
 
 
 def percents(interval: list | None, between: str) -> str:

@@ -11,6 +11,7 @@ import jinja2
 import matplotlib
 from PIL import Image
 
+from reno_tf.data import leaks
 from reno_tf.reporting import metrics
 
 matplotlib.use("Agg")
@@ -73,8 +74,8 @@ def load(template: str) -> jinja2.Template:
         lstrip_blocks=True,
     )
     filters = (metrics.percent, metrics.percents, metrics.number, metrics.statistic, metrics.rule)
-    filters += (tex, markdown_table, hash_source)
-    environment.filters |= {function.__name__: function for function in filters}
+    filters += (metrics.attack_named, tex, markdown_table, hash_source)
+    environment.filters |= {function.__name__: function for function in filters} | {"leaks": leaks.sentence}
     return environment.get_template(template)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -9,9 +10,9 @@ from pathlib import Path
 
 from reno_tf import files
 from reno_tf.errors import UserError
-from reno_tf.reporting import artefact_files, charts, finished_runs, rendering, seeds
+from reno_tf.reporting import artefact_files, charts, finished_runs, page_summary, rendering, seeds
 from reno_tf.reporting.finished_runs import Run, inside
-from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, SIGNS
+from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, SIGNS, WORST
 
 _VERSIONS = {"device": "", "python": "Python ", "tensorflow": "TensorFlow ", "tf-keras": "tf-keras "}
 _DRAWN = ("figure3", "table7")  # The ablations have bars.
@@ -97,6 +98,11 @@ def _part(part):
     return shown | {"x": charts.axis([0, part["threshold"], *values], 14, 286, ticks=4) if values else None}
 
 
+def is_page(content: str) -> bool:
+    """Whether `page` made it, in this version or an earlier one."""
+    return re.search(r"<title>Renofeation for TensorFlow: \d+ runs?</title>", content) is not None
+
+
 def page(found: Found, *, methods: list[str], command: str) -> str:
     """The page as HTML. methods: every known method, in the order to show them; command: what makes the page."""
     methods = [*methods, *sorted({run.method for run in found.runs} - set(methods))]
@@ -116,6 +122,10 @@ def page(found: Found, *, methods: list[str], command: str) -> str:
         attacks=sorted({run.attack for run in runs}),
         seeds=sorted({run.seed for run in runs}),
         machines=machines.most_common(),
+        summary=page_summary.summarise(by_setting),
+        alone=page_summary.attacks_named(runs),
+        tried=sorted({run.tried for run in runs if run.tried}),
+        without_worst=[run for run in runs if run.measured[WORST] is None],
         scatter=charts.scatter_chart(by_setting),
         panels=_panels(by_setting),
         outcomes=outcomes,

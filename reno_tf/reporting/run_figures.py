@@ -4,7 +4,7 @@ import textwrap
 
 import numpy as np
 
-from reno_tf.reporting.metrics import ASR, NOISE
+from reno_tf.reporting.metrics import ASR, NOISE, WORST, attack_named
 from reno_tf.reporting.rendering import plain, plt, png
 
 _RATES = {"ylim": (-2, 102), "xlim": (0, None)}  # To be set after the lines are drawn.
@@ -66,32 +66,55 @@ def contact_sheet(images: np.ndarray, names: list[str], *, columns: int = 8) -> 
     return png(figure)
 
 
-def exposure(rows: list[dict]) -> bytes:
-    """Success of each attack over epsilon, of [{"name", "outside", "rates": {epsilon: rate}}]; dashed: "outside"."""
+def exposure(rows: list[dict], results) -> bytes:
+    """Success of each attack over epsilon, of [{"name", "outside", "rates": {epsilon: rate}}]; dashed: "outside".
+
+    results: the content of results.json, for the worst case.
+    """
     figure, axes = _plot("epsilon", "attack success rate (%)", size=(7.5, 4.6))
     colors = plt.get_cmap("tab20").colors
     for number, row in enumerate(rows):
         points = [(float(epsilon), 100 * rate) for epsilon, rate in row["rates"].items() if rate is not None]
         style = {"ls": "--" if row["outside"] else "-", "color": colors[number % 20], "label": row["name"]}
         axes.plot(*np.array(points).reshape(-1, 2).T, **style, marker="o", ms=3)
+    _mark_worst(axes, results)
     axes.set(**_RATES)
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return png(figure)
 
 
-def epsilon_curve(curve: list[dict]) -> bytes:
-    """Attack success and the noise control against epsilon, with 95 % intervals."""
+def epsilon_curve(curve: list[dict], results) -> bytes:
+    """Attack success and the noise control against epsilon, and the worst case at the run's own; 95 % intervals.
+
+    results: the content of results.json.
+    """
     figure, axes = _plot("epsilon", "success rate (%), 95 % interval")
-    lines = {ASR: ("attack through the teacher", "tab:red"), NOISE: ("uniform noise of the same size", "tab:gray")}
+    lines = {
+        ASR: (attack_named(results["attack"]["name"]), "tab:red"),
+        NOISE: ("uniform noise of the same size", "tab:gray"),
+    }
     for key, (label, color) in lines.items():
         points = [point for point in curve if point[key] is not None]
         x, y = [p["epsilon"] for p in points], [100 * p[key] for p in points]
         low, high = ([100 * p[f"{key}_ci95"][i] for p in points] for i in (0, 1))
         axes.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
         axes.plot(x, y, "o-", color=color, label=label)
+    _mark_worst(axes, results)
     axes.set(**_RATES)
     axes.legend(fontsize=8)
     return png(figure)
+
+
+def _mark_worst(axes, results):
+    """The worst case of all attacks that count, at the run's epsilon; nothing where it is undefined."""
+    rate = results[WORST]
+    if rate is None:
+        return
+    low, high = results[f"{WORST}_ci95"]
+    beyond = [[100 * max(rate - low, 0)], [100 * max(high - rate, 0)]]
+    found = results["worst_case"]
+    label = f"worst case of {len(found['attacks'])} attacks, first {found['num_images']} images"
+    axes.errorbar(results["attack"]["epsilon"], 100 * rate, yerr=beyond, fmt="kD", ms=6, capsize=3, label=label)
 
 
 def convergence_curve(values: list[float]) -> bytes:

@@ -47,13 +47,13 @@ def write(workdir: Path, *, results, config, history, curve, convergence, exampl
     """
     figures = {
         "examples.png": run_figures.example_grid(examples),
-        "epsilon.png": run_figures.epsilon_curve(curve),
+        "epsilon.png": run_figures.epsilon_curve(curve, results),
         "convergence.png": run_figures.convergence_curve(convergence),
     }
     if history:
         figures |= {"training.png": run_figures.training_curves(history), "data.png": run_figures.contact_sheet(*seen)}
     if "audit" in results and results["audit"]["exposure"]:
-        figures["exposure.png"] = run_figures.exposure(results["audit"]["exposure"])
+        figures["exposure.png"] = run_figures.exposure(results["audit"]["exposure"], results)
     files.write_json(workdir / "curve.json", curve)
     files.write_json(workdir / "convergence.json", convergence)
     facts = {"results": results, "config": config, "curve": curve, "command": command}

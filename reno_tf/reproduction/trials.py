@@ -1,12 +1,12 @@
 """Which hyper-parameters were tried, what they gave on the validation split, and which were chosen."""
 
-import shutil
+import os
 from pathlib import Path
 
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hp
 
-from reno_tf import files
+from reno_tf import files, ownership
 from reno_tf.reporting.metrics import ASR, METRICS, VALIDATION
 
 
@@ -22,7 +22,8 @@ def record(folder: Path, trials: list[dict], chosen: dict) -> None:
     "attack_success_rate": fractions in [0, 1]}; chosen: one of them.
     """
     sessions = folder / "hparams"
-    shutil.rmtree(sessions, ignore_errors=True)
+    for session, *_ in os.walk(sessions, topdown=False):  # It follows no link.
+        ownership.remove(Path(session), r"events\.out\.tfevents\..+")
     columns = {key: _one_type([trial["values"][key] for trial in trials]) for key in trials[0]["values"]}
     domains = [hp.HParam(key, hp.Discrete(sorted(set(column)))) for key, column in columns.items()]
     with tf.summary.create_file_writer(str(sessions)).as_default():

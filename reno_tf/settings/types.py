@@ -1,6 +1,7 @@
 """What a run is made of: small frozen dataclasses, each read from a section of the config."""
 
 import dataclasses
+import os
 
 from reno_tf import attacks, hardware
 from reno_tf.attacks import ATTACKS, Budget, units
@@ -102,6 +103,7 @@ class Attack:
     cache_limit: float = bounded(least=0)  # GB
 
     def __post_init__(self):
+        object.__setattr__(self, "cache", os.path.expanduser(self.cache))
         for key in ("core", "suite"):
             for member in getattr(self, key):
                 attacks.split(member)

@@ -1,11 +1,12 @@
 """Checkpoints that are whole: one is written or the run ends, and the newest that can be read is gone on from."""
 
-import shutil
+import re
 from pathlib import Path
 
 import tensorflow as tf
 from absl import logging
 
+from reno_tf import ownership
 from reno_tf.errors import UserError, reason
 
 
@@ -14,22 +15,24 @@ def save(manager: tf.train.CheckpointManager) -> None:
     try:
         manager.save()
     except tf.errors.OpError as error:
-        for path in Path(manager.directory).glob("*_temp"):
-            shutil.rmtree(path, ignore_errors=True)
+        for path in Path(manager.directory).iterdir():
+            if re.fullmatch(ownership.CHECKPOINT_BEGUN, path.name) and not path.is_symlink():
+                ownership.remove(path, ownership.CHECKPOINT_PART)
         told = f"no checkpoint can be written to {manager.directory}: {reason(error)}"
         raise UserError(f"{told}; with more room, the same command goes on from the one before") from None
 
 
 def newest(folder: Path) -> str | None:
     """The newest whole checkpoint of a phase, or None. Newer ones that are damaged are named, and removed."""
-    written = {int(path.stem.removeprefix("ckpt-")): path for path in folder.glob("ckpt-*.index")}
-    for number in sorted(written, reverse=True):
-        path = str(written[number].with_suffix(""))
+    written = [re.fullmatch(r"ckpt-(\d+)\.index", path.name) for path in folder.glob("ckpt-*.index")]
+    for number in sorted((int(name[1]) for name in written if name), reverse=True):
+        path = str(folder / f"ckpt-{number}")
         if _is_whole(path):
             return path
         logging.warning("%s is damaged, perhaps cut short; the training goes on from the one before", path)
         for part in folder.glob(f"ckpt-{number}.*"):
-            part.unlink(missing_ok=True)  # Another worker may have done it.
+            if re.fullmatch(ownership.CHECKPOINT, part.name):
+                part.unlink(missing_ok=True)  # Another worker may have done it.
     return None
 
 

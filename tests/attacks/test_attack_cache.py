@@ -151,7 +151,50 @@ def test_what_is_open_stays_and_what_is_larger_than_all_is_kept(tmp_path, images
     assert _once(tmp_path, images, teacher="a")[1] == 0
 
 
+def _left(folder):
+    """All that lies there but locks and the marker."""
+    return [path for path in folder.iterdir() if path.suffix != ".lock" and path.name != ".reno_tf-cache"]
+
+
+@pytest.fixture
+def users(tmp_path):
+    """{a file of the user's in the folder cache: its content}; one bears a set's name, one is a link to another."""
+    folder, content = tmp_path / "cache", bytes(10**6)
+    (tmp_path / "photos.npy").write_bytes(content)
+    own = {folder / name: content for name in ("features_2019.npy", "new.part", f"{'A' * 64}.npy", f"{'a' * 64}.npy")}
+    for path in own:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        os.utime(path, (1000, 1000))
+    (folder / f"{'b' * 64}.npy").symlink_to(tmp_path / "photos.npy")
+    return own | {folder / f"{'b' * 64}.npy": content, tmp_path / "photos.npy": content}
+
+
+def test_only_sets_of_the_cache_are_counted_and_deleted(tmp_path, images, users, warnings):
+    folder = tmp_path / "cache"
+    for name in "abc":
+        _once(folder, images, teacher=name, limit=3 * _SIZE)
+    assert len(_left(folder)) == len(users) - 1 + 3  # What others have there does not count.
+    (folder / f"{'c' * 64}.npy").symlink_to(tmp_path / "photos.npy")
+    users |= {folder / f"{'c' * 64}.npy": bytes(10**6)}
+    _once(folder, images, teacher="d", limit=0)
+    assert len(_left(folder)) == len(users) - 1 + 1
+    assert {path: path.read_bytes() for path in users} == users
+    assert len(warnings) == 1 and warnings[0].endswith("never deleted, nor counted: 2")
+
+
+def test_without_its_marker_the_cache_has_no_files(tmp_path, images):
+    _once(tmp_path, images)
+    assert len(store.own_files(tmp_path)) == 1
+    for content in ("{", "[]", "{}", '{"others": 1}'):
+        (tmp_path / ".reno_tf-cache").write_text(content)
+        assert store.own_files(tmp_path) == []
+    (tmp_path / ".reno_tf-cache").unlink()
+    assert store.own_files(tmp_path) == []
+
+
 def test_what_a_killed_process_left_goes_too(tmp_path, images):
+    store.mark(tmp_path)
     (tmp_path / f"{'0' * 64}.part").write_bytes(bytes(10**6))
     _once(tmp_path, images, limit=2 * _SIZE)
     assert not list(tmp_path.glob("*.part"))
@@ -186,7 +229,7 @@ def test_a_broken_attack_leaves_nothing(tmp_path, images):
     broken.parameters = {}
     with pytest.raises(RuntimeError, match="halfway"):
         craft_once(broken, images, teacher="a", folder=tmp_path)
-    assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
+    assert not _left(tmp_path)
 
 
 @pytest.fixture
@@ -208,7 +251,7 @@ def test_a_full_disk_is_done_without(tmp_path, images, monkeypatch, warnings):
         np.testing.assert_array_equal(crafted, images + np.float32(0.25))
         assert calls == 2
     assert len(warnings) == 1 and "No space left on device; adversarial sets are not kept" in warnings[0]
-    assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
+    assert not _left(tmp_path)
 
 
 def test_a_disk_that_fills_up_in_the_middle_is_done_without(tmp_path, images, monkeypatch, warnings):
@@ -218,7 +261,7 @@ def test_a_disk_that_fills_up_in_the_middle_is_done_without(tmp_path, images, mo
     monkeypatch.setattr(store, "finish", full)
     np.testing.assert_array_equal(_once(tmp_path, images)[0], images + np.float32(0.25))
     assert len(warnings) == 1 and "No space left on device; adversarial sets are not kept" in warnings[0]
-    assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
+    assert not _left(tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_done_without(images, warnings):

@@ -172,11 +172,6 @@ def test_a_model_of_whole_numbers_has_no_gradient(tmp_path):
     assert (attack(images[:1]) != images[:1]).numpy().any()
 
 
-def test_a_batch_of_one_size_alone_is_refused(tmp_path):
-    with pytest.raises(UserError, match="takes batches of 1 alone; export it for batches of any size"):
-        foreign.open_model(_served(tmp_path / "m", "serving_default", [1, 8, 8, 3]))
-
-
 @pytest.mark.parametrize("library", [tf_keras, keras], ids=["keras2", "keras3"])
 @pytest.mark.parametrize(("saved", "opened"), [("m.h5", "m.h5"), ("m.h5", "renamed.keras"), ("m.keras", "m.keras")])
 def test_code_in_a_file_is_not_run(tmp_path, library, saved, opened):
@@ -376,6 +371,73 @@ def test_ways_that_cannot_be_told_apart_have_to_be_said():
     with pytest.raises(UserError, match=r"cannot be told .* crop 0..1 \(95.0 % right .* or squash 0..1 .*geometry="):
         foreign.detect(opened, views, labels, input_range="0..1")
     assert foreign.detect(opened, views, labels, input_range="0..1", geometry="squash").geometry == "squash"
+
+
+def _two_ways(count, wrong, other_wrong, *, permuted=False):
+    """{geometry: views} of pictures, of which each way has some that are wrong, and a model that reads them."""
+    whole, labels = _colours(count)
+    views = {}
+    for geometry, places in (("crop", wrong), ("squash", other_wrong)):
+        views[geometry] = whole.copy()
+        views[geometry][places] = whole[[(place // 3) * 3 + (place + 1) % 3 for place in places]]
+    kernel = np.eye(3, dtype=np.float32)[:, [2, 0, 1] if permuted else [0, 1, 2]]
+    return _foreign(lambda x: _logits_of_colours(x) @ kernel, 3), views, labels
+
+
+@pytest.mark.parametrize(
+    ("count", "wrong"), [(81, [40]), (21, [3]), (12, [5]), (21, [3, 9, 15]), (81, [1, 2, 3, 40, 50])]
+)
+@pytest.mark.parametrize("permuted", [False, True])
+def test_of_few_images_a_few_answers_do_not_stop_it_and_the_better_way_is_taken(count, wrong, permuted):
+    for first, second, better in ((wrong, [], "squash"), ([], wrong, "crop")):
+        opened, views, labels = _two_ways(count, first, second, permuted=permuted)
+        found = foreign.detect(opened, views, labels, input_range="0..1")
+        assert found.geometry == better and found.accuracy[0] == 1.0 and found.renamed == permuted
+
+
+@pytest.mark.parametrize(("count", "each"), [(21, 3), (81, 4), (300, 9)])
+def test_ways_as_good_as_each_other_that_answer_otherwise_are_not_chosen_between(count, each):
+    opened, views, labels = _two_ways(count, [*range(each)], [*range(count - each, count)])
+    with pytest.raises(UserError, match=f"cannot be told .* differ in {2 * each} of {count} answers"):
+        foreign.detect(opened, views, labels, input_range="0..1")
+
+
+def test_of_many_images_a_few_answers_do_not_stop_it():
+    opened, views, labels = _two_ways(900, [1, 2, 3], [10, 11, 12])
+    assert foreign.detect(opened, views, labels, input_range="0..1").geometry in views
+
+
+def test_the_figure_of_a_refusal_is_of_the_labels_that_decided():
+    """In another order, of which nothing is right as given."""
+    opened, views, labels = _two_ways(60, [0, 1, 2], [3, 4, 5], permuted=True)
+    with pytest.raises(UserError, match=r"cannot be told .*95.0 % right .*matched anew.* or .*95.0 % right"):
+        foreign.detect(opened, views, labels, input_range="0..1")
+
+
+def test_no_more_than_chance_is_said_of_what_decided():
+    """It always names the frequent class, and so is right about nine of ten."""
+    labels = np.repeat([0, 1], [270, 30])
+    constant = _foreign(lambda x: tf.tile([[1.0, 0.0]], [len(x), 1]), 2)
+    with pytest.raises(UserError, match=r"no more than chance.* 50.0 % \[.*each class as heavy, by chance 50.0 %"):
+        _detect(constant, np.zeros((300, 8, 8, 3), np.float32), labels)
+
+
+@pytest.mark.parametrize(("wrong", "of", "named"), [(1, 1, ()), (2, 4, ()), (4, 4, ()), (8, 8, (2,)), (9, 16, ())])
+def test_a_class_of_few_images_is_not_named_for_one_wrong_answer(wrong, of, named):
+    labels = np.concatenate([np.arange(60) % 2, np.full(of, 2)])
+    answers = labels.copy()
+    answers[60 : 60 + wrong] = 0
+    found = _detect(_table(answers, 3), _numbered(len(labels)), labels, input_range="0..1", order="given")
+    assert found.unmatched == named
+
+
+def test_few_images_with_two_labels_do_not_make_a_model_of_several():
+    images, labels = _colours(12)
+    images[:5] = np.maximum(images[:5], 0.9)  # Of every colour.
+    opened = _foreign(lambda x: tf.sigmoid(_logits_of_colours(x, 40.0)), 3)
+    assert _detect(opened, images, labels, input_range="0..1").outputs == "sigmoids"
+    with pytest.raises(UserError, match="several classes of one image, of 25 of 60 images"):
+        _detect(opened, np.tile(images, (5, 1, 1, 1)), np.tile(labels, 5), input_range="0..1")
 
 
 def test_answers_that_change_are_averaged():

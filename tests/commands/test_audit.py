@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from configs.default import get_config
-from reno_tf import audit, commands, data, models
+from reno_tf import audit, commands, data, models, ownership
 from reno_tf.errors import TooExposed, UserError
 
 
@@ -58,6 +58,15 @@ def _audit(config, student, workdir, **options):
     return json.loads((workdir / "results.json").read_text())
 
 
+def test_the_student_itself_is_not_overwritten(tmp_path):
+    student = tmp_path / "run" / "export" / "delta-digits" / "1"
+    student.mkdir(parents=True)
+    with pytest.raises(UserError, match="the student lies in .*run, which --overwrite would delete"):
+        options = {"student": str(student), "workdir": str(tmp_path / "run"), "overwrite": True}
+        commands.start("audit", get_config(), command="", **options)
+    assert student.is_dir()
+
+
 @pytest.mark.long
 def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, student, tmp_path, capsys):
     config.attack.cache = str(tmp_path / "cache")
@@ -95,6 +104,7 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(results | {"clean_accuracy": 97.5}, schema)
 
+    assert not list(ownership.foreign(tmp_path / "run", ownership.RUN))
     audited, renofeation = found["comparison"]
     assert audited["attack_success_rate"] == worst
     trained = json.loads((tmp_path / "run" / "renofeation" / "results.json").read_text())

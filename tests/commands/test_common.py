@@ -4,8 +4,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+import main
 from configs.default import get_config
-from reno_tf import settings
+from reno_tf import commands, models, settings
 from reno_tf.commands import common
 from reno_tf.errors import UserError
 
@@ -35,3 +36,34 @@ def test_the_limit_of_pixels_holds_for_what_is_loaded_and_is_no_part_of_a_run(mo
     common.load_data(chosen.data, seed=0)
     assert Image.MAX_IMAGE_PIXELS == 1000
     assert chosen.as_json() == usual
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        ("report", {"workdir": "~/runs"}),
+        ("inspect", {"student": "~/model.onnx"}),
+        ("import_weights", {"file": "~/weights.pth"}),
+        ("export", {"workdir": "~/runs", "to": "~/models"}),
+    ],
+)
+def test_a_tilde_in_a_flag_is_the_users_home(mode, options, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    config = get_config()
+    config.model.backbone = "resnet18"
+    with pytest.raises(UserError) as raised:
+        commands.start(mode, config, command="", **options)
+    assert str(tmp_path) in str(raised.value) and "~" not in str(raised.value)
+
+
+def test_a_tilde_in_the_config_is_the_users_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = get_config()
+    config.attack.cache = "~/sets"
+    assert settings.read(config).attack.cache == f"{tmp_path}/sets"
+    (tmp_path / "teacher.safetensors").write_bytes(b"x")
+    path, _ = models.locate("resnet18_cifar", "~/teacher.safetensors")
+    assert path == tmp_path / "teacher.safetensors"
+    (tmp_path / "own.py").write_text("")
+    assert main._shipped("~/own.py") == f"{tmp_path}/own.py"

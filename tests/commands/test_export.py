@@ -32,6 +32,22 @@ def test_each_export_is_the_next_version(tmp_path, capsys):
     assert f"is version 8 in {served}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("onnx", "delta-digits.onnx"), ("onnx", "model_card.md"), ("tflite", "delta-digits-int8.tflite")]
+    + [("tflite", "delta-digits-labels.txt")],
+)
+def test_no_file_is_written_over(tmp_path, kind, name):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / name).write_text("mine")
+    with pytest.raises(UserError, match=f"models holds {name} already; .* another folder for --to"):
+        _export(workdir=_finished(tmp_path / "a"), to=str(folder), format=kind)
+    with pytest.raises(UserError, match=f"{name} cannot be written"):
+        _export(workdir=str(tmp_path / "a"), to=str(folder / name), format=kind)
+    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [(name, "mine")]
+
+
 def test_mistakes_are_told_and_leave_nothing(tmp_path):
     with pytest.raises(UserError, match="needs --workdir=RUN, a finished run, and --to=FOLDER"):
         _export(workdir=_finished(tmp_path / "a"))

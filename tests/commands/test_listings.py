@@ -52,3 +52,14 @@ def test_a_folder_is_prepared_and_what_cannot_be_read_is_told(capsys, tmp_path):
     assert sum("unreadable, dropped: " in line and "broken.png" in line for line in lines) == 1
     sizes = {line.split()[0]: int(line.split()[1]) for line in lines if "smallest class 'cat'" in line}
     assert sizes["train:"] + sizes["test:"] == 16
+
+
+def test_a_prepared_folders_validation_split_is_told(capsys, tmp_path):
+    for split in ("train", "test", "val"):
+        for label in ("cat", "dog"):
+            path = tmp_path / "photos" / split / label / "1.png"
+            path.parent.mkdir(parents=True)
+            Image.new("RGB", (20, 20)).save(path)
+    folder = {"data.name": "folder", "data.dir": str(tmp_path / "photos"), "data.tfds_dir": str(tmp_path / "tfds")}
+    lines = _printed(capsys, "prepare_data", **folder)
+    assert "validation: 2 images; smallest class 'cat' with 1" in lines

@@ -16,8 +16,7 @@ pretrain = importlib.import_module("reno_tf.commands.pretrain")  # The package h
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
     """An empty pretrained/, where training is skipped."""
-    for module in (weights, pretrain):
-        monkeypatch.setattr(module, "PRETRAINED", tmp_path / "pretrained")
+    monkeypatch.setattr(weights, "PRETRAINED", tmp_path / "pretrained")
     monkeypatch.setattr(pretrain.training, "fit", lambda *_, **__: None)
     return tmp_path / "pretrained"
 

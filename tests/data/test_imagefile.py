@@ -153,7 +153,8 @@ def _png_claiming(width, height):
 _JPEG = _file(_scene(size=(200, 200)), "JPEG")
 _BROKEN = {
     "empty": (b"", "empty file"),
-    "text": (b"<html>404 Not Found</html>", "not a JPEG, PNG, WebP, BMP or GIF image"),
+    "text": (b"404 Not Found", "not a JPEG, PNG, WebP, BMP or GIF image"),
+    "web page": (b"<html>404 Not Found</html>", "a web page, not the file itself"),
     "other format": (_file(_scene(), "TIFF"), "not a JPEG, PNG, WebP, BMP or GIF image"),
     "half a JPEG": (_JPEG[: len(_JPEG) // 2], "truncated"),
     "start of a JPEG": (_JPEG[:20], None),

@@ -72,6 +72,49 @@ def test_what_is_built_is_not_looked_at_again_and_a_changed_folder_is(load, fold
     assert len(load(progress=progress).train) == 25
 
 
+@pytest.fixture
+def validation(folder):
+    """Three images of one class and two of the other."""
+    for label, count in (("crème brûlée", 3), ("tarte tatin", 2)):
+        files = {f"Valid/{label}/{n}.jpg": photos.encode(photos.picture(40, 50, seed=900 + n)) for n in range(count)}
+        photos.write(folder, files)
+
+
+def test_a_folders_validation_split_is_the_validation_split(load, validation):
+    dataset = load(size=16, validation_per_class=2)
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (24, 5, 4)
+    assert dataset.facts()["num_validation"] == 5 and dataset.facts()["num_unreadable_validation"] == 0
+    chosen = dataset.chosen()
+    assert all(file.startswith("train/") for file in chosen["train"]["files"])
+    assert sorted(chosen["validation"]["files"])[0] == "Valid/crème brûlée/0.jpg"
+    assert sorted(chosen["validation"]["indices"]) == [0, 1, 2, 3, 4]
+    assert np.bincount(dataset.validation.labels).tolist() == [3, 2]
+    assert dataset.seen("pad").validation.images.geometry == "pad"
+
+
+def test_shots_are_drawn_as_without_a_validation_split(load, validation, folder):
+    few = load(shots=3, validation_per_class=2)
+    assert len(few.train) == 6 and len(few.validation) == 5
+    assert set(few.train.files) < set(load(shots=11, validation_per_class=2).train.files)
+    (folder / "Valid").rename(folder / "elsewhere")
+    assert load(shots=3, validation_per_class=2).train.files.tolist() == few.train.files.tolist()
+
+
+def test_unreadable_validation_images_are_counted(load, validation, folder):
+    (folder / "Valid" / "tarte tatin" / "note.jpg").write_text("no image")
+    with pytest.raises(UserError, match="1 unreadable image: Valid/tarte tatin/note.jpg"):
+        load()
+    facts = load(skip_unreadable=True).facts()
+    assert (facts["num_validation"], facts["num_unreadable_validation"], facts["num_unreadable_train"]) == (5, 1, 0)
+
+
+def test_a_tilde_is_the_users_home(tmp_path, folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(folder)
+    assert len(data.load("folder", folder="~/in", data_dir="~/out").train) == 24
+    assert (tmp_path / "out").is_dir() and not (folder / "~").exists()
+
+
 def test_unreadable_images_fail_by_name_or_are_dropped_and_counted(load, folder):
     (folder / "train" / "tarte tatin" / "cut.jpg").write_bytes(photos.encode(photos.picture(40, 50))[:-200])
     (folder / "test" / "tarte tatin" / "note.jpg").write_text("no image")

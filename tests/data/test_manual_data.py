@@ -157,6 +157,43 @@ def test_unpacked_folders_are_read_too(make):
     assert make().info.splits["test"].num_examples == _SMALL[make.builder]["test"]
 
 
+@pytest.mark.parametrize("make", [StanfordActions], indirect=True)
+def test_a_zip_made_on_windows_is_read(make):
+    """Some write backslashes into its names."""
+    make.archives()
+    for archive in list(make.manual.glob("*.zip")):
+        content = archive.read_bytes()
+        for folder in (b"JPEGImages", b"ImageSplits"):
+            content = content.replace(folder + b"/", folder + b"\\")
+        archive.write_bytes(content)
+        assert "\\" in zipfile.ZipFile(archive).namelist()[0]
+    assert make().info.splits["test"].num_examples == _SMALL[make.builder]["test"]
+
+
+@pytest.mark.parametrize("make", [IndoorScenes], indirect=True)
+def test_a_tar_of_the_folder_where_it_lies_is_read(make):
+    make.archives()
+    path = make.manual / "indoorCVPR_09.tar"
+    with tarfile.open(path) as archive:
+        contents = {member.name: archive.extractfile(member).read() for member in archive}
+    with tarfile.open(path, "w") as archive:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(f"./{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    assert make().info.splits["test"].num_examples == _SMALL[make.builder]["test"]
+
+
+def test_pointers_of_git_lfs_are_told(make):
+    make.archives()
+    for file in make.manual.iterdir():
+        content = file.read_bytes()
+        file.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+        with pytest.raises(UserError, match=f"{file} is a Git LFS pointer, .*git lfs pull"):
+            make()
+        file.write_bytes(content)
+
+
 def test_unreadable_files_are_all_named_and_nothing_is_left(make):
     first, second = _files(make.builder)
     test = {StanfordActions: "JPEGImages/running_003.jpg", IndoorScenes: "Images/mall/2 mall.jpg"}[make.builder]

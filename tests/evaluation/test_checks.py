@@ -76,6 +76,21 @@ def test_success_must_rise_with_epsilon():
     assert _verdicts(curve=_CURVE[:2])["rises with epsilon"][0] == "not applicable"
 
 
+def test_of_few_images_nine_of_ten_may_be_nearly_all():
+    few = [_ZERO, _point(0.1, 0.9, 0.596, 0.982), _point(0.5, 0.9, 0.596, 0.982)]
+    assert _verdicts(curve=few)["rises with epsilon"][0] == "ok"
+    many = [_ZERO, _point(0.1, 0.9, 0.87, 0.93), _point(0.5, 0.9, 0.87, 0.93)]
+    assert _verdicts(curve=many)["rises with epsilon"][0] == "doubtful"
+
+
+def test_what_intervals_decide_is_told_with_them():
+    near = _RESULTS | {"noise_success_rate": 0.2, "noise_success_rate_ci95": [0.15, 0.26]}
+    told = _verdicts(results=near, curve=[*_CURVE[:2], _point(0.5, 0.8, 0.7, 0.84)])
+    assert "30.0 % [25.0, 35.0] wrong" in told["stronger than noise"][1]
+    assert "20.0 % [15.0, 26.0]" in told["stronger than noise"][1]
+    assert "80.0 % [70.0, 84.0] turn wrong" in told["large epsilon"][1]
+
+
 def test_an_undefended_student_must_give_in_but_for_one_class():
     # Ten classes: 90 % can go, 95 % of which are 85.5 %.
     for high, expected in ((0.86, "ok"), (0.85, "doubtful")):

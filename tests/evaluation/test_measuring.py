@@ -17,7 +17,7 @@ from toys import CLASSES, linear_teacher
 
 from configs.default import get_config
 from reno_tf import attacks, models, reporting, settings
-from reno_tf.data import Dataset, Split
+from reno_tf.data import Dataset, Split, leaks
 from reno_tf.errors import UserError
 from reno_tf.evaluation import measure, predict, suite, surrogate, worst
 from reno_tf.training import Transfer, students
@@ -404,9 +404,9 @@ def test_any_attack_can_be_the_only_one(dataset, student, preset):
     assert asr == pytest.approx(hit.mean()) and measured.results["worst_case"]["attacks"]
 
 
-def _reported(folder, measured, chosen, dataset, **changes):
+def _reported(folder, measured, chosen, attacked, **changes):
     """report.md of an audit."""
-    facts = {"method": "finetune", "seed": 0, "split": "test", "dataset": dataset.facts()}
+    facts = {"method": "finetune", "seed": 0, "split": "test", "dataset": attacked.facts()}
     facts |= {"teacher": {"name": "toy/weights", "sha256": "0" * 64}}
     facts["audit"] = {"exposure": [{"name": "white_box", "outside": "", "rates": {"0.1": 0.5}}], "comparison": []}
     facts["audit"] |= {"input_range": "0..1", "geometry": "", "outputs": "logits", "format": "Keras 2", "draws": 1}
@@ -414,7 +414,7 @@ def _reported(folder, measured, chosen, dataset, **changes):
     facts["audit"] |= {"image_size": [4, 4]}
     pieces = {"curve": measured.curve, "convergence": measured.convergence, "config": chosen.as_json()}
     pieces["examples"] = reporting.Examples.choose(
-        dataset.test, measured.shown, dataset.class_names, **measured.answers
+        attacked.test, measured.shown, attacked.class_names, **measured.answers
     )
     results = facts | measured.results | changes
     reporting.write(folder, results=results, history=[], seen=None, command="", **pieces)
@@ -426,16 +426,18 @@ def test_a_report_says_which_model_was_attacked(tmp_path, dataset, student):
     chosen = _settings(preset="white_box", cache="")
     measured = _measure(chosen, dataset, student)
     for source, told in {
-        "student": "the attack on the student itself, which the attacker does not have turns",
-        "teacher": "the attack through toy/weights, the public teacher turns",
-        "surrogate": "the attack through a student of the attacker's own, made from toy/weights turns",
-        "ensemble": "the attack through students of the attacker's own, made from toy/weights turns",
+        "student": "the attack white_box alone, on the student itself, which the attacker does not have, turns",
+        "teacher": "alone, through toy/weights, the public teacher, turns",
+        "surrogate": "alone, through a student of the attacker's own, made from toy/weights, turns",
+        "ensemble": "alone, through students of the attacker's own, made from toy/weights, turns",
     }.items():
         attack = measured.results["attack"] | {"source": source}
         assert told in _reported(tmp_path, measured, chosen, dataset, attack=attack), source
     markdown = (tmp_path / "report.md").read_text()
     assert "(outside the threat model: it has the student)" in markdown
-    assert "An attacker who tries 3 attacks of that size" in markdown
+    assert markdown.index("An attacker who tries 3 attacks of one size") < markdown.index("white_box alone")
+    names = [line.split("|")[1].strip() for line in markdown.splitlines() if line.startswith("|")]
+    assert names.index("The worst case of all attacks") < names.index("Attack success rate (ASR)")
     assert "| *white_box* |" in markdown and ("alone come" in markdown or "The best three" in markdown)
 
 
@@ -463,6 +465,20 @@ def test_names_of_classes_and_files_are_data(tmp_path, dataset, student):
     rows = list(csv.reader(io.StringIO(measured.table)))[1:]
     assert [row[1] for row in rows] == [f"'{file}" for file in files]
     assert {row[2] for row in rows} <= {f"'{name}" for name in _HOSTILE}
+
+
+@pytest.mark.long
+def test_a_report_names_the_leaks_and_counts_what_was_attacked(tmp_path, dataset, student):
+    chosen = _settings(preset="quick", images=6, cache="")
+    attacked = dataclasses.replace(dataset, test=dataset.test.take(np.arange(6)))  # Half of them, in a quick audit.
+    measured = _measure(chosen, attacked, student)
+    leak = leaks.Leak("test/a|b.jpg", "train/c.jpg", same=True, other_label=False)
+    leaking = dataclasses.replace(dataset, leaks=leaks.Leaks(test=(leak,))).facts()
+    markdown = _reported(tmp_path, measured, chosen, attacked, dataset=leaking)
+    assert "(out of 6)" in markdown and leaking["num_test"] == 12
+    for text in (markdown, (tmp_path / "report.html").read_text()):
+        assert "1 of 12 test images is also a training image" in text and "test/a|b.jpg = train/c.jpg" in text
+    assert "Leaks" not in _reported(tmp_path, measured, chosen, attacked)
 
 
 def _surrogate_settings(**changes):
@@ -511,6 +527,7 @@ def test_the_surrogate_is_trained_once_and_on_the_attackers_images_alone(
     assert outcome.member.entry.network == "surrogate" and outcome.member.counts
     with pytest.raises(RuntimeError, match="trained again"):
         train(Dataset("toy", dataset.class_names, dataset.train, dataset.test, dataset.train), teacher)
+    assert len(surrogate.kept(tmp_path)) == 2  # The second was begun.
 
 
 def test_the_surrogate_of_a_folder_that_cannot_be_written_is_not_kept(dataset, monkeypatch, toy_students):
@@ -531,6 +548,8 @@ def test_a_surrogate_that_learned_nothing_is_left_out_by_name(dataset, student):
     labels = np.arange(12) % 3
     why = surrogate.why_useless(guessing, Split(dataset.test.images, labels))
     assert why == "the attacker's own student gets 4 of 12 images right, no more than chance"
+    few = dataset.test.images[:2]
+    assert surrogate.why_useless(guessing, Split(few, labels[:2])) is None  # Two images tell nothing of it.
     chosen = _settings(preset="suite", suite=("pixel", "surrogate", "ensemble", "guide"), surrogate="finetune")
     assert chosen.without({"surrogate", "ensemble"}).attack.members == ("pixel", "guide")
     headline = _settings(preset="surrogate", core=("ensemble", "disruption"), surrogate="finetune")

@@ -16,7 +16,7 @@ from conftest import long
 from parity.states import random_state
 
 from configs.default import get_config
-from reno_tf import commands, models
+from reno_tf import commands, files, models
 from reno_tf.errors import UserError
 from reno_tf.models import torch_import, weights
 
@@ -93,6 +93,27 @@ def test_keys_and_shapes_are_those_published(backbone, count, shapes):
     found = torch_import.state_shapes(models.build(backbone, num_classes=1000))
     assert len(found) == count
     assert {key: found.get(key) for key in shapes} == shapes
+
+
+def test_another_file_in_pretrained_is_not_written_over(pretrained, tmp_path, state):
+    file, mine = _write(tmp_path / "mine.safetensors", state), pretrained / "resnet18_mine.safetensors"
+    files.write_bytes(mine, b"of another's")
+    with pytest.raises(
+        UserError, match="resnet18_mine.safetensors is there already, and not the file that the manifest"
+    ):
+        _import(file)
+    assert [path.name for path in pretrained.iterdir()] == [mine.name] and mine.read_bytes() == b"of another's"
+    mine.unlink()
+    _import(file)
+    config = get_config()
+    config.model.backbone = "resnet18"
+    size = mine.stat().st_size
+    commands.start("import_weights", config, command="", file=str(file), half=True)  # The manifest's own is replaced.
+    assert mine.stat().st_size < size
+    mine.write_bytes(b"altered")
+    with pytest.raises(UserError, match="is there already"):
+        _import(file)
+    assert mine.read_bytes() == b"altered"
 
 
 def test_kernels_may_be_kept_in_half_the_room(pretrained, tmp_path, state):

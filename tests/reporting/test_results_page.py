@@ -166,9 +166,9 @@ def built(tmp_path_factory):
 def test_each_run_is_a_row_with_its_numbers(built):
     page = built[2]
     start = ("delta", "", "resnet18_cifar", "digits")
-    assert page.row(*start, "0")[5:] == ["80.0", "60.0 55.0–65.0", "12.5", "–", "0.0123", "61", "delta-digits-0"]
-    assert page.row(*start, "1")[5:9] == ["90.0", "70.0 65.0–75.0", "12.5", "75.0 50.0–80.0"]
-    assert page.row("delta", "+swa")[5:8] == ["70.0", "undefined", "12.5"]
+    assert page.row(*start, "0")[5:] == ["–", "80.0", "60.0 55.0–65.0", "12.5", "0.0123", "61", "delta-digits-0"]
+    assert page.row(*start, "1")[5:9] == ["75.0 50.0–80.0", "90.0", "70.0 65.0–75.0", "12.5"]
+    assert page.row("delta", "+swa")[5:9] == ["–", "70.0", "undefined", "12.5"]
     assert page.row("retraining")[10] == "–"
     assert page.row("renofeation")[3] == "greek (validation)"
     assert sum(tag == "tr" and "data-run" in attributes for tag, attributes in page.tags) == 5
@@ -177,14 +177,8 @@ def test_each_run_is_a_row_with_its_numbers(built):
 def test_values_to_sort_by_stand_beside_those_to_read(built):
     rows = built[1].split("<tr ")[1:]
     values = [re.findall('data-value="(.*?)"', row) for row in rows]
-    assert ["0.8", "0.6", "0.125", "", "0.0123", "61.4"] in values and [
-        "0.7",
-        "",
-        "0.125",
-        "",
-        "0.0123",
-        "61.4",
-    ] in values
+    assert ["", "0.8", "0.6", "0.125", "0.0123", "61.4"] in values
+    assert ["", "0.7", "", "0.125", "0.0123", "61.4"] in values
 
 
 def test_needs_no_network_and_all_links_lead_somewhere(built):
@@ -252,9 +246,10 @@ def test_outcome_and_claim_are_shown(built):
 def test_charts_name_runs_and_means(built):
     titles = built[2].titles
     assert (
-        "delta on digits, resnet18_cifar, seed 1: clean 90.0 %, ASR 70.0 %, noise 12.5 %, worst case 75.0 %" in titles
+        "delta on digits, resnet18_cifar, seed 1: worst case 75.0 %, clean 90.0 %, ASR 70.0 %, noise 12.5 %" in titles
     )
-    assert "delta on digits, resnet18_cifar, mean of 2 seeds: clean 85.0 %, ASR 65.0 %" in titles
+    # One of the two has no worst case, so there is no mean of it.
+    assert "delta on digits, resnet18_cifar, mean of 2 seeds: clean 85.0 %, ASR 65.0 %, noise 12.5 %" in titles
     assert "delta, epsilon 0.1, mean of 2 seeds: ASR 50.0 %, noise 18.8 %" in titles
     assert "DELTA DO: 85.0, mean of 2 seeds" in titles and "DELTA DO: 50.0, mean of 1 seed" in titles
     assert not any("+swa" in title for title in titles)  # No ASR to place it by, and no plain method.
@@ -280,6 +275,16 @@ def test_no_name_can_leave_its_place(tmp_path):
         page.titles, ensure_ascii=False
     ).replace('\\"', '"')
     assert not page.open
+
+
+def test_a_page_of_anothers_is_not_written_over(tmp_path):
+    _run(tmp_path / "a")
+    (tmp_path / "index.html").write_text("<title>My home</title>")
+    with pytest.raises(UserError, match="index.html is not a page of this project; move it"):
+        _report(tmp_path)
+    assert (tmp_path / "index.html").read_text() == "<title>My home</title>"
+    (tmp_path / "index.html").unlink()
+    assert _report(tmp_path) is not None and _report(tmp_path) is not None  # Its own one is.
 
 
 def test_no_run_is_a_users_mistake(tmp_path):
@@ -339,8 +344,9 @@ def test_variant_of_a_folders_name(folder, expected):
 
 
 def _made(**changes):
-    facts = {"folder": "f", "method": "m", "variant": "", "network": "n", "data": "d", "seed": 0, "attack": "a"}
-    facts |= {"settings": "s", "measured": {}, "curve": [], "versions": {}, "report": True}
+    facts = {"folder": "f", "method": "m", "variant": "", "network": "n", "data": "d", "seed": 0, "tried": 6}
+    facts |= {"attack_name": "pixel", "epsilon": 0.1, "settings": "s", "curve": [], "versions": {}, "report": True}
+    facts["measured"] = dict.fromkeys(finished_runs.RATES) | changes.pop("measured", {})
     return finished_runs.Run(**facts | changes)
 
 
@@ -451,3 +457,136 @@ def test_what_lacks_a_part_is_of_another_version():
 def test_what_base64_holds_is_no_link():
     page = '<a href="x"><img src="data:image/webp;base64,aa//gg+http/url=="></a>'
     assert without_pictures(page) == '<a href="x"><img src="data:image/webp;base64,"></a>'
+
+
+def _measured_run(folder, *, worst, attacks=6, **results):
+    """A run as this version writes it: `worst` is its worst case, of so many attacks."""
+    rates = {"worst_case_success_rate": worst, "worst_case": {"attacks": ["a"] * attacks}}
+    rates["worst_case_success_rate_ci95"] = None if worst is None else [worst - 0.04, worst + 0.04]
+    name = {"attack": {"preset": "pixel", "name": "pixel", "epsilon": 0.1}}
+    _run(folder, **name | rates | results)
+
+
+def _heights(content):
+    """{the kind of mark: its places on the vertical axis in percent}, by the axis's own ticks."""
+    scatter = content.split('<svg class="scatter"')[1].split("</svg>")[0]
+    ticks = re.findall(r'class="grid".*?y1="([\d.]+)".*?>(\d+)</text>', scatter)
+    lines = {int(text): float(place) for place, text in ticks}
+    marks = re.findall(r'<path class="(\w+)".*?translate\(\S+ ([\d.]+)\)', scatter)
+    heights = {}
+    for kind, place in marks:
+        height = 100 * (lines[0] - float(place)) / (lines[0] - lines[100])
+        heights.setdefault(kind, []).append(pytest.approx(height, abs=0.1))
+    return heights
+
+
+def _lead(content):
+    return " ".join(re.sub("<.*?>", " ", content.split("<h1>")[1].split('<dl class="facts">')[0]).split())
+
+
+def test_the_chart_has_the_worst_case_upwards_with_its_interval_and_the_asr_beside_it(tmp_path):
+    _measured_run(tmp_path / "a", worst=0.66, asr=0.11)
+    content, page = _report(tmp_path)
+    assert _heights(content) == {"worst": [66.0], "asr": [11.0]}
+    (chart,) = [attributes for _, attributes in page.tags if attributes.get("class") == "scatter"]
+    assert chart["role"] == "img" and "worst case" in chart["aria-label"] and "attack success" in chart["aria-label"]
+    drawn = content.split('<svg class="scatter"')[1].split("</svg>")[0]
+    assert "↑ worst case (%)" in drawn and drawn.count('class="interval"') == 1
+    assert re.search(r"<figcaption>The worst case \(%, upwards\).*the paper&#39;s attack", content)
+    switch = [attributes for tag, attributes in page.tags if tag == "input"]
+    assert [(one["type"], one["name"], "checked" in one) for one in switch] == [("checkbox", "asr", True)]
+
+
+def test_means_have_a_worst_case_where_every_seed_has_one(tmp_path):
+    for seed, worst in enumerate((0.5, 0.7)):
+        _measured_run(tmp_path / f"delta-digits-{seed}", seed=seed, worst=worst, asr=0.2)
+    _measured_run(tmp_path / "linear-digits-0", method="linear", worst=0.9, asr=0.3)
+    _measured_run(tmp_path / "linear-digits-1", method="linear", worst=None, seed=1, asr=0.5)
+    content, page = _report(tmp_path)
+    assert [title.split(": ")[1] for title in page.titles if "mean of 2 seeds: worst" in title][:1] == [
+        "worst case 60.0 %, clean 50.0 %, ASR 20.0 %, noise 12.5 %"
+    ]
+    assert "linear on digits, resnet18_cifar, mean of 2 seeds: clean 50.0 %, ASR 40.0 %, noise 12.5 %" in page.titles
+    assert "1 of 4 runs has no worst case" in content
+
+
+def test_a_page_of_runs_without_a_worst_case_says_so(tmp_path):
+    _run(tmp_path / "old", asr=0.25)
+    content, _ = _report(tmp_path)
+    assert _heights(content) == {"asr": [25.0]} and "↑ attack success rate (%)" in content
+    assert "No run here has a worst case" in _lead(content) and "1 of 1 run has no worst case" in content
+    assert 'name="asr"' not in content  # There is nothing to switch.
+
+
+def test_the_worst_case_is_the_first_number_of_the_table(tmp_path):
+    _measured_run(tmp_path / "a", worst=0.5)
+    _, page = _report(tmp_path)
+    header = page.row("method")
+    assert header[4:8] == ["worst case (%)", "clean (%)", "ASR (%)", "noise (%)"]
+
+
+def test_worst_cases_of_other_attacks_are_told_apart(tmp_path):
+    _measured_run(tmp_path / "a", worst=0.5)
+    content, page = _report(tmp_path)
+    assert "It is of 6 attacks." in content and "of attacks" not in page.row("method")
+    quick = {"preset": "quick", "name": "pixel", "epsilon": 0.1}
+    _measured_run(tmp_path / "b", method="linear", worst=0.25, attacks=4, attack=quick)
+    content, page = _report(tmp_path)
+    column = page.row("method").index("of attacks")
+    assert (page.row("delta")[column], page.row("linear")[column]) == ("6", "4")
+    assert "quick, ε = 0.1" in page.row("linear") and "do not compare" in content
+    assert ("linear’s" in _lead(content)) != ("delta’s" in _lead(content))  # They cannot be ranked beside each other.
+
+
+@pytest.mark.parametrize("first", ["renofeation", "finetune"])
+def test_the_first_paragraph_follows_from_the_runs(tmp_path, first):
+    """Nothing that it says of the methods would be there if the runs said the opposite."""
+    other = {"renofeation": "finetune", "finetune": "renofeation"}[first]
+    _measured_run(tmp_path / "a", method=first, worst=0.10, asr=0.05, clean=0.9)
+    _measured_run(tmp_path / "b", method=other, worst=0.80, asr=0.60, clean=0.8)
+    lead = _lead(_report(tmp_path)[0])
+    assert "the weakness does not" not in lead and "accuracy passes over" not in lead
+    least, most = lead.index(f"10.0 % of {first}’s"), lead.index(f"80.0 % of {other}’s")
+    assert least < most and "the worst case of 6 attacks" in lead
+    assert "attack alone 5.0 %, clean accuracy 90.0 %" in lead.replace("&#39;", "'")
+    assert "above the ASR in 2 of 2 runs, by up to 20.0 points" in lead
+
+
+def test_the_first_paragraph_says_where_the_worst_case_is_no_higher(tmp_path):
+    _measured_run(tmp_path / "a", worst=0.25, asr=0.25, attacks=1)
+    lead = _lead(_report(tmp_path)[0])
+    assert "above the ASR in none of 1 run." in lead and "worst case of 1 attack turns" in lead
+
+
+def test_the_first_paragraph_names_a_few_of_many_methods(tmp_path):
+    for number in range(9):
+        _measured_run(tmp_path / f"{number}", method=f"m{number}", worst=0.1 + number / 12)
+    lead = _lead(_report(tmp_path)[0])
+    assert (
+        "the least and the most of 9" in lead
+        and [f"m{n}’s" in lead for n in range(9)] == [True] * 3 + [False] * 3 + [True] * 3
+    )
+
+
+def test_another_attack_is_not_called_the_papers(tmp_path):
+    _measured_run(tmp_path / "a", worst=0.5, attack={"preset": "disruption", "name": "disruption", "epsilon": 0.1})
+    content, _ = _report(tmp_path)
+    shown = content.split('id="summary"')[1]
+    assert "the attack disruption" in shown and "paper&#39;s attack" not in shown
+
+
+def test_the_curve_over_epsilon_has_the_worst_case_too(tmp_path):
+    _measured_run(tmp_path / "a", worst=0.75)
+    content, page = _report(tmp_path)
+    assert "delta, epsilon 0.1, mean of 1 seed: worst case 75.0 %" in page.titles
+    (panel,) = re.findall('aria-label="(Attack success over epsilon.*?)"', content)
+    assert "worst case 75 % at 0.1" in panel
+
+
+def test_a_student_that_got_nothing_right_is_on_the_page(tmp_path):
+    _measured_run(tmp_path / "a", worst=None, asr=None, clean=0.0, points=())
+    content, page = _report(tmp_path)
+    assert (
+        page.row("delta")[4:7] == ["–", "0.0", "undefined"]
+        and "scatter" not in content.split("<main>")[1].split("<script>")[0]
+    )

@@ -96,6 +96,15 @@ def test_the_grid_is_tried_on_validation_images_and_its_best_goes_to_the_runs(sw
     }
 
 
+def test_a_folder_of_the_users_is_left_as_it_is(sweeping):
+    sweeping.results.mkdir(parents=True)
+    (sweeping.results / "table2.json").write_text("mine")
+    with pytest.raises(UserError, match="sweep holds other files and no sweep; choose another --workdir"):
+        sweeping(table2)
+    assert [path.name for path in sweeping.results.parent.rglob("*")] == ["results", "table2.json"]
+    assert (sweeping.results / "table2.json").read_text() == "mine"
+
+
 def test_deltas_weight_is_chosen_after_the_grid(sweeping):
     sweeping(table2, choose_feature_weight=True, seeds=1)
     assert "delta@lambda=5-resnet18-digits-0" in sweeping.done

@@ -70,6 +70,13 @@ def test_recording_again_takes_the_place_of_what_was_there(tmp_path):
     assert json.loads((tmp_path / "trials.json").read_text()) == {"chosen": _TRIALS[0], "trials": _TRIALS[:2]}
 
 
+def test_what_others_keep_beside_the_trials_stays(tmp_path):
+    (tmp_path / "hparams" / "data" / "mine").mkdir(parents=True)
+    (tmp_path / "hparams" / "data" / "mine" / "notes.txt").write_text("years of work")
+    trials.record(tmp_path, _TRIALS[:1], _TRIALS[0])
+    assert (tmp_path / "hparams" / "data" / "mine" / "notes.txt").read_text() == "years of work"
+
+
 @pytest.mark.parametrize(
     ("values", "shown"),
     [

@@ -29,7 +29,7 @@ def craft_once(attack, images, *, teacher, folder, content=None, limit=None, eig
       teacher: SHA-256 of the weights that the attack goes through.
       folder: a path; None or "" keeps nothing.
       content: a hash of the images; None: computed here, which reads all of them.
-      limit: bytes that the folder may hold; above, the sets that were used longest ago are deleted,
+      limit: bytes that the cache's own sets may take; above, those that were used longest ago are deleted,
         but none that is open anywhere and not this one. None: no limit.
       eight_bit: see `crafting.batches`; such a set takes a quarter of the room.
 
@@ -43,7 +43,7 @@ def craft_once(attack, images, *, teacher, folder, content=None, limit=None, eig
     if (crafted := store.open_set(path, shape, kind)) is not None:
         return crafted
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        store.mark(path.parent)
         with store.lock(path):
             if (crafted := store.open_set(path, shape, kind)) is not None:
                 return crafted  # Another process was first.
@@ -69,6 +69,7 @@ def trace_once(attack, images, *, teacher: str, folder: str | None) -> list[floa
     values = attack.trace(images)
     with contextlib.suppress(OSError):  # `craft_once` warns.
         if folder:
+            store.mark(path.parent)
             files.write_json(path, values)
     return values
 

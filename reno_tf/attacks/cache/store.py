@@ -4,11 +4,16 @@ import contextlib
 import hashlib
 import math
 import os
+import re
+from pathlib import Path
 
 import filelock
 import numpy as np
+from absl import logging
 
+from reno_tf import files
 from reno_tf.attacks.crafting import reserve
+from reno_tf.errors import UserError
 
 try:
     import fcntl
@@ -17,6 +22,33 @@ except ImportError:  # Windows itself refuses to delete a file that is mapped.
 
 _DIGEST_SIZE, _BLOCK = 32, 2**22
 _FRAME = 4096  # more than an .npy's header and the checksum take
+_MARKER = ".reno_tf-cache"  # A file that says which of the folder's files are not the cache's, for all their names.
+_NAME = re.compile(r"[0-9a-f]{64}\.(npy|part|json)")
+
+
+def mark(folder: Path) -> None:
+    """Makes the folder one where `own_files` may be deleted. What bears such a name already never is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    marker = folder / _MARKER
+    if marker.exists():
+        return
+    with filelock.FileLock(folder / f"{_MARKER}.lock"):
+        if not marker.exists():
+            others = sorted(path.name for path in folder.iterdir() if _NAME.fullmatch(path.name))
+            files.write_json(marker, {"project": "reno_tf", "others": others})
+            if others:
+                told = "files that were there before with names as adversarial sets have, never deleted, nor counted"
+                logging.warning("%s: %s: %d", folder, told, len(others))
+
+
+def own_files(folder: Path) -> list[Path]:
+    """The files that the cache wrote, sorted; none in a folder without its marker. A link is never one."""
+    try:
+        others = set((files.read_json(folder / _MARKER) or {})["others"])
+    except (OSError, UserError, KeyError, TypeError):
+        return []
+    named = [path for path in sorted(folder.iterdir()) if _NAME.fullmatch(path.name) and path.name not in others]
+    return [path for path in named if path.is_file() and not path.is_symlink()]
 
 
 def lock(path) -> filelock.FileLock:
@@ -85,9 +117,10 @@ def open_set(path, shape, kind) -> np.memmap | None:
 def _evict(folder, limit):
     """Deletes the sets that were used longest ago, and what killed processes left, until `limit` bytes are left."""
     found = {}
-    for path in (*folder.glob("*.npy"), *folder.glob("*.part")):
+    for path in own_files(folder):
         with contextlib.suppress(FileNotFoundError):  # Another process deletes too.
-            found[path] = path.stat()
+            if path.suffix != ".json":  # of some hundred bytes
+                found[path] = path.stat()
     total = sum(status.st_size for status in found.values())
     for path in sorted(found, key=lambda path: found[path].st_mtime):
         if total > limit and _removed(path):

@@ -27,6 +27,7 @@
     const fits = item => kinds.every(kind => ["", item.dataset[kind]].includes(form.elements[kind].value));
     for (const row of body.rows) row.hidden = !fits(row);
     for (const mark of document.querySelectorAll(".mark")) mark.classList.toggle("off", !fits(mark));
+    document.querySelector(".scatter")?.classList.toggle("worst-alone", form.elements.asr?.checked === false);
     const shown = [...body.rows].filter(row => !row.hidden).length;
     document.getElementById("count").textContent = shown < body.rows.length ? `${shown} of ${body.rows.length} runs` : "";
   }

@@ -1,0 +1,229 @@
+"""Which model an audit is of, what it leaves out, and options that have no effect: before anything is attacked."""
+
+import contextlib
+import json
+import os
+
+import formats
+import numpy as np
+import pytest
+import safetensors.numpy
+import small_network
+import tf_keras
+from PIL import Image
+from processes import run_main
+
+from configs.default import get_config
+from reno_tf import audit, commands, data, files, models
+from reno_tf.commands import audited
+from reno_tf.errors import UserError
+
+
+class _Claimed(Exception):
+    """The audit has its folder."""
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(models.BACKBONES, "small", small_network.SMALL)
+        yield small_network.weights(tmp_path_factory.mktemp("public"))
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Photos of three colours."""
+    for label, colour in enumerate(np.eye(3)):
+        for number in range(12):
+            path = tmp_path / "photos" / "bgr"[label] / f"{number:02d}.bmp"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((8, 8, 3), 200 * colour + number, np.uint8)).save(path)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def config(weights, photos, tmp_path):
+    config = get_config()
+    config.model.update(backbone="small", weights=str(weights))
+    config.data.update(name="folder", dir=str(photos), tfds_dir=str(tmp_path / "tfds"))
+    config.attack.update(suite=("pixel", "white_box"), steps=1, images=4, cache="")
+    config.curve.update(images=2, factors=(0.5,))
+    config.audit.update(input_range="0..1", geometry="squash")
+    return config
+
+
+def _audit(config, student, workdir, **options):
+    return commands.start("audit", config, student=str(student), workdir=str(workdir), command="", **options)
+
+
+@contextlib.contextmanager
+def _stopped():
+    """An audit ends where it has its folder."""
+
+    def stop(workdir):
+        raise _Claimed
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(_Claimed):
+        patch.setattr(files, "lock", stop)
+        yield
+
+
+@pytest.fixture
+def finished(config, tmp_path):
+    """An audit of m.onnx, whose weights lie beside it, that is finished."""
+    formats.to_onnx(tmp_path / "m.onnx", location="m.data")
+    with _stopped():
+        _audit(config, tmp_path / "m.onnx", tmp_path / "run")
+    results = {"audit": {"comparison": []}, "worst_case_success_rate": 0.1, "worst_case_success_rate_ci95": [0, 0.2]}
+    files.write_json(tmp_path / "run" / "results.json", results)
+    return tmp_path / "run"
+
+
+def test_other_weights_beside_an_onnx_are_another_model(config, finished, tmp_path, capsys):
+    _audit(config, tmp_path / "m.onnx", finished, fail_above=0.5)
+    assert "is finished already" in capsys.readouterr().out
+    formats.to_onnx(tmp_path / "m.onnx", location="m.data", kernel=2 * formats.GAIN)
+    with pytest.raises(UserError, match="holds another run .student.sha256 is "):
+        _audit(config, tmp_path / "m.onnx", finished, fail_above=0.5)
+    assert "is finished already" not in capsys.readouterr().out
+
+
+def test_another_content_of_the_teachers_file_is_another_run(config, finished, tmp_path):
+    content = safetensors.numpy.load_file(config.model.weights)
+    config.model.weights = str(tmp_path / "teacher.safetensors")
+    safetensors.numpy.save_file(content, config.model.weights)
+    with _stopped():
+        _audit(config, tmp_path / "m.onnx", tmp_path / "other")
+    safetensors.numpy.save_file({key: 2 * value for key, value in content.items()}, config.model.weights)
+    with pytest.raises(UserError, match="holds another run .changed since then: the teacher's weights"):
+        _audit(config, tmp_path / "m.onnx", tmp_path / "other")
+
+
+def test_a_run_of_another_teachers_file_is_another_run(config, tmp_path):
+    content = safetensors.numpy.load_file(config.model.weights)
+    config.model.weights = str(tmp_path / "teacher.safetensors")
+    safetensors.numpy.save_file(content, config.model.weights)
+    options = {"workdir": str(tmp_path / "run"), "command": "", "method": "finetune"}
+    config.data.update(size=8, shots=0)
+    with _stopped():
+        commands.start("run", config, **options)
+    with _stopped():
+        commands.start("run", config, **options)
+    safetensors.numpy.save_file({key: 2 * value for key, value in content.items()}, config.model.weights)
+    with pytest.raises(UserError, match="holds another run .changed since then: the teacher's weights"):
+        commands.start("run", config, **options)
+
+
+def test_other_pixels_in_a_photo_are_another_run_whatever_its_size_and_time(config, finished, photos, tmp_path):
+    photo = photos / "b" / "03.bmp"
+    before, content = photo.stat(), photo.read_bytes()
+    while photo.stat().st_ctime_ns == before.st_ctime_ns:  # A file system's clock is coarse.
+        photo.write_bytes(content[:-3] + bytes(3))
+        os.utime(photo, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(UserError, match="holds another run .changed since then: the images"):
+        _audit(config, tmp_path / "m.onnx", finished)
+
+
+def test_more_images_that_are_to_be_kept_are_kept(config, finished, tmp_path):
+    with _stopped():
+        _audit(config, tmp_path / "m.onnx", finished, save_images=3)
+    for number in range(3):
+        files.write_bytes(finished / "images" / "pixel" / f"{number}.png", b"")
+    _audit(config, tmp_path / "m.onnx", finished, save_images=3)  # It is finished already.
+    with _stopped():
+        _audit(config, tmp_path / "m.onnx", finished, save_images=5)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("size", 64, "config.data.size=64 would have no effect: the model takes, or the data set has, images of 8x8"),
+        ("shots", 4, "config.data.shots=4 would have no effect: an audit has all training images"),
+        ("fraction", 0.5, "config.data.fraction=0.5 would have no effect"),
+    ],
+)
+def test_a_key_that_was_said_and_has_no_effect_is_refused(config, tmp_path, key, value, told):
+    path = formats.to_onnx(tmp_path / "m.onnx")
+    config.data[key] = value
+    with pytest.raises(UserError, match=told):
+        _audit(config, path, tmp_path / "run", said=[f"data.{key}"])
+    assert not (tmp_path / "run").exists()
+    with _stopped():  # As a file of settings for many models has it.
+        _audit(config, path, tmp_path / "run")
+
+
+@pytest.mark.long
+def test_the_command_line_knows_what_was_said(photos, tmp_path):
+    path = formats.to_onnx(tmp_path / "m.onnx")
+    flags = ["--mode=audit", f"--student={path}", "--config.data.name=folder", f"--config.data.dir={photos}"]
+    flags += [f"--config.data.tfds_dir={tmp_path / 'tfds'}", "--config.data.size=64", f"--workdir={tmp_path / 'run'}"]
+    status, _, err = run_main(*flags)
+    assert status == 2 and err.splitlines()[-1].startswith("main.py: config.data.size=64 would have no effect: ")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("form", formats.FORMS)
+def test_a_network_of_another_size_than_the_models_is_refused(config, tmp_path, form):
+    config.model.image_size = 16
+    with pytest.raises(UserError, match="config.model.image_size=16, but the images of folder are 8x8"):
+        _audit(config, formats.save(tmp_path, form), tmp_path / "run")
+
+
+def test_what_a_model_is_opened_with_is_not_for_one_that_is_open():
+    opened = audit.from_function(lambda x: x.mean((1, 2)), name="mine", size=(8, 8), num_outputs=3)
+    with pytest.raises(UserError, match="config.audit.scores goes with the path of a model"):
+        audited.opened(opened, trust=False, scores="y")
+    with pytest.raises(UserError, match="--trust goes with the path of a model"):
+        audited.opened(opened, trust=True, scores=None)
+
+
+def test_functions_are_told_apart_by_their_answers_to_the_images():
+    """In the range that they want: answers to what is far outside of it may be the same."""
+    split = data.Split(np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8), np.zeros(5, int))
+    order = np.arange(3)
+
+    def digest(factor):
+        def answer(images):
+            scores = np.exp(factor * np.minimum(images, 1).mean((1, 2)))
+            return scores / scores.sum(1, keepdims=True)
+
+        opened = audit.from_function(answer, name="mine", size=(8, 8), num_outputs=3)
+        convention = audit.Convention("", "0..1", "probabilities", order, False, (), 1, ())
+        return audited.digest(opened, audit.Student(opened, convention), split)
+
+    assert digest(1) == digest(1) != digest(2)
+
+
+@pytest.fixture
+def contrast(tmp_path):
+    """A SavedModel that changes its images' contrast, which has no gradient, as Keras 2 exports it."""
+    layers = tf_keras.layers
+    model = tf_keras.Sequential([tf_keras.Input((8, 8, 3)), layers.RandomContrast(0.1)])
+    model.add(layers.GlobalAveragePooling2D())
+    model.add(layers.Dense(3, use_bias=False))
+    model.layers[-1].set_weights([formats.GAIN[[2, 1, 0]]])
+    model.export(str(tmp_path / "contrast"))
+    return tmp_path / "contrast"
+
+
+@pytest.mark.long
+def test_without_a_gradient_the_white_box_is_left_out_with_a_line(config, contrast, tmp_path, capsys):
+    _audit(config, contrast, tmp_path / "run")
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    (skipped,) = results["skipped"]
+    assert skipped["name"] == "white_box" and "AdjustContrastv2" in skipped["why"]
+    assert not results["audit"]["has_gradient"] and results["worst_case"]["attacks"] == ["pixel"]
+    assert "white_box is left out: the model gives no gradient: " in capsys.readouterr().out
+    for report in ("report.md", "report.html"):
+        assert "AdjustContrastv2" in (tmp_path / "run" / report).read_text()
+    assert [row["name"] for row in results["audit"]["exposure"]] == ["pixel"]
+
+
+@pytest.mark.parametrize("suite", [None, ("white_box", "pixel")])
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_headline_without_a_gradient_is_refused_before_anything_is_written(config, contrast, tmp_path, suite, asked):
+    path = formats.save(tmp_path, "onnx") if asked else contrast
+    config.attack.update({"suite": suite} if suite else {"preset": "white_box"})
+    with pytest.raises(UserError, match="the attack white_box cannot be the headline's: the model ") as caught:
+        _audit(config, path, tmp_path / "run")
+    assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
