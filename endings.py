@@ -98,7 +98,7 @@ def _log(error, folder) -> str:
     content = f"{shlex.join(sys.argv)}\nPython {sys.version} on {platform.platform()}\n\n"
     content += "".join(traceback.format_exception(error))
     try:
-        places = [Path(folder) / "error.log"] if folder else []
+        places = [Path(folder) / "reno_tf_error.log"] if folder else []
         places.append(Path(tempfile.gettempdir()) / f"reno-tf-error-{os.getpid()}.log")
     except OSError as full:  # There is no folder for temporary files.
         return f"no traceback could be written ({full})"
@@ -112,7 +112,7 @@ def _log(error, folder) -> str:
 
 
 def _write(path, content):
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(content)

@@ -16,7 +16,7 @@ from reno_tf import ownership
 from reno_tf.errors import UserError
 from reno_tf.ownership import LOCK, MARKER
 
-_LOG = "error.log"  # As in endings.py: why it ended early.
+_LOG = "reno_tf_error.log"  # As in endings.py: why it ended early.
 _BLOCK = 2**20  # bytes of a file that are read at once
 
 

@@ -42,12 +42,12 @@ def test_a_run_keeps_the_log_until_it_is_made_good(tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     status, _, err = Script("tests/failing.py", "value", run).end()
-    assert status == 70 and f"its traceback is in {run}/error.log" in err
+    assert status == 70 and f"its traceback is in {run}/reno_tf_error.log" in err
     assert "the same command" in err and "goes on" in err
-    assert "ValueError: two\nlines" in (run / "error.log").read_text()
-    assert {path.name for path in run.iterdir()} == {"error.log", ".lock"}
+    assert "ValueError: two\nlines" in (run / "reno_tf_error.log").read_text()
+    assert {path.name for path in run.iterdir()} == {"reno_tf_error.log", ".lock"}
     status, _, err = Script("tests/failing.py", "disk", run).end()
-    assert status == 2 and (run / "error.log").is_file()
+    assert status == 2 and (run / "reno_tf_error.log").is_file()
 
 
 def test_a_log_that_cannot_be_written_is_told_in_the_same_line():

@@ -77,7 +77,7 @@ def test_claim_refuses_a_run_of_another_format_and_says_why(tmp_path, finished):
 
 _LEFT = (  # by a run, an audit with its comparison, and processes that were killed
     "results.json",
-    "error.log",
+    "reno_tf_error.log",
     "checkpoints/train/ckpt-2.index",
     "checkpoints/train/ckpt-3_temp/part-00000-of-00001.data-00000-of-00001",
     "tensorboard/plugins/profile/2026_01_02/host.xplane.pb",
