@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -35,7 +36,7 @@ def name(parts: list) -> str:
 def write(path: Path, kept: Kept) -> None:
     """Where it cannot be written, a warning says so."""
     attack = kept.attack
-    arrays = {f"at/{factor}": answers for factor, answers in attack.at.items()}
+    arrays: dict[str, Any] = {f"at/{factor}": answers for factor, answers in attack.at.items()}
     arrays |= {f"noise/{factor}/{draw}": answers for (factor, draw), answers in kept.noise.items()}
     arrays |= {"shown": kept.shown} | ({} if attack.rounded is None else {"rounded": attack.rounded})
     facts = {"convergence": kept.convergence, "crafting": attack.crafting, "asking": attack.asking}

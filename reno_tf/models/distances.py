@@ -7,7 +7,7 @@ from reno_tf.models.backbone import stage_names
 from reno_tf.models.weights import named_weights
 
 
-def feature_distance(student, teacher, images: np.ndarray, *, batch_size: int = 100) -> float | None:
+def feature_distance(student, teacher, images, *, batch_size: int = 100) -> float | None:
     """Mean over stages and images of mean((f_l(x, theta) - f_l(x, theta_0))^2); see `stage_distances`."""
     stages = stage_distances(student, teacher, images, batch_size=batch_size)
     return None if stages is None else float(np.mean([distances["absolute"] for distances in stages.values()]))
@@ -39,7 +39,7 @@ class StageDistances:
 
         self._batch_sums = batch_sums
 
-    def __call__(self, images: np.ndarray, *, batch_size: int = 100) -> dict[str, dict] | None:
+    def __call__(self, images, *, batch_size: int = 100) -> dict[str, dict] | None:
         if not self._comparable:
             return None
         offsets = range(0, len(images), batch_size)
@@ -53,7 +53,7 @@ class StageDistances:
         return distances
 
 
-def stage_distances(student, teacher, images: np.ndarray, *, batch_size: int = 100) -> dict[str, dict] | None:
+def stage_distances(student, teacher, images, *, batch_size: int = 100) -> dict[str, dict] | None:
     """`StageDistances` of one set of images."""
     return StageDistances(student, teacher)(images, batch_size=batch_size)
 
