@@ -292,6 +292,8 @@ _MISTAKES = {
     "--config.recipes.random.train=many": "config.recipes.random.train must be a whole number, not 'many'",
     "--config.optimizer.learning_rate=nan": "config.optimizer.learning_rate must be a finite number, not nan",
     "--config.attack.steps=many": "config.attack.steps=many",
+    "--config.attack.epsilon=8": "counts [0, 1] pixels, and must be at most 1, not 8; 8 of 255 is 0.0314",
+    "--config.attack.seed=-1": "config.attack.seed must be at least 0, not -1",
     "--config.attack.epsilon=-0.1": "config.attack.epsilon must be at least 0, not -0.1",
     "--config.model.weights=none.safetensors": "no weights file none.safetensors",
     "--overwrit": "overwrit",
