@@ -168,7 +168,10 @@ def test_killed_in_its_later_phases_the_method_resumes_to_the_same_bits(tmp_path
 @pytest.mark.parametrize(
     ("argument", "told"),
     [
-        ("--config.method.push=1", "toy has no coefficient push (config.method); did you mean pull"),
+        (
+            "--config.method.push=1",
+            "toy has no coefficient push (config.method); choose one of: head_decay, pull, weight_decay",
+        ),
         ("--config.method.pull=abc", "config.method.pull must be a number, not 'abc'"),
         ("--config.interval=3", "the interval (3) must divide the 8 steps of the phase head"),
     ],
