@@ -18,7 +18,19 @@ from reno_tf import attacks, records, reporting
 from reno_tf.attacks import Budget
 from reno_tf.data import Split, leaks
 from reno_tf.errors import UserError
-from reno_tf.evaluation import Attacker, Crafting, Network, Pictures, Suite, evaluate, kept, own_images, predict, suite
+from reno_tf.evaluation import (
+    Attacker,
+    Crafting,
+    Network,
+    Pictures,
+    Suite,
+    evaluate,
+    kept,
+    own_images,
+    predict,
+    suite,
+    worst_case,
+)
 from reno_tf.evaluation.suite import references
 
 _BUDGET = Budget(epsilon=0.3, step_size=0.1, steps=4)
@@ -445,3 +457,19 @@ def test_names_of_classes_and_files_are_data(tmp_path, dataset, student):
     rows = list(csv.reader(io.StringIO(measured.table)))[1:]
     assert [row[1] for row in rows] == [f"'{file}" for file in files]
     assert {row[2] for row in rows} <= {f"'{name}" for name in _HOSTILE}
+
+
+def test_any_callable_is_a_student_and_a_teacher(dataset, student):
+    """They have no digest, so nothing of theirs is kept."""
+    teacher = linear_teacher()
+    found = worst_case(
+        lambda images, training=False: {"logits": student(images)["logits"]},
+        lambda images: teacher(images),
+        dataset.test,
+        suite=_suite("pixel", "universal", "surrogate", "white_box"),
+        crafting=_crafting(),
+    )
+    measured = _measure(_suite("pixel", "universal"), dataset, student)
+    assert found.attack_success_rate == measured.evaluation.attack_success_rate
+    assert {row.name for row in found.skipped} == {"surrogate", "white_box"} and found.clean_accuracy.rate == 1
+    assert found["pixel"].rate <= found.worst_case.rate == found.worst_case_success_rate.rate

@@ -60,17 +60,18 @@ def craft_once(attack, images, *, teacher, folder, content=None, limit=None, eig
     return crafting.craft(attack, images, **options)
 
 
-def trace_once(attack, images, *, teacher: str, folder: str | None) -> list[float]:
+def trace_once(attack, images, *, teacher: str | None, folder: str | None) -> list[float]:
     """`attack.trace(images)`, kept in `folder` like an adversarial set; it takes a few hundred bytes."""
-    path = Path(folder or "") / f"{_key(attack, tuple(images.shape), teacher, content_hash(images))}.json"
+    if not folder:
+        return attack.trace(images)
+    path = Path(folder) / f"{_key(attack, tuple(images.shape), teacher, content_hash(images))}.json"
     with contextlib.suppress(OSError, UserError):  # Unreadable or damaged: traced again.
-        if folder and (known := files.read_json(path)) is not None:
+        if (known := files.read_json(path)) is not None:
             return known
     values = attack.trace(images)
     with contextlib.suppress(OSError):  # `craft_once` warns.
-        if folder:
-            store.mark(path.parent)
-            files.write_json(path, values)
+        store.mark(path.parent)
+        files.write_json(path, values)
     return values
 
 
