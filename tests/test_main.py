@@ -260,7 +260,7 @@ def test_a_run_of_an_earlier_format_is_refused_and_left_as_it_is(tmp_path, finis
         (tmp_path / name).write_text(text)
     status, out, err = run_main(f"--workdir={tmp_path}", *_FEW)
     assert status == 2 and not out and len(err.splitlines()) == 1, err
-    assert "holds a run of another version, whose settings this one does not read (format 1, not 3)" in err
+    assert "holds a run of another version, whose settings this one does not read (format 1, not 4)" in err
     assert "choose another --workdir" in err
     there = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
     assert there == content
