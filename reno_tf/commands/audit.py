@@ -91,6 +91,8 @@ def audit(
         return _judged(results, fail_above)
 
     with files.lock(workdir):
+        for reference in suite.through(set(absent)):
+            print(f"{reference} is left out: {absent[reference.entry.network]}")
         print(f"audit of {Path(path).name}: {_needs(chosen, absent, attacked, teacher.model)}", flush=True)
         found = _found(opened, convention, dataset.class_names) | {"has_gradient": not absent}
         network = Network(model, files.digest(known_as["sha256"].encode(), json.dumps(found).encode()))

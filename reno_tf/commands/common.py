@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 import tf_keras
+from absl import logging
 
 from reno_tf import data, files, hardware, models, ownership, progress, records, reporting
 from reno_tf.errors import UserError
@@ -105,6 +106,8 @@ def build_attacker(settings: Settings, dataset, teacher: Network, workdir: Path)
     found = surrogate.train_once(settings.surrogate.job, dataset, teacher, identity=identity, folder=folder)
     attacker = dataclasses.replace(attacker, networks={"teacher": teacher, **found})
     why = surrogate.why_useless(found["surrogate"].model, dataset.train)
+    if why:
+        logging.warning("%s: the attacks through it are left out", why)
     return attacker.without(surrogate=why, ensemble=why) if why else attacker
 
 

@@ -79,7 +79,7 @@ def ask(
 ) -> Answers:
     """What the student answers to the split's images, clean and under every attack of the suite.
 
-    An attack whose network is not there, or whose gradient is zero everywhere, is skipped, with a warning. The headline
+    An attack whose network is not there is skipped; so is, with a warning, one whose gradient is zero everywhere. The headline
     is not: that raises UserError.
 
     Args:
@@ -139,10 +139,7 @@ class _Asking:
         networks = [ref.entry.network for ref in self.suite.attacks]
         absent = {name: self.attacker.why_absent(name) for name in networks if name not in self.attacker.networks}
         self.suite.refuse_without_headline(absent)
-        rows = [Skipped(str(ref), absent[ref.entry.network]) for ref in self.suite.through(set(absent))]
-        for row in rows:
-            logging.warning("%s is skipped: %s", row.name, row.why)
-        return rows
+        return [Skipped(str(ref), absent[ref.entry.network]) for ref in self.suite.through(set(absent))]
 
     def _once(self, member: Member, attacked: "_Attacked", is_headline: bool, members) -> kept.Kept:
         """The answers to one attack, from the folder if they lie there."""
