@@ -79,8 +79,8 @@ def ask(
 ) -> Answers:
     """What the student answers to the split's images, clean and under every attack of the suite.
 
-    An attack whose network is not there is skipped; so is, with a warning, one whose gradient is zero everywhere. The headline
-    is not: that raises UserError.
+    An attack whose network is not there is skipped; so is, with a warning, one whose gradient is zero everywhere.
+    The headline is not: that raises UserError.
 
     Args:
       folder: keeps the answers to each attack, so that an interrupted suite resumes.
