@@ -234,21 +234,21 @@ def test_a_folders_digest_is_of_all_names_and_contents_links_included(tmp_path):
 @pytest.mark.parametrize("finished", [False, True])
 def test_a_run_whose_inputs_have_changed_is_another(tmp_path, finished):
     run, inputs = tmp_path / "run", {"the images": "a", "the teacher": "b"}
-    files.claim(run, {"format": 1}, overwrite=False, inputs=inputs)
+    files.claim(run, {"format": 1}, identity={}, overwrite=False, inputs=inputs)
     if finished:
         (run / "results.json").write_text("{}")
-    files.claim(run, {"format": 1}, overwrite=False, inputs=inputs)
-    files.claim(run, {"format": 1}, overwrite=False)
+    files.claim(run, {"format": 1}, identity={}, overwrite=False, inputs=inputs)
+    files.claim(run, {"format": 1}, identity={}, overwrite=False)
     with pytest.raises(
         UserError, match=r"holds another run \(.*the images\); choose another --workdir, or --overwrite"
     ):
-        files.claim(run, {"format": 1}, overwrite=False, inputs=inputs | {"the images": "c"})
-    files.claim(run, {"format": 1}, overwrite=True, inputs=inputs | {"the images": "c"})
-    files.claim(run, {"format": 1}, overwrite=False, inputs=inputs | {"the images": "c"})
+        files.claim(run, {"format": 1}, identity={}, overwrite=False, inputs=inputs | {"the images": "c"})
+    files.claim(run, {"format": 1}, identity={}, overwrite=True, inputs=inputs | {"the images": "c"})
+    files.claim(run, {"format": 1}, identity={}, overwrite=False, inputs=inputs | {"the images": "c"})
 
 
 def test_a_run_that_knows_no_inputs_goes_on(tmp_path):
-    files.claim(tmp_path / "run", {"format": 1}, overwrite=False)
-    files.claim(tmp_path / "run", {"format": 1}, overwrite=False, inputs={"the images": "a"})
+    files.claim(tmp_path / "run", {"format": 1}, identity={}, overwrite=False)
+    files.claim(tmp_path / "run", {"format": 1}, identity={}, overwrite=False, inputs={"the images": "a"})
     with pytest.raises(UserError, match="holds another run"):
-        files.claim(tmp_path / "run", {"format": 1}, overwrite=False, inputs={"the images": "b"})
+        files.claim(tmp_path / "run", {"format": 1}, identity={}, overwrite=False, inputs={"the images": "b"})
