@@ -133,20 +133,25 @@ def claim(
         raise UserError(f"{workdir / 'config.json'} is not a run's: it holds no settings by name")
     if known is None and workdir.is_dir() and any(file.name != LOCK for file in workdir.iterdir()):
         raise UserError(f"workdir {workdir} holds other files and no run; choose another --workdir")
-    marker = read_json(workdir / MARKER) or {}
+    marker = _as_dict(read_json(workdir / MARKER))
     if known is not None and overwrite:
         _delete_run(workdir)
     elif known is not None:
         _refuse_another(workdir, known, content, identity)
-        _refuse_changed(workdir, marker.get("inputs", {}), inputs)
+        _refuse_changed(workdir, _as_dict(marker.get("inputs")), inputs)
         if (workdir / "results.json").is_file():
             return  # A finished run needs no write, which could fail on a full disk.
     try:
-        inputs = {**({} if overwrite else marker.get("inputs", {})), **inputs}
+        inputs = {**({} if overwrite else _as_dict(marker.get("inputs"))), **inputs}
         write_json(workdir / MARKER, {"project": "reno_tf", "format": content.get("format", 1), "inputs": inputs})
         write_json(workdir / "config.json", content | {"identity": identity})
     except OSError as error:
         raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
+
+
+def _as_dict(content) -> dict:
+    """The content of a file that may have been changed by hand; nothing of what is no dictionary."""
+    return content if isinstance(content, dict) else {}
 
 
 def _delete_run(workdir):
@@ -175,7 +180,7 @@ def _refuse_another(workdir, known, content, identity):
         formats = f"format {known.get('format', 1)}, not {content.get('format', 1)}"
         raise UserError(f"workdir {workdir} holds {version} ({formats}); {instead}")
     identity = json.loads(json.dumps(identity))  # As config.json gives it back: tuples are lists.
-    if differences := list(_differences(known.get("identity", {}), identity)):
+    if differences := list(_differences(_as_dict(known.get("identity")), identity)):
         told = ", ".join(f"{key} is {there}, not {here}" for key, there, here in differences)
         raise UserError(f"workdir {workdir} holds another run ({told}); {instead}")
 

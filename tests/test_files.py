@@ -252,3 +252,14 @@ def test_a_run_that_knows_no_inputs_goes_on(tmp_path):
     files.claim(tmp_path / "run", {"format": 1}, identity={}, overwrite=False, inputs={"the images": "a"})
     with pytest.raises(UserError, match="holds another run"):
         files.claim(tmp_path / "run", {"format": 1}, identity={}, overwrite=False, inputs={"the images": "b"})
+
+
+@pytest.mark.parametrize("content", ["5", "[]", '{"inputs": 5}', '{"inputs": []}'])
+def test_a_marker_or_an_identity_that_was_changed_by_hand_ends_no_program(tmp_path, content):
+    run, identity = tmp_path / "run", {"seed": 0}
+    files.claim(run, {"format": 1}, identity=identity, overwrite=False, inputs={"the images": "a"})
+    (run / ".reno_tf").write_text(content)
+    files.claim(run, {"format": 1}, identity=identity, overwrite=False, inputs={"the images": "a"})
+    (run / "config.json").write_text('{"format": 1, "identity": 5}')
+    with pytest.raises(UserError, match="holds another run .seed is None, not 0"):
+        files.claim(run, {"format": 1}, identity=identity, overwrite=False)

@@ -150,7 +150,7 @@ class _Asking:
         pngs = self.pictures.files(member.name, len(attacked.split)) if self.pictures else []
         found = kept.read(path, member, crafter) if path else None
         if not found or not all(png.is_file() for png in pngs):
-            found = _Meeting(self, member, crafter, network.digest, attacked).hold(is_headline, members, pngs)
+            found = _OneAttack(self, member, crafter, network.digest, attacked).run(is_headline, members, pngs)
             if path:
                 kept.write(path, found)
         return found
@@ -190,8 +190,8 @@ class _Attacked:
 
 
 @dataclasses.dataclass
-class _Meeting:
-    """One attack meets the student."""
+class _OneAttack:
+    """One attack: its images crafted, shown to the student, and dropped."""
 
     asking: _Asking
     member: Member
@@ -202,7 +202,7 @@ class _Meeting:
     def __post_init__(self):
         self._crafting, self._asking_seconds = 0.0, 0.0
 
-    def hold(self, is_headline: bool, members, pngs: list[Path]) -> kept.Kept:
+    def run(self, is_headline: bool, members, pngs: list[Path]) -> kept.Kept:
         suite = self.asking.suite
         eight_bit = suite.eight_bit and not is_headline
         adversarial = self._craft(self.crafter, self.attacked, eight_bit=eight_bit)

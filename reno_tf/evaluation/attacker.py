@@ -12,7 +12,7 @@ from reno_tf import models
 _ABSENT = {
     "surrogate": "the attacker has no student of their own",
     "ensemble": "the attacker has no students of their own",
-    "student": "the student gives no gradient",
+    "student": "the attacker does not have the student",
 }
 
 
