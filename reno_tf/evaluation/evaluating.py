@@ -106,6 +106,7 @@ def evaluate(
     check_student(student.model, attacked.labels, dataset.class_names)
     answers = ask(student, attacker, attacked, suite, crafting=crafting, folder=folder, pictures=pictures)
     started, points = time.monotonic(), curve.curve(answers)
+    found = _rates(answers, suite)
     other = {
         "validation_accuracy": _validation_accuracy(student.model, dataset.validation),
         **_distances(student.model, attacker.models["teacher"], dataset.train),
@@ -113,8 +114,8 @@ def evaluate(
         "per_class": tuple(per_image.per_class(answers, dataset.class_names)),
     }
     judged = checks.check(
-        attack=_success(answers),
-        noise=_noise(answers),
+        attack=found["attack_success_rate"],
+        noise=found["noise_success_rate"],
         curve=points,
         convergence=answers.convergence,
         num_classes=len(dataset.class_names),
@@ -122,32 +123,25 @@ def evaluate(
     )
     evaluating = answers.asking + time.monotonic() - started
     seconds = Seconds(train=None, craft=round(answers.crafting, 3), evaluate=round(evaluating, 3))
-    evaluation = Evaluation(**_rates(answers, suite), **other, checks=tuple(judged), seconds=seconds)
+    evaluation = Evaluation(**found, **other, checks=tuple(judged), seconds=seconds)
     table = per_image.table(answers, attacked, dataset.class_names)
     return Measured(evaluation, answers, points, curve.exposure(answers) if suite.exposure else [], table)
-
-
-def _success(answers):
-    return rates.success(answers.labels, answers.clean, answers.headline.at[1.0])
-
-
-def _noise(answers):
-    return rates.success(answers.labels, answers.clean, answers.noise[1.0, 0])
 
 
 def _rates(answers: Answers, suite: Suite) -> dict:
     """The fields of an evaluation that the answers alone decide."""
     labels, clean, headline = answers.labels, answers.clean, answers.headline
     tried = slice(answers.num_tried)
+    success = rates.success(labels, clean, headline.at[1.0])
     rounded = None if headline.rounded is None else rates.success(labels, clean, headline.rounded)
     return {
         "clean_accuracy": rates.accuracy(labels, clean),
         "adversarial_accuracy": rates.accuracy(labels, headline.at[1.0]),
-        "attack_success_rate": _success(answers),
+        "attack_success_rate": success,
         "attack_success_rate_8bit": rounded,
         "attack_success_rate_of_all": rates.success_of_all(labels, clean, headline.final),
-        "noise_success_rate": _noise(answers),
-        "num_attacked": _success(answers).total,
+        "noise_success_rate": rates.success(labels, clean, answers.noise[1.0, 0]),
+        "num_attacked": success.total,
         "worst_case_success_rate": worst.success(answers, answers.counting),
         "worst_case_success_rate_of_all": rates.success_of_all(labels[tried], clean[tried], rates.worst(answers)),
         "core_worst_case_success_rate": worst.of_core(answers, suite.core),

@@ -124,12 +124,13 @@ def test_other_pixels_in_a_photo_are_another_run_whatever_its_size_and_time(conf
         _audit(config, tmp_path / "m.onnx", finished)
 
 
-def test_more_images_that_are_to_be_kept_are_kept(config, finished, tmp_path):
+def test_more_images_that_are_to_be_kept_are_kept(config, finished, tmp_path, capsys):
     with _stopped():
         _audit(config, tmp_path / "m.onnx", finished, save_images=3)
     for number in range(3):
         files.write_bytes(finished / "images" / "pixel" / f"{number}.png", b"")
-    _audit(config, tmp_path / "m.onnx", finished, save_images=3)  # It is finished already.
+    _audit(config, tmp_path / "m.onnx", finished, save_images=3)
+    assert "is finished already" in capsys.readouterr().out
     with _stopped():
         _audit(config, tmp_path / "m.onnx", finished, save_images=5)
 

@@ -10,7 +10,7 @@ from configs.default import get_config
 from reno_tf import methods, settings
 from reno_tf.attacks import AttackRef
 from reno_tf.errors import UserError
-from reno_tf.evaluation.suite import QUICK
+from reno_tf.evaluation.suite import QUICK, SUITES
 from reno_tf.methods import METHODS
 from reno_tf.settings import fields
 
@@ -154,6 +154,12 @@ def test_presets_bring_their_own_budget():
     assert (quick.attack.steps, quick.attack.step_size) == (9, pytest.approx(0.4 * 0.02))
     assert quick.suite().curve == () and _read().suite().curve
     assert _read(preset="suite", attack__preset="paper").attack.preset == "paper"
+
+
+@pytest.mark.parametrize(("preset", "name"), [("pixel", "core"), ("suite", "suite"), ("quick", "quick")])
+def test_a_suite_by_its_name_is_what_the_command_line_tries(preset, name):
+    said = _read(attack__preset=preset).suite()
+    assert dataclasses.replace(said, name=name) == SUITES[name]()  # "pixel" is the headline's name.
 
 
 def test_the_surrogate_is_trained_without_the_defenders_coefficients():
