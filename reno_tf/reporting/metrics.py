@@ -2,8 +2,6 @@
 
 import math
 
-from reno_tf.results import METRICS  # noqa: F401  For what formats them.
-
 CLEAN, ASR, NOISE = "clean_accuracy", "attack_success_rate", "noise_success_rate"
 WORST, WORST_NOISE, ROUNDED = "worst_case_success_rate", "worst_case_noise_success_rate", "attack_success_rate_8bit"
 VALIDATION, FEATURES, WEIGHTS = "validation_accuracy", "feature_distance", "weight_distance"

@@ -8,8 +8,9 @@ from collections.abc import Collection
 
 from reno_tf.reporting import charts, finished_runs, page_summary, rendering
 from reno_tf.reporting.finished_runs import Run
-from reno_tf.reporting.metrics import METRICS, WORST
+from reno_tf.reporting.metrics import WORST
 from reno_tf.reporting.reading import Reader, inside
+from reno_tf.results import METRICS
 
 _VERSIONS = {"device": "", "python": "Python ", "tensorflow": "TensorFlow ", "tf-keras": "tf-keras "}
 

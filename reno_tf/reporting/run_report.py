@@ -8,8 +8,9 @@ import numpy as np
 from reno_tf import files
 from reno_tf.evaluation import Answers
 from reno_tf.reporting import run_figures, tensorboard
-from reno_tf.reporting.metrics import ASR, CLEAN, METRICS, NOISE, ROUNDED, WORST, WORST_NOISE, percent
+from reno_tf.reporting.metrics import ASR, CLEAN, NOISE, ROUNDED, WORST, WORST_NOISE, percent
 from reno_tf.reporting.rendering import inline, markdown, render
+from reno_tf.results import METRICS
 
 _CLASSES = 30  # of which the rates are shown, the most exposed
 

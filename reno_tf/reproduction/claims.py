@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, METRICS, NOISE, WEIGHTS
+from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, NOISE, WEIGHTS
 from reno_tf.reproduction import artefacts
 from reno_tf.reproduction.lines import rank_correlation
+from reno_tf.results import METRICS
 
 SEEDS_NEEDED = 5
 _METHODS = artefacts.LABELS | {"finetune": "fine-tuning", "retraining": "re-training"}

@@ -6,8 +6,8 @@ import itertools
 import numpy as np
 from scipy import stats
 
-from reno_tf.reporting.metrics import METRICS
 from reno_tf.reporting.seeds import Summary, summarise
+from reno_tf.results import METRICS
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,9 @@ import functools
 import json
 from importlib import resources
 
-from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, METRICS
+from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES
 from reno_tf.reproduction.artefacts import ARTEFACTS, MATCHED, Scale
+from reno_tf.results import METRICS
 
 DATASETS = ("dogs", "birds", "actions", "indoor", "flowers")
 _NETWORKS = ("resnet18", "resnet50", "resnet101", "mobilenetv2")

@@ -8,7 +8,8 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hp
 
 from reno_tf import files, naming, ownership
-from reno_tf.reporting.metrics import ASR, METRICS, VALIDATION
+from reno_tf.reporting.metrics import ASR, VALIDATION
+from reno_tf.results import METRICS
 
 _FOLDER, _RECORD = "trials", "trials.json"
 GRID = "grid"  # What the trials of whole runs, which no table shows, are recorded under.

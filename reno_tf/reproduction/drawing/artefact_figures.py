@@ -5,10 +5,11 @@ import itertools
 import numpy as np
 from matplotlib.lines import Line2D
 
-from reno_tf.reporting.metrics import ASR, CLEAN, CORE, FEATURES, METRICS, WEIGHTS
+from reno_tf.reporting.metrics import ASR, CLEAN, CORE, FEATURES, WEIGHTS
 from reno_tf.reporting.rendering import encode, plt
 from reno_tf.reporting.seeds import summarise
 from reno_tf.reproduction import lines
+from reno_tf.results import METRICS
 
 # Pairs of a full and a light hue: first all that are full. No grey.
 _HUES = plt.get_cmap("tab20").colors

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from reno_tf import files
-from reno_tf.reporting.metrics import METRICS
 from reno_tf.reporting.seeds import Summary
 from reno_tf.reproduction import lines
 from reno_tf.reproduction.drawing import artefact_figures, claims_figure, tables
 from reno_tf.reproduction.drawing.rendering import render
 from reno_tf.reproduction.verdicts import HELD
+from reno_tf.results import METRICS
 from reno_tf.spreadsheets import comma_separated
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from reno_tf.reporting.charts import axis
-from reno_tf.reporting.metrics import METRICS
 from reno_tf.reporting.seeds import summarise
 from reno_tf.reproduction import lines
+from reno_tf.results import METRICS
 
 
 def bar_chart(outcome: Mapping, data: str, metric: str) -> dict | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reno_tf import files
 from reno_tf.reporting.charts import axis
-from reno_tf.reporting.metrics import ASR, CLEAN, METRICS
+from reno_tf.reporting.metrics import ASR, CLEAN
 from reno_tf.reporting.reading import Reader
 from reno_tf.reporting.results_page import Additions, Section
 from reno_tf.reproduction import lines, paper
@@ -14,6 +14,7 @@ from reno_tf.reproduction.drawing import artefact_files
 from reno_tf.reproduction.drawing.bars import bar_chart
 from reno_tf.reproduction.drawing.rendering import render
 from reno_tf.reproduction.verdicts import SIGNS
+from reno_tf.results import METRICS
 
 _DRAWN = ("figure3", "table7")  # The ablations have bars.
 _CLAIM = ("scale", "number", "statement", "rule", "verdict", "reason", "fails_on")

@@ -2,8 +2,9 @@
 
 import dataclasses
 
-from reno_tf.reporting.metrics import METRICS, decimals, mean_and_std
+from reno_tf.reporting.metrics import decimals, mean_and_std
 from reno_tf.reproduction.lines import Line, full_label, lines_of
+from reno_tf.results import METRICS
 
 _AVERAGES = "Mean ± standard deviation over {}; the average over data sets is of the seeds that all of them have."
 
