@@ -429,8 +429,9 @@ def test_a_report_names_the_leaks_and_counts_what_was_attacked(tmp_path, dataset
     leaking = dataclasses.replace(dataset, leaks=leaks.Leaks(test=(leak,))).facts()
     markdown = _reported(tmp_path, measured, attacked, dataset=leaking)
     assert "(out of 6)" in markdown and leaking["num_test"] == 12
-    for text in (markdown, (tmp_path / "report.html").read_text()):
-        assert "1 of 12 test images is also a training image" in text and "test/a|b.jpg = train/c.jpg" in text
+    pages = {"test/a\\|b.jpg": markdown, "test/a|b.jpg": (tmp_path / "report.html").read_text()}
+    for file, text in pages.items():
+        assert "1 of 12 test images is also a training image" in text and f"{file} = train/c.jpg" in text
     assert "Leaks" not in _reported(tmp_path, measured, attacked)
 
 
