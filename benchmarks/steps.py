@@ -62,7 +62,7 @@ def reached(crafter, images, schedule, steps):
     x, keys = crafter._begin(images, indices, 0, limits)
     for number in range(steps):
         size = tf.constant(np.float32(SCHEDULES[schedule](number / steps)))
-        x = crafter._compiled({**limits, "step_size": size, "steps": tf.constant(1)}, images, x, keys, *context)
+        x = crafter._compiled(limits._replace(step_size=size, steps=tf.constant(1)), images, x, keys, *context)
     return float(tf.reduce_mean(crafter._losses(x, *context)))
 
 

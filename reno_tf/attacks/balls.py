@@ -1,7 +1,7 @@
 """The ball that an attack stays in: how it is projected on, stepped along, drawn from and rounded inside of."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -11,16 +11,27 @@ _TINY = 1e-12
 _SLACK = 1e-3  # of a level: what float32 loses
 
 
+class Limits(NamedTuple):
+    """How far each step and all of them go, and the valid range: scalars or one value per channel, in [0, 1] pixels."""
+
+    epsilon: Any
+    step_size: Any
+    steps: Any
+    low: Any = 0.0
+    high: Any = 1.0
+
+
 class Ball(NamedTuple):
-    projection: Callable  # (images, epsilon, low, high) -> (x -> the nearest allowed x)
+    projection: Callable  # (images, limits) -> (x -> the nearest allowed x)
     direction: Callable  # gradient [B, H, W, C] -> the step of size 1 that raises a linear loss most
     draw: Callable  # (shape, key int32 [2]) -> a point of the unit ball, uniformly
     levels: Callable  # (x, images, epsilon) -> the 255ths that x is rounded to, in the ball if `images` are 255ths
 
 
-def _box(images, epsilon, low, high):
+def _box(images, limits):
+    edges = (images - limits.epsilon, images + limits.epsilon)
     # Where an image itself leaves the valid range by more than epsilon, the range wins.
-    lowest, highest = (tf.clip_by_value(edge, low, high) for edge in (images - epsilon, images + epsilon))
+    lowest, highest = (tf.clip_by_value(edge, limits.low, limits.high) for edge in edges)
     return lambda x: tf.clip_by_value(x, lowest, highest)
 
 
@@ -40,11 +51,12 @@ def _levels_towards_images(x, images, epsilon):
     return tf.round(255 * images) + tf.sign(change) * tf.floor(tf.abs(change) + _SLACK)
 
 
-def _euclidean_ball(images, epsilon, low, high):
+def _euclidean_ball(images, limits):
     def project(x):
         change = x - images
         # The range holds the images: what is clipped to it comes nearer to them, so the ball is not left again.
-        return tf.clip_by_value(images + change * tf.minimum(1.0, epsilon / _norm(change)), low, high)
+        inside = images + change * tf.minimum(1.0, limits.epsilon / _norm(change))
+        return tf.clip_by_value(inside, limits.low, limits.high)
 
     return project
 

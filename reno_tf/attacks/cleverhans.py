@@ -34,17 +34,17 @@ class CleverhansCrafter(Crafter):
 
         if not self.budget.moves:  # cleverhans refuses such a budget.
             return images
-        limits = {key: float(value) for key, value in self._limits(images).items()}
+        limits = tf.nest.map_structure(float, self._limits(images))
         adversarial = projected_gradient_descent(
             self._model,
             images,
-            eps=limits["epsilon"],
-            eps_iter=limits["step_size"],
+            eps=limits.epsilon,
+            eps_iter=limits.step_size,
             nb_iter=self.budget.steps,
             norm=_NORMS[self.attack.ball],
             loss_fn=self._loss,
-            clip_min=limits["low"],
-            clip_max=limits["high"],
+            clip_min=limits.low,
+            clip_max=limits.high,
             y=tf.zeros(tf.shape(images)[:1], tf.int64),
             rand_init=None,
             sanity_checks=False,

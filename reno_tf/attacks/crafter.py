@@ -11,7 +11,7 @@ import tensorflow as tf
 from reno_tf import hardware, models
 from reno_tf.attacks import cache, checking
 from reno_tf.attacks.attack import Attack, Budget
-from reno_tf.attacks.balls import BALLS
+from reno_tf.attacks.balls import BALLS, Limits
 from reno_tf.attacks.units import UNITS, widened
 from reno_tf.errors import UserError
 
@@ -98,7 +98,7 @@ class Crafter(abc.ABC):
 
     def levels(self, adversarial, images) -> tf.Tensor:
         """Adversarial images as uint8, rounded to the nearest levels that lie in the ball around the 8-bit `images`."""
-        epsilon = self._limits(tf.convert_to_tensor(images))["epsilon"]
+        epsilon = self._limits(tf.convert_to_tensor(images)).epsilon
         levels = BALLS[self.attack.ball].levels(adversarial, images, epsilon)
         return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
 
@@ -127,20 +127,20 @@ class Crafter(abc.ABC):
         """
         images, indices = self._enter(images, indices)
         limits = widened(self._limits(images), images)
-        noise = limits["epsilon"] * self._random(images, self._keys(indices, _NOISE_STREAM, draw))
-        return tf.clip_by_value(images + noise, limits["low"], limits["high"])
+        noise = limits.epsilon * self._random(images, self._keys(indices, _NOISE_STREAM, draw))
+        return tf.clip_by_value(images + noise, limits.low, limits.high)
 
     @property
     def _paced(self) -> Budget:
         """The budget as its steps are taken."""
         return self.budget
 
-    def _limits(self, images) -> dict:
+    def _limits(self, images) -> Limits:
         """The budget and the valid range in [0, 1] pixels, as tensors: one trace serves them all."""
         scale, low, high = self._limits_of(images.shape[1:])
         budget = self._paced
-        lengths = {key: np.float32(getattr(budget, key)) * np.float32(scale) for key in ("epsilon", "step_size")}
-        limits = {**lengths, "low": np.float32(low), "high": np.float32(high), "steps": np.int32(budget.steps)}
+        epsilon, step_size = (np.float32(length) * np.float32(scale) for length in (budget.epsilon, budget.step_size))
+        limits = Limits(epsilon, step_size, np.int32(budget.steps), np.float32(low), np.float32(high))
         return tf.nest.map_structure(tf.constant, limits)
 
     def _enter(self, images, indices):

@@ -7,10 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from reno_tf import hardware
-from reno_tf.attacks import checking, descent
+from reno_tf.attacks import checking
 from reno_tf.attacks.attack import Attack, Budget
 from reno_tf.attacks.balls import BALLS
 from reno_tf.attacks.crafter import Crafter
+from reno_tf.attacks.descent import Descent
 from reno_tf.attacks.objectives import TargetDistance
 from reno_tf.attacks.rules import Rule
 from reno_tf.attacks.units import widened
@@ -29,7 +30,7 @@ class PGDCrafter(Crafter):
         super().__init__(attack, network, budget, **options)
         functions = (self._descend, self._trace, self.loss, self._features)
         self._compiled, self._traced, self._losses, self._clean_features = map(self._compiled_once, functions)
-        self._declared = {"ball": attack.ball, "rule": attack.rule}
+        self._descent = Descent(attack.ball, attack.rule)
         # What each gradient sees of the image: then the clean image's own features are those of the same sight.
         self._sees_anew = attack.rule.has_views or len(self._members) > 1
         self._attack_all, spread = self._compiled, hardware.devices()
@@ -73,8 +74,7 @@ class PGDCrafter(Crafter):
         adversarial = self._attack_all(limits, images, start, keys, *context)
         if tf.executing_eagerly() and not self._checked and self.budget.moves:
             # A zero gradient moves nothing: only where nothing moved is the gradient worth a look.
-            wide = widened(limits, images)
-            project = BALLS[self.attack.ball].projection(images, wide["epsilon"], wide["low"], wide["high"])
+            project = BALLS[self.attack.ball].projection(images, widened(limits, images))
             if tf.reduce_all(project(start) == adversarial):
                 checking.refuse_zero_gradient(lambda x: self.loss(x, *context), project(start))
             self._checked = True
@@ -86,16 +86,16 @@ class PGDCrafter(Crafter):
         if self.attack.start == "zero":
             return images, keys
         own = self._random(images, self._keys(indices, _START_STREAM, restart))
-        return images + limits["epsilon"] * own, keys
+        return images + limits.epsilon * own, keys
 
     def _descend(self, limits, images, start, keys, *context):
         loss = self._seen(images, keys, context)
-        return descent.descend(loss, images, start, **self._declared, **widened(limits, images))
+        return self._descent.run(loss, images, start, widened(limits, images))
 
     def _trace(self, steps, limits, images, start, keys, *context):
-        options = self._declared | widened(limits, images) | {"steps": steps}  # No tensor: a trace has a length.
         loss = self._seen(images, keys, context)
-        return descent.trace(loss, lambda x: self.loss(x, *context), images, start, **options)
+        limits = widened(limits, images)._replace(steps=steps)  # No tensor: a trace has a length.
+        return self._descent.trace(loss, lambda x: self.loss(x, *context), images, start, limits)
 
     def _seen(self, images, keys, context):
         """(x, number of the gradient) -> [B]: the objective through that gradient's view and network."""

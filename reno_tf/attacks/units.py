@@ -5,6 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from reno_tf.attacks.balls import Limits
 from reno_tf.errors import UserError
 from reno_tf.models import normalization
 from reno_tf.models.layers import IMAGENET
@@ -38,13 +39,13 @@ def _noise_length(network):
     return lambda shape: (math.sqrt(math.prod(shape) / 3), 0.0, 1.0)
 
 
-def widened(limits, images) -> dict:
+def widened(limits: Limits, images) -> Limits:
     """The limits with a valid range, [B, H, W, 3], that each clean image's own values are always in.
 
     Where the published code moves white, 2.64 in blue, to 2.2 whatever epsilon is, a value that is out of the range
     may stay, or come nearer within the ball: at epsilon 0 every image is itself.
     """
-    return {**limits, "low": tf.minimum(limits["low"], images), "high": tf.maximum(limits["high"], images)}
+    return limits._replace(low=tf.minimum(limits.low, images), high=tf.maximum(limits.high, images))
 
 
 # unit -> (the largest number that it can mean: from one end of its range to the other, what it counts)

@@ -42,7 +42,7 @@ class UniversalCrafter(Crafter):
         if self._found is None:
             batches = [as_images(self.others[i : i + _BATCH_SIZE]) for i in range(0, len(self.others), _BATCH_SIZE)]
             limits = self._limits(batches[0])
-            begin = limits["epsilon"] * self._random(batches[0], self._keys(tf.constant([0]), _START_STREAM))[0]
+            begin = limits.epsilon * self._random(batches[0], self._keys(tf.constant([0]), _START_STREAM))[0]
             change, values = begin, []
             for number in range(self.budget.steps):
                 change, value = self._compiled(limits, batches[number % len(batches)], change)
@@ -55,15 +55,15 @@ class UniversalCrafter(Crafter):
 
     def _changed(self, limits, images, change):
         limits = widened(limits, images)
-        return tf.clip_by_value(images + change, limits["low"], limits["high"])
+        return tf.clip_by_value(images + change, limits.low, limits.high)
 
     def _step(self, limits, images, change):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(change)
             value = tf.reduce_mean(self.loss(self._changed(limits, images, change)))
         gradient = tape.gradient(value, change, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        change -= limits["step_size"] * tf.sign(gradient)
-        return tf.clip_by_value(change, -limits["epsilon"], limits["epsilon"]), value
+        change -= limits.step_size * tf.sign(gradient)
+        return tf.clip_by_value(change, -limits.epsilon, limits.epsilon), value
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,8 @@
 import dataclasses
 
 from reno_tf.attacks import units
-from reno_tf.attacks.descent import descend
+from reno_tf.attacks.balls import Limits
+from reno_tf.attacks.descent import Descent
 from reno_tf.attacks.objectives import negative_cross_entropy
 from reno_tf.methods.delta import Delta
 from reno_tf.methods.hooks import Step
@@ -36,5 +37,5 @@ class DeltaAdversarial(Delta):
             return negative_cross_entropy(step.student(images, training=False)["logits"], step.labels)
 
         epsilon = self.epsilon * (step.progress if self.epsilon_grows else 1.0)
-        limits = {"epsilon": epsilon, "step_size": _STEP * epsilon, "low": 0.0, "high": 1.0}
-        return descend(loss, step.images, step.images, steps=self.attack_steps, **limits)
+        limits = Limits(epsilon=epsilon, step_size=_STEP * epsilon, steps=self.attack_steps)
+        return Descent().run(loss, step.images, step.images, limits)

@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from reno_tf import draws
 from reno_tf.attacks import units
-from reno_tf.attacks.descent import descend
+from reno_tf.attacks.balls import Limits
+from reno_tf.attacks.descent import Descent
 from reno_tf.attacks.objectives import cosine_similarity
 from reno_tf.errors import UserError
 from reno_tf.methods.delta_r import DeltaR
@@ -56,8 +57,8 @@ class Inoculation(DeltaR):
             losses.append(-tf.reduce_sum(features["penultimate"] * direction, axis=-1))
             return tf.reduce_sum(objective * tf.stack(losses, axis=-1), axis=-1)
 
-        limits = {"epsilon": epsilon, "step_size": _REACH / self.attack_steps * epsilon, "low": 0.0, "high": 1.0}
-        return descend(loss, images, start, steps=self.attack_steps, **limits)
+        step_size = _REACH / self.attack_steps * epsilon
+        return Descent().run(loss, images, start, Limits(epsilon, step_size, self.attack_steps))
 
     def terms(self, batch: Batch):
         terms = super().terms(batch)

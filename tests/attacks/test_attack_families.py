@@ -32,7 +32,7 @@ def test_every_attack_is_right_on_every_family(name, family, precision):
     options = {"precision": precision, "others": 1 - images if entry.others else None}
     for label, attack in list(entry.attacks(network(family), neurons=(0,)).items())[:1]:  # The others differ in a name.
         attack = attack.on(network(family), Budget(epsilon=0.1, step_size=0.05, steps=3), **options)
-        epsilon = attack._limits(tf.constant(images))["epsilon"].numpy()
+        epsilon = attack._limits(tf.constant(images)).epsilon.numpy()
         for changed in (attack(images).numpy(), attack.noise(images).numpy()):
             change = changed - images
             flat = change.reshape(len(images), -1)
@@ -63,8 +63,8 @@ def test_normalised_space_is_the_networks_own_or_imagenets(family):
     attack = ATTACKS["reference"].attack.on(network(family), precision="float32")
     limits = attack._limits(tf.constant(_images()))
     mean, std = np.array(models.normalization(network(family)) if family in _OWN else [*layers.IMAGENET.values()])
-    np.testing.assert_allclose(limits["epsilon"], 0.1 * std, rtol=1e-5)
-    np.testing.assert_allclose([limits["low"], limits["high"]], [mean - 2.2 * std, mean + 2.2 * std], atol=1e-5)
+    np.testing.assert_allclose(limits.epsilon, 0.1 * std, rtol=1e-5)
+    np.testing.assert_allclose([limits.low, limits.high], [mean - 2.2 * std, mean + 2.2 * std], atol=1e-5)
 
 
 @pytest.mark.parametrize("application", ["keras_mobilenetv3small", "keras_vgg16"])  # 0..255, Caffe

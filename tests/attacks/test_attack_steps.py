@@ -10,7 +10,7 @@ from toys import Loss, itself
 
 from reno_tf import attacks
 from reno_tf.attacks import PGD, Budget, Rule, Universal, crafter, units, views
-from reno_tf.attacks.balls import BALLS
+from reno_tf.attacks.balls import BALLS, Limits
 from reno_tf.errors import UserError
 
 
@@ -57,7 +57,7 @@ def test_momentum_by_hand():
 
 def test_the_euclidean_projection_scales_and_then_clips():
     images = np.full((2, 1, 1, 3), 0.5, np.float32)
-    project = BALLS["l2"].projection(images, 0.5, 0.0, 0.9)
+    project = BALLS["l2"].projection(images, Limits(0.5, 0.1, 1, 0.0, 0.9))
     x = images + np.float32([[[[3.0, 4.0, 0.0]]], [[[0.1, 0.0, 0.0]]]])
     np.testing.assert_allclose(project(x)[:, 0, 0], [[0.8, 0.9, 0.5], [0.6, 0.5, 0.5]], rtol=1e-6)
 

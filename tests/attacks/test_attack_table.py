@@ -41,7 +41,9 @@ def test_every_attack_keeps_the_rules(name):
     teacher = linear_teacher()
     for label, attack in build(name, teacher, seed=3).items():
         adversarial = attack(images).numpy()
-        epsilon, low, high = (attack._limits(tf.constant(images))[key].numpy() for key in ("epsilon", "low", "high"))
+        epsilon, low, high = (
+            getattr(attack._limits(tf.constant(images)), key).numpy() for key in ("epsilon", "low", "high")
+        )
         change = adversarial - np.clip(images, low, high)
         size = np.abs(change) if attack.attack.ball == "linf" else np.linalg.norm(change.reshape(6, -1), axis=1)
         assert (size <= epsilon + 1e-6).all(), label

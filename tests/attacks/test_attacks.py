@@ -21,7 +21,7 @@ def descent(function, *, epsilon, step_size, steps, **fields):
 def limits(attack, images):
     """Radius and valid range in pixels, as arrays."""
     values = attack._limits(tf.constant(images))
-    return [values[key].numpy() for key in ("epsilon", "low", "high")]
+    return [value.numpy() for value in (values.epsilon, values.low, values.high)]
 
 
 def test_linear_model_against_the_closed_form():
@@ -76,7 +76,7 @@ def test_the_reference_counts_in_normalised_space(images):
     (attack,) = attacks.build("reference", tiny()).values()  # mean 0.5, std 0.25
     epsilon, low, high = limits(attack, images)
     np.testing.assert_allclose(epsilon, [0.025] * 3, rtol=1e-6)
-    np.testing.assert_allclose(attack._limits(tf.constant(images))["step_size"], [0.0025] * 3, rtol=1e-6)
+    np.testing.assert_allclose(attack._limits(tf.constant(images)).step_size, [0.0025] * 3, rtol=1e-6)
     np.testing.assert_allclose([low, high], [[-0.05] * 3, [1.05] * 3], rtol=1e-5)
     assert attack.parameters["epsilon"] == 0.1 and attack.parameters["unit"] == "normalized"
 

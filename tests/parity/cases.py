@@ -7,7 +7,7 @@ import tf_keras
 from benchmarks.peers.own import build
 from benchmarks.peers.states import random_images
 from reno_tf import Transfer, attacks, methods, models
-from reno_tf.attacks.descent import descend
+from reno_tf.attacks.descent import Descent
 from reno_tf.training import optimizers
 
 NETWORKS = ("resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2")
@@ -65,8 +65,8 @@ def attack_steps():
     teacher = build("resnet18")
     (attack,) = attacks.build("reference", teacher, precision="float32").values()
     images, x = attack_start()
-    found, limits = {}, {**attack._limits(tf.constant(images)), "steps": 1}
-    step = tf.function(lambda x: descend(lambda x, number: attack.loss(x), images, x, **limits))
+    found, limits = {}, attack._limits(tf.constant(images))._replace(steps=1)
+    step = tf.function(lambda x: Descent().run(lambda x, number: attack.loss(x), images, x, limits))
     for number in range(1, STEPS + 1):
         x = step(x)
         found[f"images {number}"], found[f"objective {number}"] = x.numpy(), attack.loss(x).numpy()
