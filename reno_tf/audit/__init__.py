@@ -1,6 +1,6 @@
 """Models that this project never saw: opened, asked what they take, and made to take images in [0, 1]."""
 
-from reno_tf.audit.convention import RANGES, Convention, detect
+from reno_tf.audit.convention import RANGES, Convention, Stated, detect
 from reno_tf.audit.foreign import Foreign
 from reno_tf.audit.opening import digest_model, open_model
 from reno_tf.audit.outputs import KINDS, as_logits, kind_of, refuse_misfit

@@ -76,9 +76,22 @@ class Convention:
         return (way.matched, way.matched_ci95) if self.renamed else (way.accuracy, way.accuracy_ci95)
 
 
-def detect(
-    model: Foreign, views: dict, labels, *, input_range="auto", geometry="auto", kind="auto", order="auto", seed=0
-) -> Convention:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stated:
+    """What the user says of a model; "auto" is found out.
+
+    input_range: a key of `RANGES`. geometry: of `reno_tf.data.transforms.GEOMETRIES`. outputs: of `outputs.KINDS`.
+    label_order: "given": output i is label i; or the output of each label, as "2,0,1". "auto": as given, unless
+    matching outputs and labels anew is significantly better on images that it was not matched on.
+    """
+
+    input_range: str = "auto"
+    geometry: str = "auto"
+    outputs: str = "auto"
+    label_order: str = "auto"
+
+
+def detect(model: Foreign, views: dict, labels, stated: Stated = Stated(), *, seed: int = 0) -> Convention:
     """Finds how to feed the model and how to read it, by asking it about clean images.
 
     Every way is asked about a few images of each class, then those that are not significantly worse than the best about
@@ -88,23 +101,22 @@ def detect(
     Args:
       views: {geometry: images, float32 [N, H, W, 3] in [0, 1]}, the same images in each; none is attacked later.
       labels: int [N].
-      input_range: a key of `RANGES`; geometry: of `views`; kind: of `outputs.KINDS`; "auto" finds them.
-      order: "given": output i is label i; or the output of each label, as "2,0,1". "auto": as given, unless matching
-        outputs and labels anew is significantly better on images that it was not matched on.
 
     Raises UserError if under no way the model does better than chance, if ways cannot be told apart, for outputs that
     are not finite, or for an order that is none.
     """
-    given = _order(order, model.num_classes)
+    given = _order(stated.label_order, model.num_classes)
     ranges = ["0..255"] if model.integers else [_within(*model.limits)] if model.limits else list(RANGES)
-    if input_range != "auto":
-        ranges = [choose("config.audit.input_range", input_range, RANGES)]
-    if geometry != "auto" and "" in views:
+    if stated.input_range != "auto":
+        ranges = [choose("config.audit.input_range", stated.input_range, RANGES)]
+    if stated.geometry != "auto" and "" in views:
         raise UserError("config.audit.geometry goes with photos; these images have one size")
-    geometries = list(views) if geometry == "auto" else [choose("config.audit.geometry", geometry, views)]
-    if kind != "auto":
-        choose("config.audit.outputs", kind, outputs.KINDS)
-    asking = _Asking(model, views, np.asarray(labels), given, order == "auto", kind, seed)
+    geometries = list(views)
+    if stated.geometry != "auto":
+        geometries = [choose("config.audit.geometry", stated.geometry, views)]
+    if stated.outputs != "auto":
+        choose("config.audit.outputs", stated.outputs, outputs.KINDS)
+    asking = _Asking(model, views, np.asarray(labels), given, stated, seed)
     ways = [(view, name) for view in geometries for name in ranges]
     for number, (each, least) in enumerate(zip(_ROUNDS, _LEAST, strict=True)):
         asking.ask(ways, max(each * model.num_classes, least))
@@ -125,14 +137,17 @@ class _Asking:
     views: dict
     labels: np.ndarray
     given: np.ndarray
-    may_rename: bool
-    kind: str
+    stated: Stated
     seed: int
 
     def __post_init__(self):
         self._scores, self._near = {}, self.model.near
         self._known = {}  # What follows from them, until more is asked.
         self._places = _by_turns(self.labels, self.seed)
+
+    @property
+    def _may_rename(self) -> bool:
+        return self.stated.label_order == "auto"
 
     def ask(self, ways, count):
         self._known = {}
@@ -164,8 +179,8 @@ class _Asking:
 
     def _kind(self):
         """From all answers, those to what it was fed wrongly too: a sigmoid stays in [0, 1] then, and logits do not."""
-        if self.kind != "auto":
-            return self.kind
+        if self.stated.outputs != "auto":
+            return self.stated.outputs
         if "kind" in self._known:
             return self._known["kind"]
         scores = np.concatenate([part for parts in self._scores.values() for part in parts])
@@ -178,7 +193,7 @@ class _Asking:
         if way not in self._known:
             predicted, labels = self._predicted(way), self._labels_of(way)
             as_given = matched = self.given[labels] == predicted
-            if self.may_rename:
+            if self._may_rename:
                 matched = _cross_matched(predicted, labels, self.model.num_classes)
             self._known[way] = as_given, matched
         return self._known[way]
@@ -206,7 +221,7 @@ class _Asking:
         if ("renamed", way) not in self._known:
             as_given, matched = self._right(way)
             chance = _worse(as_given, matched, self._labels_of(way), self.seed)
-            self._known["renamed", way] = self.may_rename and chance < _WORSE
+            self._known["renamed", way] = self._may_rename and chance < _WORSE
         return self._known["renamed", way]
 
     def check_one_label(self, way):

@@ -23,7 +23,7 @@ def _colours(count=60):
 
 
 def _detect(opened, images, labels, **options):
-    return foreign.detect(opened, {"": images}, labels, **options)
+    return foreign.detect(opened, {"": images}, labels, foreign.Stated(**options))
 
 
 def _foreign(call, outputs):
@@ -106,7 +106,7 @@ def test_labels_in_another_order_are_matched_and_probabilities_become_logits(tmp
     assert (logits.argmax(1) == labels).all()
     np.testing.assert_allclose(np.exp(logits).sum(1), 1, rtol=1e-5)
     with pytest.raises(UserError, match="0 of 60 clean images right, no more than chance"):
-        _detect(opened, images, labels, input_range="0..1", order="given")
+        _detect(opened, images, labels, input_range="0..1", label_order="given")
 
 
 def test_chance_is_no_detection(tmp_path):
@@ -129,11 +129,11 @@ def test_a_given_order_is_taken(tmp_path):
     images, labels = _colours()
     _model(tf_keras, kernel=40 * np.eye(3)[:, [2, 0, 1]]).save(tmp_path / "m.keras")
     opened = foreign.open_model(str(tmp_path / "m.keras"))
-    found = _detect(opened, images, labels, input_range="0..1", order="1,2,0")
+    found = _detect(opened, images, labels, input_range="0..1", label_order="1,2,0")
     assert found.order.tolist() == [1, 2, 0] and found.chosen.accuracy == 1.0 and not found.renamed
     for order in ("1,2", "1,1,0", "1,2,3", "sorted"):
         with pytest.raises(UserError, match=f"unknown label order '{order}'.* each from 0 to 2 once"):
-            _detect(opened, images, labels, order=order)
+            _detect(opened, images, labels, label_order=order)
 
 
 def _served(path, name, shape, dtype=tf.float32, kernel=_EYE):
@@ -263,9 +263,9 @@ def test_a_kind_may_be_said():
     images, labels = _colours()
     opened = _foreign(lambda x: 0.6 * tf.sigmoid(_logits_of_colours(x)), 3)
     assert _detect(opened, images, labels, input_range="0..1").outputs == "sigmoids"
-    assert _detect(opened, images, labels, input_range="0..1", kind="logits").outputs == "logits"
+    assert _detect(opened, images, labels, input_range="0..1", outputs="logits").outputs == "logits"
     with pytest.raises(UserError, match="unknown config.audit.outputs 'odds'"):
-        _detect(opened, images, labels, kind="odds")
+        _detect(opened, images, labels, outputs="odds")
 
 
 def test_values_that_are_not_finite_are_refused():
@@ -337,7 +337,7 @@ def test_a_perfect_model_on_a_dozen_photos_is_no_chance():
     images, labels = _colours(9)
     images, labels = images[labels < 2], labels[labels < 2]
     opened = _foreign(lambda x: _logits_of_colours(x)[:, :2], 2)
-    assert _detect(opened, np.tile(images, (2, 1, 1, 1)), np.tile(labels, 2), input_range="0..1", order="given")
+    assert _detect(opened, np.tile(images, (2, 1, 1, 1)), np.tile(labels, 2), input_range="0..1", label_order="given")
 
 
 def _edges(count=60):
@@ -354,9 +354,9 @@ def test_the_geometry_is_the_one_with_the_right_answers():
     assert (found.geometry, found.input_range) == ("squash", "0..1")
     assert len(found.tried) == 4 * len(foreign.RANGES)
     with pytest.raises(UserError, match="no more than chance"):
-        foreign.detect(opened, views, labels, geometry="crop")
+        foreign.detect(opened, views, labels, foreign.Stated(geometry="crop"))
     with pytest.raises(UserError, match="unknown config.audit.geometry 'fit'; choose one of: crop, pad, squash, zoom"):
-        foreign.detect(opened, views, labels, geometry="fit")
+        foreign.detect(opened, views, labels, foreign.Stated(geometry="fit"))
     with pytest.raises(UserError, match="config.audit.geometry goes with photos"):
         _detect(opened, views["squash"], labels, geometry="crop")
 
@@ -369,8 +369,9 @@ def test_ways_that_cannot_be_told_apart_have_to_be_said():
     other[3:6] = whole[[4, 5, 3]]  # these.
     opened, views = _foreign(_logits_of_colours, 3), {"crop": confused, "squash": other}
     with pytest.raises(UserError, match=r"cannot be told .* crop 0..1 \(95.0 % right .* or squash 0..1 .*geometry="):
-        foreign.detect(opened, views, labels, input_range="0..1")
-    assert foreign.detect(opened, views, labels, input_range="0..1", geometry="squash").geometry == "squash"
+        foreign.detect(opened, views, labels, foreign.Stated(input_range="0..1"))
+    stated = foreign.Stated(input_range="0..1", geometry="squash")
+    assert foreign.detect(opened, views, labels, stated).geometry == "squash"
 
 
 def _two_ways(count, wrong, other_wrong, *, permuted=False):
@@ -391,7 +392,7 @@ def _two_ways(count, wrong, other_wrong, *, permuted=False):
 def test_of_few_images_a_few_answers_do_not_stop_it_and_the_better_way_is_taken(count, wrong, permuted):
     for first, second, better in ((wrong, [], "squash"), ([], wrong, "crop")):
         opened, views, labels = _two_ways(count, first, second, permuted=permuted)
-        found = foreign.detect(opened, views, labels, input_range="0..1")
+        found = foreign.detect(opened, views, labels, foreign.Stated(input_range="0..1"))
         assert found.geometry == better and found.accuracy[0] == 1.0 and found.renamed == permuted
 
 
@@ -399,19 +400,19 @@ def test_of_few_images_a_few_answers_do_not_stop_it_and_the_better_way_is_taken(
 def test_ways_as_good_as_each_other_that_answer_otherwise_are_not_chosen_between(count, each):
     opened, views, labels = _two_ways(count, [*range(each)], [*range(count - each, count)])
     with pytest.raises(UserError, match=f"cannot be told .* differ in {2 * each} of {count} answers"):
-        foreign.detect(opened, views, labels, input_range="0..1")
+        foreign.detect(opened, views, labels, foreign.Stated(input_range="0..1"))
 
 
 def test_of_many_images_a_few_answers_do_not_stop_it():
     opened, views, labels = _two_ways(900, [1, 2, 3], [10, 11, 12])
-    assert foreign.detect(opened, views, labels, input_range="0..1").geometry in views
+    assert foreign.detect(opened, views, labels, foreign.Stated(input_range="0..1")).geometry in views
 
 
 def test_the_figure_of_a_refusal_is_of_the_labels_that_decided():
     """In another order, of which nothing is right as given."""
     opened, views, labels = _two_ways(60, [0, 1, 2], [3, 4, 5], permuted=True)
     with pytest.raises(UserError, match=r"cannot be told .*95.0 % right .*matched anew.* or .*95.0 % right"):
-        foreign.detect(opened, views, labels, input_range="0..1")
+        foreign.detect(opened, views, labels, foreign.Stated(input_range="0..1"))
 
 
 def test_no_more_than_chance_is_said_of_what_decided():
@@ -427,7 +428,7 @@ def test_a_class_of_few_images_is_not_named_for_one_wrong_answer(wrong, of, name
     labels = np.concatenate([np.arange(60) % 2, np.full(of, 2)])
     answers = labels.copy()
     answers[60 : 60 + wrong] = 0
-    found = _detect(_table(answers, 3), _numbered(len(labels)), labels, input_range="0..1", order="given")
+    found = _detect(_table(answers, 3), _numbered(len(labels)), labels, input_range="0..1", label_order="given")
     assert found.unmatched == named
 
 

@@ -64,17 +64,17 @@ def test_trust_is_for_a_saved_model(tmp_path, form):
     ("options", "found"),
     [
         ({"input_range": "-1..1"}, {"input_range": "-1..1"}),
-        ({"input_range": "0..1", "kind": "probabilities"}, {"outputs": "probabilities"}),
-        ({"input_range": "0..1", "order": "0,2,1"}, {"order": [0, 2, 1]}),
+        ({"input_range": "0..1", "outputs": "probabilities"}, {"outputs": "probabilities"}),
+        ({"input_range": "0..1", "label_order": "0,2,1"}, {"order": [0, 2, 1]}),
         ({"input_range": "0..1", "geometry": "pad"}, {"geometry": "pad"}),
     ],
     ids=lambda value: next(iter(value)),
 )
 def test_what_is_said_of_a_model_is_taken(tmp_path, form, options, found):
     images, labels = colours()
-    labels = np.array([0, 2, 1])[labels] if "order" in options else labels
+    labels = np.array([0, 2, 1])[labels] if "label_order" in options else labels
     views = {"pad": images, "crop": images} if "geometry" in options else {"": images}
-    convention = audit.detect(audit.open_model(formats.save(tmp_path, form)), views, labels, **options)
+    convention = audit.detect(audit.open_model(formats.save(tmp_path, form)), views, labels, audit.Stated(**options))
     for name, value in found.items():
         assert np.array_equal(getattr(convention, name), value)
 
@@ -103,7 +103,9 @@ def test_the_white_box_goes_through_a_model_of_one_batch_size(tmp_path, form):
     for batch in (None, 2):
         (tmp_path / str(batch)).mkdir()
         opened = audit.open_model(formats.save(tmp_path / str(batch), form, batch=batch))
-        student = audit.Student(opened, audit.detect(opened, {"": colours()[0]}, colours()[1], input_range="0..1"))
+        student = audit.Student(
+            opened, audit.detect(opened, {"": colours()[0]}, colours()[1], audit.Stated(input_range="0..1"))
+        )
         assert gradients.why_none(student, images[:1]) is None
         (attack,) = attacks.build("white_box", student, attacks.Budget(steps=2), jit_compile=False).values()
         found.append(np.asarray(attack(images)))
