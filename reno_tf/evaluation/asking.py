@@ -55,18 +55,6 @@ def check_student(student, labels, class_names=None) -> None:
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class Pictures:
-    """A folder, and how many of the first images of each attack it gets as 8-bit PNGs."""
-
-    folder: Path
-    count: int
-
-    def files(self, attack: str, num_images: int) -> list[Path]:
-        folder = self.folder / attack.replace(" ", "-")
-        return [folder / f"{place:05d}.png" for place in range(min(self.count, num_images))]
-
-
 def ask(
     student: Network,
     attacker: Attacker,
@@ -74,20 +62,13 @@ def ask(
     suite: Suite,
     *,
     crafting: Crafting = CRAFTING,
-    folder: Path | None = None,
-    pictures: Pictures | None = None,
 ) -> Answers:
     """What the student answers to the split's images, clean and under every attack of the suite.
 
     An attack whose network is not there is skipped; so is, with a warning, one whose gradient is zero everywhere.
     The headline is not: that raises UserError.
-
-    Args:
-      folder: keeps the answers to each attack, so that an interrupted suite resumes.
-      pictures: what becomes PNGs.
     """
-    asking = _Asking(student.model, student.digest, attacker, suite, crafting, folder, pictures)
-    return asking.answers(suite.attacked(split))
+    return _Asking(student.model, student.digest, attacker, suite, crafting).answers(suite.attacked(split))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,8 +78,6 @@ class _Asking:
     attacker: Attacker
     suite: Suite
     crafting: Crafting
-    folder: Path | None
-    pictures: Pictures | None
 
     def answers(self, split) -> Answers:
         attacked = _Attacked(split)
@@ -146,8 +125,9 @@ class _Asking:
         network = self.attacker.networks[member.entry.network]
         crafter = self._crafter(member, network, attacked)
         tells = [crafter.parameters, network.digest, attacked.digest, self.digest, self._wanted(is_headline, members)]
-        path = self.folder and self.folder / kept.name(tells)
-        pngs = self.pictures.files(member.name, len(attacked.split)) if self.pictures else []
+        folder, pictures = self.crafting.answers, self.crafting.pictures
+        path = folder and folder / kept.name(tells)
+        pngs = pictures.files(member.name, len(attacked.split)) if pictures else []
         found = kept.read(path, member, crafter) if path else None
         if not found or not all(png.is_file() for png in pngs):
             found = _OneAttack(self, member, crafter, network.digest, attacked).run(is_headline, members, pngs)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,14 +61,28 @@ class Attacker:
         return dataclasses.replace(self, networks=networks, absent={**self.absent, **absent})
 
 
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """A folder, and how many of the first images of each attack it gets as 8-bit PNGs."""
+
+    folder: Path
+    count: int
+
+    def files(self, attack: str, num_images: int) -> list[Path]:
+        folder = self.folder / attack.replace(" ", "-")
+        return [folder / f"{place:05d}.png" for place in range(min(self.count, num_images))]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Crafting:
-    """How adversarial images are made and kept; but for the precision, no number depends on it."""
+    """How adversarial images are made, and what is kept; but for the precision, no number depends on it."""
 
     batch_size: int = 100  # images
     precision: str = "auto"  # "float32", "bfloat16", or bfloat16 where the hardware has it
     cache: str | None = None  # folder of adversarial images, kept for every later student
     cache_limit: float | None = None  # bytes
+    answers: Path | None = None  # folder of the student's answers to each attack: an interrupted suite resumes
+    pictures: Pictures | None = None
 
 
 CRAFTING = Crafting()

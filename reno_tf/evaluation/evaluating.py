@@ -2,7 +2,6 @@
 
 import dataclasses
 import time
-from pathlib import Path
 
 import numpy as np
 import tf_keras
@@ -11,7 +10,7 @@ from reno_tf import attacks
 from reno_tf.data import Dataset, Split
 from reno_tf.evaluation import checks, curve, per_image, rates, worst
 from reno_tf.evaluation.answers import Answers
-from reno_tf.evaluation.asking import Pictures, ask, check_student, predict
+from reno_tf.evaluation.asking import ask, check_student, predict
 from reno_tf.evaluation.attacker import CRAFTING, Attacker, Crafting, Network, own_images
 from reno_tf.evaluation.suite import Suite, named
 from reno_tf.models import distances
@@ -27,6 +26,8 @@ class Measured:
     curve: list[CurvePoint]
     exposure: list[Exposure]  # empty unless the suite asks for it
     table: str  # CSV, a row for each image
+    attacked: Split
+    class_names: list[str]
 
 
 def worst_case(
@@ -87,32 +88,22 @@ def evaluate(
     dataset: Dataset,
     suite: Suite,
     *,
-    split: str = "test",
     undefended: bool | None = None,
     crafting: Crafting = CRAFTING,
-    folder: Path | None = None,
-    pictures: Pictures | None = None,
 ) -> Measured:
     """Runs every attack of the suite, shows the student clean, adversarial and noise images, and counts.
 
     Args:
-      student: a model or a `Network`. split: which is attacked, "test" or "validation".
+      student: a model or a `Network`. dataset: its test split is attacked; see `Dataset.tested_on`.
       undefended: whether the student keeps the teacher's weights and sees no adversarial image; None: unknown.
-      folder, pictures: see `asking.ask`.
 
     Raises UserError as `worst_case`.
     """
-    student, attacked = Network.of(student), suite.attacked(getattr(dataset, split))
+    student, attacked = Network.of(student), suite.attacked(dataset.test)
     check_student(student.model, attacked.labels, dataset.class_names)
-    answers = ask(student, attacker, attacked, suite, crafting=crafting, folder=folder, pictures=pictures)
+    answers = ask(student, attacker, attacked, suite, crafting=crafting)
     started, points = time.monotonic(), curve.curve(answers)
     found = _rates(answers, suite)
-    other = {
-        "validation_accuracy": _validation_accuracy(student.model, dataset.validation),
-        **_distances(student.model, attacker.models["teacher"], dataset.train),
-        "attack": _headline(answers, suite),
-        "per_class": tuple(per_image.per_class(answers, dataset.class_names)),
-    }
     judged = checks.check(
         attack=found["attack_success_rate"],
         noise=found["noise_success_rate"],
@@ -121,11 +112,21 @@ def evaluate(
         num_classes=len(dataset.class_names),
         undefended=undefended,
     )
+    distances_to_teacher = _distances(student.model, attacker.models["teacher"], dataset.train)
+    validation_accuracy = _validation_accuracy(student.model, dataset.validation)
     evaluating = answers.asking + time.monotonic() - started
-    seconds = Seconds(train=None, craft=round(answers.crafting, 3), evaluate=round(evaluating, 3))
-    evaluation = Evaluation(**found, **other, checks=tuple(judged), seconds=seconds)
+    evaluation = Evaluation(
+        **found,
+        **distances_to_teacher,
+        validation_accuracy=validation_accuracy,
+        attack=_headline(answers, suite),
+        per_class=tuple(per_image.per_class(answers, dataset.class_names)),
+        checks=tuple(judged),
+        seconds=Seconds(train=None, craft=round(answers.crafting, 3), evaluate=round(evaluating, 3)),
+    )
     table = per_image.table(answers, attacked, dataset.class_names)
-    return Measured(evaluation, answers, points, curve.exposure(answers) if suite.exposure else [], table)
+    exposure = curve.exposure(answers) if suite.exposure else []
+    return Measured(evaluation, answers, points, exposure, table, attacked, dataset.class_names)
 
 
 def _rates(answers: Answers, suite: Suite) -> dict:

@@ -39,38 +39,70 @@ class Examples:
         return {"clean": self.clean, "perturbation": 0.5 + difference / (2 * largest), "adversarial": self.adversarial}
 
 
-def write(workdir: Path, *, results, config, history, curve, convergence, examples, seen, command: str) -> None:
-    """Writes report.md, report.html, figures/*.png, curve.json, convergence.json, and what TensorBoard shows.
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What a report says of the student's training.
 
-    results, config: the content of results.json and config.json. history: rows of history.jsonl; empty if nothing was
-    trained. curve: rows {"epsilon", "num_images", "attack_success_rate", ...}. convergence: the attack's objective
-    before each step and after the last. examples: `Examples`. seen: (images [N, H, W, 3] in [0, 1], their names), as
-    the training sees them. command: what made the run.
+    history: rows of history.jsonl. seen: images [N, H, W, 3] in [0, 1] as the training saw them, and their names.
     """
+
+    history: list[dict]
+    seen: tuple[np.ndarray, list[str]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Material:
+    """What a report is made of.
+
+    results, config: the content of results.json and config.json. curve: rows {"epsilon", "num_images",
+    "attack_success_rate", ...}. convergence: the attack's objective before each step and after the last. command: what
+    made the run. training: None if nothing was trained.
+    """
+
+    results: dict
+    config: dict
+    curve: list[dict]
+    convergence: list[float]
+    examples: Examples
+    command: str
+    training: Training | None = None
+
+
+def write(workdir: Path, material: Material) -> None:
+    """Writes report.md, report.html, figures/*.png, curve.json, convergence.json, and what TensorBoard shows."""
+    results, curve, convergence = material.results, material.curve, material.convergence
     figures = {
-        "examples.png": run_figures.example_grid(examples),
+        "examples.png": run_figures.example_grid(material.examples),
         "epsilon.png": run_figures.epsilon_curve(curve, results),
         "convergence.png": run_figures.convergence_curve(convergence),
     }
-    if history:
-        figures |= {"training.png": run_figures.training_curves(history), "data.png": run_figures.contact_sheet(*seen)}
+    if material.training:
+        figures["training.png"] = run_figures.training_curves(material.training.history)
+        figures["data.png"] = run_figures.contact_sheet(*material.training.seen)
     if "audit" in results and results["audit"]["exposure"]:
         figures["exposure.png"] = run_figures.exposure(results["audit"]["exposure"], results)
     files.write_json(workdir / "curve.json", curve)
     files.write_json(workdir / "convergence.json", convergence)
-    facts = {"results": results, "config": config, "curve": curve, "command": command}
-    facts["metrics"] = {key: metric for key, metric in METRICS.items() if key in results}
     by_exposure = sorted(results["per_class"], key=lambda row: -(row[WORST] or 0.0))
-    facts["classes"] = by_exposure[:_CLASSES]
+    facts = {
+        "results": results,
+        "config": material.config,
+        "curve": curve,
+        "command": material.command,
+        "metrics": {key: metric for key, metric in METRICS.items() if key in results},
+        "classes": by_exposure[:_CLASSES],
+    }
     links, pictures = {}, {}
     for name, content in figures.items():
         files.write_bytes(workdir / "figures" / name, content)
         links[name], pictures[name] = f"figures/{name}", inline(content, "png")
-    as_text = {**facts, "results": markdown(results), "classes": markdown(facts["classes"])}
-    files.write_text(workdir / "report.md", render("report.md.j2", figures=links, **as_text))
+    as_text = {"results": markdown(results), "classes": markdown(facts["classes"])}
+    files.write_text(workdir / "report.md", render("report.md.j2", figures=links, **facts | as_text))
     files.write_text(workdir / "report.html", render("report.html.j2", figures=pictures, **facts))
-    step = history[-1]["step"] if history else 0
-    tensorboard.write(workdir, results=results, config=config, figures=figures, command=command, step=step)
+    step = material.training.history[-1]["step"] if material.training else 0
+    tensorboard.write(
+        workdir, results=results, config=material.config, figures=figures, command=material.command, step=step
+    )
 
 
 def model_card(results, *, image_shape, geometry: str) -> str:

@@ -42,5 +42,9 @@ class SWA(SGD):
 
     def get_config(self):
         wrapped = tf_keras.optimizers.serialize(SGD(self._hyper["learning_rate"], self._hyper["momentum"]))
-        own = {"start_averaging": self._start, "average_period": self._period}
-        return {"name": self._name, "optimizer": wrapped, **own}
+        return {
+            "name": self._name,
+            "optimizer": wrapped,
+            "start_averaging": self._start,
+            "average_period": self._period,
+        }

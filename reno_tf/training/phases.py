@@ -28,9 +28,38 @@ class Course:
     batches_from: Callable  # step -> endless tf.data.Dataset of (images, labels) from that step on
     batch_size: int  # images of a step, of all devices together
     interval: int  # steps between two rows of the history, each with a validation and a checkpoint
+    seed: int = 0  # of the samples around an average
     train: data.Split | None = None  # the training images, for the method's `prepare`
     validation: tf.data.Dataset | None = None  # finite; of known cardinality for several replicas
     callbacks: Sequence[Any] = ()  # Keras's, which see an epoch in each interval
+
+    @classmethod
+    def on(
+        cls,
+        dataset: Dataset,
+        workdir: Path,
+        *,
+        batch_size: int,
+        interval: int,
+        seed: int = 0,
+        callbacks: Sequence[Any] = (),
+    ) -> "Course":
+        """That on the data set's augmented training images, which the seed puts in order and augments."""
+
+        def batches_from(step):
+            split, augment = dataset.train, dataset.augment
+            return data.train_batches(split, start_step=step, batch_size=batch_size, seed=seed, augment=augment)
+
+        return cls(
+            workdir=workdir,
+            batches_from=batches_from,
+            batch_size=batch_size,
+            interval=interval,
+            seed=seed,
+            train=dataset.train,
+            validation=data.eval_batches(dataset.validation, batch_size=100) if len(dataset.validation) else None,
+            callbacks=callbacks,
+        )
 
 
 class RunningPhase:
@@ -56,8 +85,7 @@ class RunningPhase:
         model, spread = self._model, self._spread
         state = {"state": model.state} if model.state else {}
         state |= {"spread": spread.state} if spread else {}
-        parts = {"student": model.student, "optimizer": self.optimizer, "step": model.step, **state}
-        checkpoint = tf.train.Checkpoint(**parts)
+        checkpoint = tf.train.Checkpoint(student=model.student, optimizer=self.optimizer, step=model.step, **state)
         if latest := checkpoints.newest(self._course.workdir / self._place):
             checkpoint.restore(latest).assert_consumed()
         else:
@@ -107,28 +135,13 @@ class RunningPhase:
         return distribution.repeat(self._model.distribute_strategy, batches), int(batches.cardinality())
 
 
-def train(
-    model: Transfer,
-    dataset: Dataset,
-    phases: tuple[Phase, ...],
-    workdir: Path,
-    *,
-    batch_size: int,
-    interval: int,
-    seed: int,
-    samples: int = 0,
-    callbacks: Sequence = (),
-) -> list:
-    """Trains phase after phase on the data set's augmented training images, by the strategy the model was made in.
+def train(model: Transfer, phases: Sequence[Phase], course: Course, *, samples: int = 0) -> list:
+    """Trains phase after phase, by the strategy that the model was made in.
 
-    Args:
-      batch_size, interval, callbacks: see `Course`. seed: of the batches and their augmentation.
-      samples: of the student's weights around their average over the last phase, which has to average.
-
-    Returns the samples, each as Keras's `get_weights` has them, with BatchNorm statistics that fit.
+    Returns so many `samples` of the student's weights around their average over the last phase, which has to average,
+    each as Keras's `get_weights` has them, with BatchNorm statistics that fit.
     """
-    course = _course(dataset, workdir, batch_size, interval, seed, callbacks)
-    one_pass, done = data.batches_per_pass(dataset.train, batch_size), 0
+    done = 0
     model.total_steps = sum(phase.steps for phase in phases)
     drawn: list = []
     with model.distribute_strategy.scope():
@@ -138,26 +151,11 @@ def train(
             running.run()
             done += phase.steps
             if phase.average_every:
+                one_pass = data.batches_per_pass(course.train, course.batch_size)
                 average = averaging.Average(model, course.batches_from(done).take(one_pass), step=done)
                 average.assign(running.optimizer, period=phase.average_every)
-                drawn = spread.sample(samples, average.fit_batch_norm, seed=seed) if spread else []
+                drawn = spread.sample(samples, average.fit_batch_norm, seed=course.seed) if spread else []
     return drawn
-
-
-def _course(dataset, workdir, batch_size, interval, seed, callbacks) -> Course:
-    def batches_from(step):
-        split, augment = dataset.train, dataset.augment
-        return data.train_batches(split, start_step=step, batch_size=batch_size, seed=seed, augment=augment)
-
-    return Course(
-        workdir=workdir,
-        batches_from=batches_from,
-        batch_size=batch_size,
-        interval=interval,
-        train=dataset.train,
-        validation=data.eval_batches(dataset.validation, batch_size=100) if len(dataset.validation) else None,
-        callbacks=callbacks,
-    )
 
 
 def _stretches(done, steps, interval) -> Iterator[tuple[int, int, int]]:

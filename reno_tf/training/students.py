@@ -61,14 +61,12 @@ class Job:
         return students
 
     def _train(self, model, dataset, workdir, *, samples=0, callbacks=()):
-        return phases.train(
-            model,
+        course = phases.Course.on(
             dataset,
-            self.phases,
             workdir,
             batch_size=self.batch_size,
             interval=self.interval,
             seed=self.seed,
-            samples=samples,
             callbacks=callbacks,
         )
+        return phases.train(model, self.phases, course, samples=samples)

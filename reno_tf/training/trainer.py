@@ -1,5 +1,6 @@
 """The one training step of all transfer methods, as a Keras model."""
 
+import dataclasses
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -115,14 +116,14 @@ class Transfer(tf_keras.Model):
     def train_step(self, data):
         step = self._step(*tf_keras.utils.unpack_x_y_sample_weight(data))
         images = self.method.perturb(step)
-        seen = step.images if self.method.clean_targets else images
-        targets = self._frozen(seen, self._stages) if self.method.needs_features else None
+        matched = step.images if self.method.clean_targets else images
+        targets = self._frozen(matched, self._stages) if self.method.needs_features else None
         with tf.GradientTape() as tape:
             outputs = self.student(images, training=True)
             # A mixed model's stages are bfloat16, its losses must not be.
             outputs = {name: tf.cast(features, outputs["logits"].dtype) for name, features in outputs.items()}
-            facts = {**vars(step), "images": images, "outputs": outputs, "targets": targets, **self._weights_of()}
-            terms = self.method.terms(Batch(**facts))
+            seen = dataclasses.replace(step, images=images)
+            terms = self.method.terms(Batch(**vars(seen), outputs=outputs, targets=targets, **self._weights_of()))
             loss = tf.add_n(list(terms.values()))
             own = replicas.share(loss)
         self.optimizer.minimize(own, self.student.trainable_variables, tape=tape)
@@ -148,10 +149,19 @@ class Transfer(tf_keras.Model):
             self._mean(name).count.assign(count)
 
     def _step(self, images, labels, sample_weights):
-        own = {"stages": self._stages, "student": self.student, "teacher": self._frozen, "state": dict(self.state)}
-        now = {"number": self.step.read_value(), "phase": self._phase, "key": self._key()}
-        batch = {"images": images, "labels": _flat(labels), "sample_weights": sample_weights}
-        return Step(**batch, total_steps=self.total_steps, **own, **now)
+        return Step(
+            images=images,
+            labels=_flat(labels),
+            sample_weights=sample_weights,
+            stages=self._stages,
+            student=self.student,
+            teacher=self._frozen,
+            state=dict(self.state),
+            number=self.step.read_value(),
+            total_steps=self.total_steps,
+            phase=self._phase,
+            key=self._key(),
+        )
 
     def _key(self):
         """int32 [2]: what is random in a step is drawn from it."""

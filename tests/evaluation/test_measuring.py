@@ -63,10 +63,10 @@ def _attacker(dataset, student, **others) -> Attacker:
     return Attacker(networks=networks, own_images=own_images(dataset.validation, 5))
 
 
-def _measure(tried, dataset, student, *, cache=None, attacker=None, crafting=None, **options):
+def _measure(tried, dataset, student, *, cache=None, attacker=None, crafting=None, folder=None, pictures=None):
     attacker = attacker or _attacker(dataset, student)
-    crafting = crafting or _crafting(cache)
-    return evaluate(student, attacker, dataset, tried, undefended=True, crafting=crafting, **options)
+    crafting = dataclasses.replace(crafting or _crafting(cache), answers=folder, pictures=pictures)
+    return evaluate(student, attacker, dataset, tried, undefended=True, crafting=crafting)
 
 
 def _results(measured) -> dict:
@@ -395,10 +395,15 @@ def _reported(folder, measured, attacked, **changes):
     facts["audit"] |= {"input_range": "0..1", "geometry": "", "outputs": "logits", "format": "Keras 2", "draws": 1}
     facts["audit"] |= {"has_gradient": True, "asked": [], "label_order_was_matched": False, "unmatched": ["b"]}
     facts["audit"] |= {"image_size": [4, 4]}
-    pieces = {"curve": records.to_json(measured.curve), "convergence": measured.answers.convergence, "config": {}}
-    pieces["examples"] = reporting.Examples.choose(attacked.test, measured.answers, attacked.class_names)
-    results = facts | records.to_json(measured.evaluation) | changes
-    reporting.write(folder, results=results, history=[], seen=None, command="", **pieces)
+    material = reporting.Material(
+        results=facts | records.to_json(measured.evaluation) | changes,
+        config={},
+        curve=records.to_json(measured.curve),
+        convergence=measured.answers.convergence,
+        examples=reporting.Examples.choose(measured.attacked, measured.answers, measured.class_names),
+        command="",
+    )
+    reporting.write(folder, material)
     return (folder / "report.md").read_text()
 
 

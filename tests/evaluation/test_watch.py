@@ -29,7 +29,8 @@ def _train(folder, *, images=0):
     callbacks = []
     if images:
         callbacks = [watch.Watch(_SUITE, _DATA, teacher, images=images, folder=folder / "tensorboard")]
-    training.train(model, _DATA, phases, folder, batch_size=8, interval=2, seed=0, callbacks=callbacks)
+    course = training.Course.on(_DATA, folder, batch_size=8, interval=2, callbacks=callbacks)
+    training.train(model, phases, course)
     rows = [{key: row[key] for key in row if key != "seconds"} for row in training.read_history(folder)]
     return student, teacher, rows
 

@@ -45,7 +45,7 @@ def _train(method, workdir):
     """The model after all phases, of four steps each."""
     model = _transfer(method)
     phases = method.phases(dataclasses.replace(method.schedule, steps=4))
-    training.train(model, _DATA, phases, workdir, batch_size=8, interval=1, seed=0)
+    training.train(model, phases, training.Course.on(_DATA, workdir, batch_size=8, interval=1))
     return model
 
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 from processes import Script
 from replicas import AVERAGED
 
+import modes
 from configs.default import get_config
-from reno_tf import commands
 from reno_tf.errors import UserError
 from reno_tf.models import replicas
 from reno_tf.training import distribution
@@ -55,7 +55,7 @@ def test_only_a_run_is_distributed():
     config = get_config()
     config.distribution = "mirrored"
     with pytest.raises(UserError, match="config.distribution=mirrored goes with --mode=run, not with --mode=report"):
-        commands.start("report", config, command="")
+        modes.start("report", config, command="")
 
 
 def test_without_a_distribution_nothing_is_spread():

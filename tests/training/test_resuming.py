@@ -31,7 +31,8 @@ def _train(method, workdir, *, interval=1):
     student, teacher = toy(num_classes=3, dropout=method.dropout, seed=0), toy(seed=1)
     model = reno_tf.Transfer(student, teacher, method, seed=0)
     schedule = dataclasses.replace(method.schedule, steps=4, swa=True, swa_steps=2, swa_period=1)
-    training.train(model, _DATA, method.phases(schedule), workdir, batch_size=8, interval=interval, seed=0)
+    course = training.Course.on(_DATA, workdir, batch_size=8, interval=interval)
+    training.train(model, method.phases(schedule), course)
     return {name: weight.numpy() for name, weight in models.named_weights(model.student).items()}
 
 
