@@ -19,10 +19,11 @@ if str(_HOME) not in sys.path:
     sys.path.insert(0, str(_HOME))  # configs/ lies beside this file.
 
 import endings  # noqa: E402
+import modes  # noqa: E402
 from endings import fail  # noqa: E402
 
 with endings.one_line():  # An environment without them is not a verdict on a model.
-    from absl import app, flags
+    from absl import app, flags, logging
     from ml_collections import ConfigDict, config_flags
 
     from configs import default
@@ -53,21 +54,7 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_bool("overwrite", False, "Delete the run in the workdir and start anew."),
     flags.DEFINE_bool("skip_unreadable", False, "Drop images that cannot be decoded (config.data.skip_unreadable)."),
 ]
-MODES = {  # As in reno_tf.commands, which takes seconds to load.
-    "run": "train a student by --method, attack it, write a report and a SavedModel (the default)",
-    "audit": "attack a model made elsewhere, the --student, through its public backbone",
-    "inspect": "say what the file of a --student holds",
-    "report": "set all finished runs below --workdir side by side",
-    "export": "give a run's student to TF Serving, as the next version below --to, or to devices",
-    "reproduce": "make the paper's tables and figures (configs/reproduce.py)",
-    "prepare_data": "fetch or read a data set, and look at every image",
-    "list_data": "list the data sets",
-    "import_weights": "bring published weights, of a --file or a package, into pretrained/",
-    "taps": "print where a network is tapped",
-    "pretrain": "make the embedded teacher again",
-    "clean": "list what is kept beside runs, and --delete it",
-}
-MODE = flags.DEFINE_string("mode", "run", "What to do, a key of MODES.")
+MODE = flags.DEFINE_string("mode", "run", "What to do, a key of modes.MODES.")
 QUIET = flags.DEFINE_bool("quiet", False, "Print the last line alone, and what is wrong.")
 
 
@@ -89,10 +76,14 @@ def main(argv):
         fail(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
     if flags.FLAGS.verbosity > 0:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"  # TensorFlow's own notes
+    logging.set_verbosity(logging.WARNING)
     _speed_up()
     with _waiting():  # TensorFlow takes seconds to load, --help should not.
-        from reno_tf import TooExposed, UserError, commands, interruption, progress
+        from reno_tf import TooExposed, UserError, hardware, interruption, progress
 
+        if MODE.value in modes.MODES:
+            modes.MODES[MODE.value].load()
+        hardware.settle()
     interruption.unwind()
     command = shlex.join([*_program(), *sys.argv[1:]])
     sys.stdout.reconfigure(errors="backslashreplace")  # A class's name may be in another script than the terminal's.
@@ -103,7 +94,7 @@ def main(argv):
         printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):
-            commands.start(MODE.value, flags.FLAGS.config, command=command, said=said, **options)
+            modes.start(MODE.value, flags.FLAGS.config, command=command, said=said, **options)
     except TooExposed as error:
         _print_last_line(printed)
         fail(error, endings.EXPOSED)
@@ -127,7 +118,8 @@ def _speed_up():
 @contextlib.contextmanager
 def _waiting():
     """A line on the terminal that says what will happen, until it begins."""
-    line = f"{MODE.value}: {MODES.get(MODE.value, '')} (loading TensorFlow)"
+    mode = modes.MODES.get(MODE.value)
+    line = f"{MODE.value}: {mode.help if mode else ''} (loading TensorFlow)"
     shown = sys.stderr.isatty() and not QUIET.value
     if shown:
         print(line, end="\r", file=sys.stderr, flush=True)
@@ -154,7 +146,7 @@ def show_help():
     print(
         f"{' '.join(_program())} [--mode=MODE] [--config=FILE] [--config.KEY=VALUE ...] [FLAGS]",
         "\nmodes:",
-        *(f"  {name:15} {told}" for name, told in MODES.items()),
+        *(f"  {mode.name:15} {mode.help}" for mode in modes.MODES.values()),
         "\nflags:",
         *(f"  --{option.name:16} {flags.FLAGS[option.name].help}" for option in (*OPTIONS, QUIET)),
         "\nkeys of the config: configs/default.py; methods: docs/defences.md; attacks: docs/attacks.md",

@@ -16,12 +16,8 @@ from reno_tf.version import __version__
 compat.use_legacy_keras()
 
 with compat.quiet_native_logs():
-    import tensorflow
-
     from reno_tf import attacks, data, evaluation, methods, models, serving
     from reno_tf.errors import TooExposed, UserError
     from reno_tf.methods import losses
     from reno_tf.training import averaging, optimizers
     from reno_tf.training.trainer import Transfer
-
-    tensorflow.config.list_physical_devices()  # Where a GPU is absent, says so at length.

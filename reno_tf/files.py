@@ -82,6 +82,16 @@ def files_below(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
             yield entry
 
 
+def size_and_times(file: Path) -> tuple[int | None, int | None, int | None]:
+    """Bytes, and nanoseconds of the last change of the content and of anything; None of a file that is not there."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None, None, None
+    # The second time changes with the content whatever a program that restores files makes of the first.
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 def digest_path(path: Path) -> str:
     """SHA-256 over a file's content, or over the names and contents of all files of a folder.
 
@@ -118,13 +128,15 @@ def claim(
     identity: dict,
     overwrite: bool,
     inputs: Mapping[str, str] = types.MappingProxyType({}),
+    request: str | None = None,
 ) -> None:
     """Makes `workdir` the folder of a run, unless it is that already, and writes its config.json.
 
     content: the run's settings, for config.json. identity: those of them by which it is told from another run.
-    inputs: digests of what the settings only name, by what it is. `overwrite` deletes another run; what else lies
-    beside its files stays. Raises UserError if the folder belongs to another run, or to the same with inputs that have
-    changed since, holds other files and no run, or cannot be written; also if others lie in a folder to be deleted.
+    inputs: digests of what the settings only name, by what it is. request: see `results_of`. `overwrite` deletes
+    another run; what else lies beside its files stays. Raises UserError if the folder belongs to another run, or to
+    the same with inputs that have changed since, holds other files and no run, or cannot be written; also if others
+    lie in a folder to be deleted.
     """
     if workdir.exists() and not workdir.is_dir():
         raise UserError(f"workdir {workdir} is a file, not a folder")
@@ -143,10 +155,20 @@ def claim(
             return  # A finished run needs no write, which could fail on a full disk.
     try:
         inputs = {**({} if overwrite else _as_dict(marker.get("inputs"))), **inputs}
-        write_json(workdir / MARKER, {"project": "reno_tf", "format": content.get("format", 1), "inputs": inputs})
+        marker = {"project": "reno_tf", "format": content.get("format", 1), "inputs": inputs, "request": request}
+        write_json(workdir / MARKER, marker)
         write_json(workdir / "config.json", content | {"identity": identity})
     except OSError as error:
         raise UserError(f"workdir {workdir} cannot be written: {error.strerror}") from None
+
+
+def results_of(workdir: Path, request: str | None) -> dict | None:
+    """The results of a finished run that was claimed with the same `request`: a digest of all that it was asked for.
+
+    None: there is no such run, or it cannot be told.
+    """
+    marker = _as_dict(read_json(workdir / MARKER))
+    return read_json(workdir / "results.json") if request and marker.get("request") == request else None
 
 
 def _as_dict(content) -> dict:

@@ -10,9 +10,17 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from reno_tf import compat
 from reno_tf.errors import choose
 
 PRECISIONS = ("auto", "bfloat16", "float32")
+
+
+def settle() -> None:
+    """For a process of the project's own, once it has loaded what it needs."""
+    with compat.quiet_native_logs():
+        tf.config.list_physical_devices()  # Where a GPU is absent, says so at length.
+    gc.freeze()  # What is loaded stays: the collection after each attack need not look through it.
 
 
 def resolve_precision(precision: str) -> str:

@@ -7,7 +7,7 @@ import small_network
 from absl import flags
 
 import main
-from reno_tf import commands
+import modes
 
 # Those that train the head or all, average, prune the teacher, learn masks, or train on attacked images.
 METHODS = ("linear", "finetune", "renofeation", "remos", "seam", "inoculation")
@@ -22,7 +22,7 @@ def run_all(folder, arguments):
         with config.unlocked():
             config.recipes.teacher.update(head_steps=2, mask_steps=2)
             config.model.update(backbone="small", weights=str(weights))
-        commands.start("run", config, command="", method=name, workdir=str(Path(folder) / name))
+        modes.start("run", config, command="", method=name, workdir=str(Path(folder) / name))
 
 
 if __name__ == "__main__":

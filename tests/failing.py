@@ -11,7 +11,8 @@ from pathlib import Path
 import tensorflow as tf
 
 import main
-from reno_tf import commands, files
+import modes
+from reno_tf import files
 
 
 class Unprintable(Exception):
@@ -60,6 +61,6 @@ if __name__ == "__main__":
         with files.lock(folder) if folder else contextlib.nullcontext():
             HOW[how]()
 
-    commands.start = start
+    modes.start = start
     sys.argv[1:] = rest
     main.run()

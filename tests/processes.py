@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["reno_tf.commands"])
+_CONTEXT.set_forkserver_preload(["tests.preloaded"])
 
 
 class Script:

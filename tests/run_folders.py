@@ -5,8 +5,8 @@ import json
 
 from PIL import Image
 
+import modes
 from configs.default import get_config
-from reno_tf import commands
 
 _VOID = {"meta", "img"}
 
@@ -82,6 +82,6 @@ def write_run(folder, *, config=None, points=((0.0, 0.0, 0.0), (0.1, 0.25, 0.125
 
 
 def report(folder):
-    commands.start("report", get_config(), command="python main.py --mode=report", workdir=str(folder))
+    modes.start("report", get_config(), command="python main.py --mode=report", workdir=str(folder))
     content = (folder / "index.html").read_text()
     return content, Page(content)

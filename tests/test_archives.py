@@ -2,8 +2,9 @@
 
 import pytest
 
+import modes
 from configs.default import get_config
-from reno_tf import archives, commands, models
+from reno_tf import archives, models
 from reno_tf.errors import UserError, one_line
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
@@ -37,7 +38,7 @@ def test_a_pointer_in_the_place_of_weights_is_told(tmp_path, backbone, name):
     config = get_config()
     config.model.backbone = backbone
     with pytest.raises(UserError, match=f"{name} is a Git LFS pointer"):
-        commands.start("import_weights", config, command="", file=str(tmp_path / name))
+        modes.start("import_weights", config, command="", file=str(tmp_path / name))
 
 
 def test_a_pointer_in_the_place_of_a_teacher_is_told(tmp_path):

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
+import modes
 from configs import default, reproduce
-from reno_tf import commands, data, models, settings
+from reno_tf import data, models, settings
 from reno_tf.commands.reproducing import planning
 from reno_tf.data.folder import list_splits
 from reno_tf.errors import UserError
@@ -165,7 +166,7 @@ def test_any_results_are_a_row_or_left_out_with_a_reason(results, config, curve,
             }
         for part, content in parts.items():
             (folder / name / f"{part}.json").write_text(json.dumps(content))
-    commands.start("report", default.get_config(), command="", workdir=str(folder))
+    modes.start("report", default.get_config(), command="", workdir=str(folder))
     assert (folder / "index.html").stat().st_size > 1000
     try:
         finished_runs.read(folder / "fuzzed" / "results.json", folder)

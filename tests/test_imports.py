@@ -14,10 +14,9 @@ _PACKAGE = Path(__file__).parents[1] / "reno_tf"
 # From the ground up. A part may import what stands below it, and itself.
 _FLOORS = (
     ("errors", "version"),
-    ("ownership",),
+    ("compat", "ownership"),
     (
         "archives",
-        "compat",
         "draws",
         "files",
         "hardware",
@@ -69,14 +68,6 @@ def test_imports_lead_downwards(path):
     assert used & _BELOW.keys() - {_part(path)} <= _BELOW[_part(path)]
 
 
-def test_every_module_can_be_imported_alone():
-    names = [".".join(path.relative_to(_PACKAGE.parent).with_suffix("").parts) for path in _FILES]
-    script = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
-    command = [sys.executable, "-c", script, *(name.removesuffix(".__init__") for name in names)]
-    done = subprocess.run(command, cwd=_PACKAGE.parent, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-
 def test_flags_and_config_stay_where_they_belong():
     for path in _FILES:
         names = set(_imports(path))
@@ -102,6 +93,44 @@ def test_only_compat_knows_the_addons():
     for path in _FILES:
         if path.name != "compat.py":
             assert "tensorflow_addons" not in {name.split(".")[0] for name in _imports(path)}, path
+
+
+_GLOBALS = """
+import gc, os, signal, sys, warnings
+import absl.logging, matplotlib, PIL.Image, tensorflow
+
+def state():
+    return {
+        "backend": matplotlib.rcParams._get_backend_or_none(),
+        "pyplot": "matplotlib.pyplot" in sys.modules,
+        "frozen": gc.get_freeze_count(),
+        "thresholds": gc.get_threshold(),
+        "pixels": PIL.Image.MAX_IMAGE_PIXELS,
+        "logged": absl.logging.get_verbosity(),
+        "signals": [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)],
+        "hook": sys.excepthook,
+        "folder": os.getcwd(),
+        "variables": {key: value for key, value in os.environ.items() if not key.startswith("TF_")},
+        "policy": tensorflow.keras.mixed_precision.global_policy().name,
+    }
+
+before = state()
+import importlib
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+after = state()
+assert before == after, {key: (before[key], after[key]) for key in before if before[key] != after[key]}
+from tensorflow.python.eager import context
+assert not context.context()._initialized, "the devices are chosen"
+"""
+
+
+def test_every_module_can_be_imported_and_changes_nothing():
+    names = [".".join(path.relative_to(_PACKAGE.parent).with_suffix("").parts) for path in _FILES]
+    command = [sys.executable, "-c", _GLOBALS, *(name.removesuffix(".__init__") for name in names)]
+    environment = os.environ | {"TF_USE_LEGACY_KERAS": "1"}
+    done = subprocess.run(command, cwd=_PACKAGE.parent, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reno_tf import attacks, data, files, models
 from reno_tf.reporting.metrics import ASR
-from reno_tf.reporting.rendering import plain, plt, png
+from reno_tf.reporting.rendering import plain, png, subplots
 
 # isort: split
 import numpy as np
@@ -56,7 +56,7 @@ def _answers(run, images, names):
 
 
 def _draw(pictures, labels, said):
-    figure, axes = plt.subplots(2, _COUNT, figsize=(1.45 * _COUNT, 4.6), layout="constrained")
+    figure, axes = subplots(2, _COUNT, size=(1.45 * _COUNT, 4.6))
     for row, (name, images) in enumerate(pictures.items()):
         axes[row][0].set_ylabel(name, fontsize=11)
         for cell, image, *answers, label in zip(

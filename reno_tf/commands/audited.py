@@ -1,18 +1,94 @@
-"""The model that --mode=audit is given: opened, told from others, and whether each option has an effect on it."""
+"""The model that --mode=audit is given: opened, fed as it wants, and told from others."""
 
+import dataclasses
+import json
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from reno_tf import audit as foreign
-from reno_tf import files
+from reno_tf import data, files
+from reno_tf.commands import common
 from reno_tf.errors import UserError
-from reno_tf.evaluation import gradients
+from reno_tf.evaluation import Network, gradients
+from reno_tf.reporting import metrics
+from reno_tf.settings import Settings
 
 _PROBES = 100  # images, by the answers to which a function is told from others
+_OVERRULED = ("size", "shots", "fraction")  # keys of config.data, for which an audit has values of its own
 
 
-def opened(student: str | foreign.Foreign, *, trust: bool, scores: str | None) -> foreign.Foreign:
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A model that is audited, how it is fed and read, and the data set as it sees it.
+
+    attacked: the images of the run's split that the suite attacks. path: the file's or folder's, or what a model that
+    is open already calls itself. sha256: of all that it consists of. why_no_gradient: None if attacks can go through.
+    """
+
+    opened: foreign.Foreign
+    convention: foreign.Convention
+    model: foreign.Student
+    dataset: data.Dataset
+    attacked: data.Split
+    path: str
+    sha256: str
+    why_no_gradient: str | None
+
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
+
+    def facts(self) -> dict:
+        """What the model said of itself, for results.json."""
+        convention = self.convention
+        return {
+            "format": self.opened.format,
+            "geometry": convention.geometry,
+            "input_range": convention.input_range,
+            "outputs": convention.outputs,
+            "draws": convention.draws,
+            "asked": [dataclasses.asdict(way) for way in convention.tried],
+            "label_order": convention.order.tolist(),
+            "label_order_was_matched": convention.renamed,
+            "unmatched": [self.dataset.class_names[label] for label in convention.unmatched],
+            "has_gradient": not self.why_no_gradient,
+        }
+
+    @property
+    def network(self) -> Network:
+        """Attacks on it depend on the model and on how it is fed."""
+        return Network(self.model, files.digest(self.sha256.encode(), json.dumps(self.facts()).encode()))
+
+    def lines(self) -> Iterator[str]:
+        """What was found, for whoever waits."""
+        convention, names = self.convention, self.dataset.class_names
+        seen = f"photos by {convention.geometry!r}, " if convention.geometry else ""
+        yield (
+            f"{self.opened.format}; fed {seen}in the range {convention.input_range}; it gives {convention.outputs}; "
+            f"{metrics.percent(*convention.accuracy)} of {convention.chosen.asked} training images right, each class "
+            "as heavy"
+        )
+        if convention.renamed:
+            moved = [f"{names[label]!r} is output {at}" for label, at in enumerate(convention.order) if label != at]
+            yield f"its outputs are in another order than the labels: {_first(moved)}"
+        if convention.unmatched:
+            yield f"most images of {_first([repr(names[label]) for label in convention.unmatched])} get another answer"
+        if convention.draws > 1:
+            yield f"it gives another answer each time; {convention.draws} are averaged"
+
+
+def _first(texts, count=20) -> str:
+    return f"{', '.join(texts[:count])}{', ...' * (len(texts) > count)}"
+
+
+def path_of(student: str | foreign.Foreign) -> str:
+    """The path that was given, or what a model that is open already calls itself."""
+    return student.format if isinstance(student, foreign.Foreign) else student
+
+
+def open_model(student: str | foreign.Foreign, *, trust: bool, scores: str | None) -> foreign.Foreign:
     """The model in a file or folder, or the one that is open already, which takes no options."""
     if not isinstance(student, foreign.Foreign):
         return foreign.open_model(student, trust=trust, scores=scores)
@@ -20,6 +96,52 @@ def opened(student: str | foreign.Foreign, *, trust: bool, scores: str | None) -
         if value:
             raise UserError(f"{name} goes with the path of a model, not with one that is open already")
     return student
+
+
+def load_data(settings: Settings, opened: foreign.Foreign) -> data.Dataset:
+    """The data set of the settings. Raises UserError if the model takes other images, or has other classes."""
+    dataset = common.load_data(settings.data, seed=settings.seed)
+    shape, name = dataset.test.images.shape[1:3], settings.data.name
+    if any(wanted not in (None, side) for wanted, side in zip((opened.height, opened.width), shape, strict=True)):
+        there = f"those of {name} are {shape[0]}x{shape[1]}, always square"
+        raise UserError(f"the model takes images of {opened.height}x{opened.width} pixels; {there}")
+    num_classes = len(dataset.class_names)
+    if opened.num_outputs == 1 and num_classes > 2:
+        one = "the model gives one number for an image, so it tells two classes apart, or none, as a regression does"
+        raise UserError(f"{one}; {name} has {num_classes} classes")
+    if opened.num_classes != num_classes:
+        raise UserError(f"the model tells {opened.num_classes} classes apart, {name} has {num_classes}")
+    return dataset
+
+
+def examine(student: str | foreign.Foreign, opened: foreign.Foreign, dataset: data.Dataset, settings, ways) -> Subject:
+    """Asks the model how it wants its images. ways: the section config.audit, of what the user knows already."""
+    convention = _ask(opened, dataset, ways, seed=settings.seed)
+    dataset = dataset.seen(convention.geometry) if convention.geometry else dataset
+    model = foreign.Student(opened, convention)
+    attacked = settings.suite().attacked(getattr(dataset, settings.report.split))
+    return Subject(
+        opened=opened,
+        convention=convention,
+        model=model,
+        dataset=dataset,
+        attacked=attacked,
+        path=path_of(student),
+        sha256=digest(student, model, attacked),
+        why_no_gradient=why_no_gradient(opened, model, attacked),
+    )
+
+
+def _ask(opened, dataset, ways, *, seed) -> foreign.Convention:
+    train = dataset.train
+    foreign.refuse_misfit(ways.outputs, opened.num_outputs)
+    views = {"": train.floats()}
+    if isinstance(train.images, data.Photos):
+        views = {geometry: train.seen(geometry).floats() for geometry in data.GEOMETRIES}
+    stated = foreign.Stated(
+        input_range=ways.input_range, geometry=ways.geometry, outputs=ways.outputs, label_order=ways.label_order
+    )
+    return foreign.detect(opened, views, train.labels, stated, seed=seed)
 
 
 def digest(student: str | foreign.Foreign, model: foreign.Student, attacked) -> str:
@@ -30,30 +152,36 @@ def digest(student: str | foreign.Foreign, model: foreign.Student, attacked) -> 
     return files.digest(student.format.encode(), np.asarray(model(images)["logits"]).tobytes())
 
 
-def why_no_gradient(model: foreign.Foreign, student: foreign.Student, attacked) -> str | None:
+def why_no_gradient(opened: foreign.Foreign, model: foreign.Student, attacked) -> str | None:
     """Why attacks cannot go through the model; None if they can."""
-    if model.can_only_be_asked:
+    if opened.can_only_be_asked:
         return "the model can only be asked"
-    return gradients.why_none(student, attacked.take([0]).floats()[:])
+    return gradients.why_none(model, attacked.take([0]).floats()[:])
 
 
-def refuse_without_effect(config_data, said, dataset) -> None:
+def refuse_without_effect(config_data, said: Collection[str], dataset: data.Dataset) -> None:
     """Raises UserError for a key of config.data that was said, where an audit has another value."""
     height, width = dataset.test.images.shape[1:3]
-    taken = {
-        "shots": (0, "an audit has all training images"),
-        "fraction": (1.0, "an audit has all training images"),
-        "size": (height, f"the model takes, or the data set has, images of {height}x{width}"),
-    }
-    for key, (value, why) in taken.items():
+    size = (height, f"the model takes, or the data set has, images of {height}x{width}")
+    everything = "an audit has all training images"
+    for key, (value, why) in zip(_OVERRULED, (size, (0, everything), (1.0, everything)), strict=True):
         if f"data.{key}" in said and config_data[key] != value:
             raise UserError(f"config.data.{key}={config_data[key]} would have no effect: {why}")
 
 
-def has_images(folder: Path, wanted: int | None, num_attacked: int, num_tried: int) -> bool:
-    """Whether so many adversarial images of each attack lie in `folder`.
+def request(student: str | foreign.Foreign, settings: Settings, ways, said: Collection[str]) -> str | None:
+    """A digest of what this audit is asked for, which nothing need be opened for; None where there is none yet."""
+    if isinstance(student, foreign.Foreign) or not Path(student).exists():
+        return None
+    overruled = [key for key in _OVERRULED if f"data.{key}" in said]
+    return common.request(settings, ways.to_dict(), overruled, foreign.digest_model(student))
 
-    num_attacked: the images that the headline's attack has; num_tried: those that each other has.
-    """
+
+def has_images(folder: Path, wanted: int | None, results: dict) -> bool:
+    """Whether so many adversarial images of each attack that the finished audit made lie in `folder`."""
+    if not wanted:
+        return True
+    by_headline = sum(row["num_images"] for row in results["per_class"])
+    by_others = results["worst_case"]["num_images"]
     kept = [len(list(attack.glob("*.png"))) for attack in folder.glob("*")]
-    return not wanted or bool(kept) and max(kept) >= min(wanted, num_attacked) and min(kept) >= min(wanted, num_tried)
+    return bool(kept) and max(kept) >= min(wanted, by_headline) and min(kept) >= min(wanted, by_others)

@@ -38,9 +38,10 @@ def load_data(chosen: Data, **changes) -> data.Dataset:
     """The data set of the settings; `changes` are further arguments of `reno_tf.data.load`, or other ones."""
     arguments = dataclasses.asdict(chosen)
     arguments |= {"folder": arguments.pop("dir"), "data_dir": arguments.pop("tfds_dir")}
-    data.limit_pixels(arguments.pop("max_pixels"))
+    most = arguments.pop("max_pixels")
     arguments["progress"] = functools.partial(progress.bar, label="looking at images", unit="image")
-    return data.load(**{**arguments, **changes})
+    with data.limit_pixels(most):
+        return data.load(**{**arguments, **changes})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +63,20 @@ def build_teacher(networks: Networks) -> Teacher:
     built = [list(networks.taps), networks.image_size]
     identity = files.digest(digest.encode(), json.dumps(built).encode()) if any(built) else digest
     return Teacher(Network(model, identity), TeacherFacts(f"{networks.backbone}/{networks.weights}", digest))
+
+
+def request(settings: Settings, *further) -> str | None:
+    """A digest of what a run is asked for, with `further` facts of its own, as JSON; see `files.results_of`.
+
+    It needs neither images nor networks opened. None: the data set is not built yet.
+    """
+    chosen = settings.data
+    images = data.fingerprint(
+        chosen.name, folder=chosen.dir, data_dir=chosen.tfds_dir, skip_unreadable=chosen.skip_unreadable
+    )
+    _, teacher = models.locate(settings.networks.backbone, settings.networks.weights)
+    asked = [settings.identity(), images, teacher, *further]
+    return images and files.digest(json.dumps(asked, sort_keys=True).encode())
 
 
 def inputs(dataset, teacher: Teacher) -> dict[str, str]:
@@ -130,24 +145,28 @@ def facts(settings: Settings, dataset, teacher: Teacher) -> dict:
     }
 
 
-def write_report(workdir: Path, results: Results, measured: Measured, dataset, settings: Settings, **options) -> dict:
-    """The report, with **options of `reporting.write`, and images.csv; results.json then says that all was written.
-
-    Returns the content of results.json.
-    """
+def write_report(
+    workdir: Path,
+    results: Results,
+    measured: Measured,
+    settings: Settings,
+    *,
+    command: str,
+    training: reporting.Training | None = None,
+) -> dict:
+    """The report and images.csv; results.json then says that all was written. Returns its content."""
     content = files.finite(records.to_json(results))
-    split = settings.suite().attacked(getattr(dataset, settings.report.split))
-    examples = reporting.Examples.choose(split, measured.answers, dataset.class_names)
     files.write_text(workdir / "images.csv", measured.table)
-    reporting.write(
-        workdir,
+    material = reporting.Material(
         results=content,
         config=settings.as_json(),
         curve=files.finite(records.to_json(measured.curve)),
         convergence=files.finite(measured.answers.convergence),
-        examples=examples,
-        **options,
+        examples=reporting.Examples.choose(measured.attacked, measured.answers, measured.class_names),
+        command=command,
+        training=training,
     )
+    reporting.write(workdir, material)
     files.write_json(workdir / "results.json", content)
     ownership.remove(workdir / "suite", ownership.ANSWERS)
     print(f"{reporting.headline(content)}; report in {workdir / 'report.html'}")

@@ -88,10 +88,19 @@ def _check_absent(folder, names):
 def _measured(path, chosen, dataset, teacher) -> dict:
     """What the run's attacks do to the file."""
     opened = audit.open_model(str(path))
-    plain = {"geometry": "", "input_range": "0..1", "outputs": "probabilities", "renamed": False, "unmatched": ()}
-    order = np.arange(opened.num_classes)
-    student = audit.Student(opened, audit.Convention(**plain, order=order, draws=1, tried=()))
+    convention = audit.Convention(
+        geometry="",
+        input_range="0..1",
+        outputs="probabilities",
+        order=np.arange(opened.num_classes),
+        renamed=False,
+        unmatched=(),
+        draws=1,
+        tried=(),
+    )
+    student = audit.Student(opened, convention)
     attacker = common.attacker_with(teacher.network, chosen, dataset).without(**_LEFT_OUT)
     suite, network = dataclasses.replace(chosen.suite(), curve=()), Network(student, audit.digest_model(str(path)))
-    measured = evaluate(network, attacker, dataset, suite, split=chosen.report.split, crafting=chosen.attack.crafting)
+    attacked = dataset.tested_on(chosen.report.split)
+    measured = evaluate(network, attacker, attacked, suite, crafting=chosen.attack.crafting)
     return {"method": path.name, **records.to_json(measured.evaluation)}

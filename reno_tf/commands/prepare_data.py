@@ -8,8 +8,7 @@ from reno_tf.commands import common
 
 def prepare_data(config) -> None:
     """Builds `config.data.name` from the network or `config.data.dir`, decodes every image, and prints a summary."""
-    everything = {"shots": 0, "fraction": 1.0, "validation_per_class": 0}
-    dataset = common.load_data(settings.read_data(config), **everything, download=True)
+    dataset = common.load_data(settings.read_data(config), shots=0, fraction=1.0, validation_per_class=0, download=True)
     print(summary(dataset))
 
 

@@ -21,20 +21,26 @@ def pretrain(config, *, command: str, workdir: str | None = None, overwrite: boo
     phase.interval(chosen.interval)  # Refuses what does not divide.
     workdir = Path(workdir or f"runs/pretrain-{backbone}-{chosen.data}-{config.seed}")
     common.seed_everything(config.seed)
-    split = {"shots": 0, "fraction": 1.0, "validation_per_class": chosen.validation_per_class}
-    dataset = common.load_data(settings.read_data(config), name=chosen.data, seed=config.seed, **split)
+    dataset = common.load_data(
+        settings.read_data(config),
+        name=chosen.data,
+        seed=config.seed,
+        shots=0,
+        fraction=1.0,
+        validation_per_class=chosen.validation_per_class,
+    )
     student = models.build(backbone, num_classes=len(dataset.class_names), seed=config.seed)
     plain = methods.Retraining(weight_decay=chosen.weight_decay, head_decay=0.0)
     model = training.Transfer(student, None, plain, seed=config.seed)
     claimed = {"mode": "pretrain", "seed": config.seed, "backbone": backbone, **vars(chosen)}
     files.claim(workdir, {**claimed, "format": settings.FORMAT}, identity=claimed, overwrite=overwrite)
 
-    # Mild: "c" and "C" differ by their size alone.
-    augment = functools.partial(data.random_affine, rotation=0.1, scale=0.03, shift=1.0)
-    options = {"batch_size": chosen.batch_size, "seed": config.seed, "augment": augment}
-
     def batches_from(step):
-        return data.train_batches(dataset.train, start_step=step, **options)
+        # Mild: "c" and "C" differ by their size alone.
+        augment = functools.partial(data.random_affine, rotation=0.1, scale=0.03, shift=1.0)
+        return data.train_batches(
+            dataset.train, start_step=step, batch_size=chosen.batch_size, seed=config.seed, augment=augment
+        )
 
     course = training.Course(
         workdir=workdir,

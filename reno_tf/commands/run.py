@@ -4,9 +4,11 @@ import contextlib
 import dataclasses
 from pathlib import Path
 
+import tensorflow as tf
+
 from reno_tf import data, files, models, records, reporting, serving, settings, training
 from reno_tf.commands import common
-from reno_tf.evaluation import Network, cost, evaluate, watch
+from reno_tf.evaluation import Measured, Network, cost, evaluate, watch
 from reno_tf.naming import RunRef
 from reno_tf.results import Results
 from reno_tf.training import distribution
@@ -30,100 +32,143 @@ def run(
     nothing to a worker that only trains.
     """
     chosen, watched = settings.read(config, method), settings.read_watch(config)
+    workdir = Path(workdir or f"runs/{RunRef(method=method, data=chosen.data.short_name, seed=chosen.seed)}")
     strategy = distribution.strategy(chosen.training.distribution, batch_size=chosen.training.batch_size)
-    common.seed_everything(chosen.seed)
+    asked = chosen
 
+    def request() -> str | None:
+        return common.request(asked, geometry)
+
+    if not overwrite and distribution.ask_chief(strategy, lambda: bool(files.results_of(workdir, request()))):
+        return _finished(workdir)
+
+    common.seed_everything(chosen.seed)
     dataset = common.load_data(chosen.data, seed=chosen.seed)
     dataset = dataset.seen(geometry) if geometry else dataset
     chosen = settings.read(config, method, dataset=dataset)
-    workdir = Path(workdir or f"runs/{RunRef(method=method, data=chosen.data.short_name, seed=chosen.seed)}")
     teacher = common.build_teacher(chosen.networks)
     model = chosen.job.transfer(dataset, teacher.model)
     common.check_suite(chosen, teacher.model, dataset)
-    if watched.images:
-        several = chosen.training.distribution != "none"
-        watch.check(chosen.suite().attacks[0], dataset, several_devices=several)
+    job = _Run(workdir, chosen, dataset, teacher, strategy)
+    job.check_watch(watched)
 
     def claim():
-        inputs = common.inputs(dataset, teacher)
-        files.claim(workdir, chosen.as_json(), identity=chosen.identity(), overwrite=overwrite, inputs=inputs)
+        job.claim(overwrite=overwrite, request=request())
         return (workdir / "results.json").is_file()
 
     if distribution.ask_chief(strategy, claim):
-        print(f"{workdir} is finished already; --overwrite starts it anew")
-        return files.read_json(workdir / "results.json")
+        return _finished(workdir)
 
-    writing = files.lock(workdir) if distribution.is_chief(strategy) else contextlib.nullcontext()
-    with writing:
-        student = _train(chosen, workdir, dataset, teacher, model, strategy, watched=watched, announce=announce)
-        if not distribution.is_chief(strategy):
-            return {}
-        return _measure(chosen, workdir, dataset, teacher, student, command=command)
+    with files.lock(workdir) if job.is_chief else contextlib.nullcontext():
+        if announce and job.is_chief:
+            print(f"{method} on {dataset.name}: {job.needs()}", flush=True)
+        student = job.train(model, watched)
+        return job.measure(student, command=command) if job.is_chief else {}
 
 
-def _train(chosen, workdir, dataset, teacher, model, strategy, *, watched, announce):
-    """The trained student, in a folder that is its own."""
-    if distribution.is_chief(strategy):
-        files.write_json(workdir / "data.json", dataset.chosen())
-    if announce and distribution.is_chief(strategy):
-        print(f"{chosen.method.name} on {dataset.name}: {_needs(chosen, dataset, teacher.model)}", flush=True)
-    with common.enough_memory("batch_size", chosen.training.batch_size):
-        callbacks = list(_watching(watched, chosen, dataset, teacher.model, workdir / "tensorboard"))
-        student = chosen.job.train(model, dataset, workdir, callbacks=callbacks)
-    if chosen.training.distribution != "none":
-        # A strategy's own variables can be read by all workers together alone.
-        trained, student = student, chosen.job.untrained(num_classes=len(dataset.class_names))
-        student.set_weights(trained.get_weights())
-    return student
+def _finished(workdir) -> dict:
+    print(f"{workdir} is finished already; --overwrite starts it anew")
+    return files.read_json(workdir / "results.json")
 
 
-def _needs(chosen, dataset, teacher) -> str:
-    """What is told of the time beforehand."""
-    suite, attacked = chosen.suite(), chosen.suite().attacked(getattr(dataset, chosen.report.split))
-    passes = {f"{chosen.job.steps} steps of training": cost.training_passes(chosen.job)}
-    passes["attacking"] = cost.attack_passes(suite, teacher, len(attacked))
-    return cost.tell(passes | common.surrogate_passes(chosen), teacher, attacked.images)
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """All that is known before the training."""
 
+    workdir: Path
+    settings: settings.Settings
+    dataset: data.Dataset
+    teacher: common.Teacher
+    strategy: tf.distribute.Strategy
 
-def _measure(chosen, workdir, dataset, teacher, student, *, command) -> dict:
-    """Attacks the student, writes the report and the SavedModel. Returns the content of results.json."""
-    method = chosen.method.name
-    precision = "mixed_bfloat16" if models.is_mixed(student) else "float32"
-    models.as_float32(student)  # What is measured and exported.
-    with common.enough_memory("batch_size", chosen.training.batch_size):
-        attacker = common.build_attacker(chosen, dataset, teacher.network, workdir)
-    network = Network.of(student)
-    attacker = dataclasses.replace(attacker, networks={**attacker.networks, "student": network})
-    with common.enough_memory("attack.batch_size", chosen.attack.batch_size):
-        measured = evaluate(
-            network,
-            attacker,
-            dataset,
-            chosen.suite(),
-            split=chosen.report.split,
-            undefended=chosen.method.undefended,
-            crafting=chosen.attack.crafting,
-            folder=workdir / "suite",
+    @property
+    def is_chief(self) -> bool:
+        return distribution.is_chief(self.strategy)
+
+    def check_watch(self, watched: settings.Watch) -> None:
+        """Raises UserError if the student cannot be attacked while it trains."""
+        if watched.images:
+            several = self.settings.training.distribution != "none"
+            watch.check(self.settings.suite().attacks[0], self.dataset, several_devices=several)
+
+    def claim(self, *, overwrite: bool, request: str | None) -> None:
+        files.claim(
+            self.workdir,
+            self.settings.as_json(),
+            identity=self.settings.identity(),
+            overwrite=overwrite,
+            inputs=common.inputs(self.dataset, self.teacher),
+            request=request,
         )
 
-    history = training.read_history(workdir)
-    seconds = dataclasses.replace(measured.evaluation.seconds, train=round(sum(row["seconds"] for row in history), 3))
-    facts = {"method": method, "precision": precision, "audit": None, **common.facts(chosen, dataset, teacher)}
-    results = Results(**vars(measured.evaluation) | {"seconds": seconds}, **facts)
-    card = reporting.model_card(records.to_json(results), **_views(dataset))
-    path = workdir / "export" / f"{method}-{dataset.name}" / "1"
-    serving.write_saved_model(student, path, class_names=dataset.class_names, card=card, **_views(dataset))
-    seen = data.first_images(dataset, batch_size=chosen.training.batch_size, seed=chosen.seed)
-    return common.write_report(workdir, results, measured, dataset, chosen, history=history, seen=seen, command=command)
+    def needs(self) -> str:
+        """What is told of the time beforehand."""
+        suite, job, teacher = self.settings.suite(), self.settings.job, self.teacher.model
+        attacked = suite.attacked(getattr(self.dataset, self.settings.report.split))
+        passes = {f"{job.steps} steps of training": cost.training_passes(job)}
+        passes["attacking"] = cost.attack_passes(suite, teacher, len(attacked))
+        return cost.tell(passes | common.surrogate_passes(self.settings), teacher, attacked.images)
+
+    def train(self, model: training.Transfer, watched: settings.Watch):
+        """The trained student."""
+        chosen, dataset = self.settings, self.dataset
+        if self.is_chief:
+            files.write_json(self.workdir / "data.json", dataset.chosen())
+        with common.enough_memory("batch_size", chosen.training.batch_size):
+            student = chosen.job.train(model, dataset, self.workdir, callbacks=list(self._watching(watched)))
+        if chosen.training.distribution != "none":
+            # A strategy's own variables can be read by all workers together alone.
+            trained, student = student, chosen.job.untrained(num_classes=len(dataset.class_names))
+            student.set_weights(trained.get_weights())
+        return student
+
+    def _watching(self, watched):
+        folder, chosen = self.workdir / "tensorboard", self.settings
+        if watched.images:
+            options = {"images": watched.images, "folder": folder, "crafting": chosen.attack.crafting}
+            yield watch.Watch(chosen.suite(), self.dataset, self.teacher.model, **options)
+        if watched.profile:
+            yield watch.Profile(folder)
+
+    def measure(self, student, *, command: str) -> dict:
+        """Attacks the student, writes the report and the SavedModel. Returns the content of results.json."""
+        chosen, dataset, workdir = self.settings, self.dataset, self.workdir
+        precision = "mixed_bfloat16" if models.is_mixed(student) else "float32"
+        models.as_float32(student)  # What is measured and exported.
+        measured = self._evaluate(student)
+        history = training.read_history(workdir)
+        seconds = round(sum(row["seconds"] for row in history), 3)
+        evaluation = measured.evaluation
+        evaluation = dataclasses.replace(evaluation, seconds=dataclasses.replace(evaluation.seconds, train=seconds))
+        results = Results(
+            **vars(evaluation),
+            **common.facts(chosen, dataset, self.teacher),
+            method=chosen.method.name,
+            precision=precision,
+            audit=None,
+        )
+        card = reporting.model_card(records.to_json(results), **_views(dataset))
+        path = workdir / "export" / f"{chosen.method.name}-{dataset.name}" / "1"
+        serving.write_saved_model(student, path, class_names=dataset.class_names, card=card, **_views(dataset))
+        seen = data.first_images(dataset, batch_size=chosen.training.batch_size, seed=chosen.seed)
+        trained = reporting.Training(history, seen)
+        return common.write_report(workdir, results, measured, chosen, command=command, training=trained)
+
+    def _evaluate(self, student) -> Measured:
+        chosen, network = self.settings, Network.of(student)
+        with common.enough_memory("batch_size", chosen.training.batch_size):
+            attacker = common.build_attacker(chosen, self.dataset, self.teacher.network, self.workdir)
+        attacker = dataclasses.replace(attacker, networks={**attacker.networks, "student": network})
+        with common.enough_memory("attack.batch_size", chosen.attack.batch_size):
+            return evaluate(
+                network,
+                attacker,
+                self.dataset.tested_on(chosen.report.split),
+                chosen.suite(),
+                undefended=chosen.method.undefended,
+                crafting=dataclasses.replace(chosen.attack.crafting, answers=self.workdir / "suite"),
+            )
 
 
 def _views(dataset) -> dict:
     return {"image_shape": dataset.test.images.shape[1:], "geometry": dataset.geometry}
-
-
-def _watching(watched, chosen, dataset, teacher, folder):
-    if watched.images:
-        crafting = chosen.attack.crafting
-        yield watch.Watch(chosen.suite(), dataset, teacher, images=watched.images, folder=folder, crafting=crafting)
-    if watched.profile:
-        yield watch.Profile(folder)

@@ -2,7 +2,7 @@
 
 from reno_tf.data.base import Dataset, Split, draw
 from reno_tf.data.imagefile import limit_pixels
-from reno_tf.data.loading import load
+from reno_tf.data.loading import fingerprint, load
 from reno_tf.data.photos import Photos
 from reno_tf.data.pipeline import batches_per_pass, eval_batches, first_images, train_batches
 from reno_tf.data.sources import DATASETS, find

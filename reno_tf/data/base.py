@@ -91,6 +91,10 @@ class Dataset:
         splits = {split: getattr(self, split) for split in ("train", "validation", "test")}
         return dataclasses.replace(self, **{name: split.seen(geometry) for name, split in splits.items()})
 
+    def tested_on(self, split: str) -> "Dataset":
+        """The same with that split, "test" or "validation", as its test."""
+        return dataclasses.replace(self, test=getattr(self, split))
+
     def digest(self) -> str:
         """SHA-256 over the names of the classes and all images with their labels, in hexadecimal."""
         total = hashlib.sha256(json.dumps(self.class_names).encode())
@@ -107,8 +111,14 @@ class Dataset:
         """Name, sizes and leaks, for results.json."""
         sizes = {f"num_{split}": len(getattr(self, split)) for split in ("train", "validation", "test")}
         unreadable = {f"num_unreadable_{split}": len(files) for split, files in self.unreadable.items()}
-        known = {"name": self.name, "num_classes": len(self.class_names), "note": self.note}
-        return {**known, **sizes, **unreadable, **self.leaks.facts()}
+        return {
+            "name": self.name,
+            "num_classes": len(self.class_names),
+            "note": self.note,
+            **sizes,
+            **unreadable,
+            **self.leaks.facts(),
+        }
 
     def chosen(self) -> dict:
         """Which images of the published splits are used before the test's, for data.json."""

@@ -60,8 +60,13 @@ class PhotosBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self._skips = self.builder_config.name.endswith("readable")
 
     def _info(self):
-        facts = {"homepage": self.HOMEPAGE, "metadata": tfds.core.MetadataDict(unreadable=self._unreadable)}
-        return image_info(self, self.class_names, file=tfds.features.Text(), **facts)
+        return image_info(
+            self,
+            self.class_names,
+            file=tfds.features.Text(),
+            homepage=self.HOMEPAGE,
+            metadata=tfds.core.MetadataDict(unreadable=self._unreadable),
+        )
 
     def _split_generators(self, dl_manager):
         return {split: self._generate_examples(split, photos) for split, photos in self.photos(dl_manager).items()}

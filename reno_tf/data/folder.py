@@ -9,6 +9,7 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 from absl import logging
 
+from reno_tf import files
 from reno_tf.data import prepared, unused
 from reno_tf.data.builders import PhotosBuilder
 from reno_tf.data.imagefile import ImageError
@@ -31,7 +32,7 @@ class FolderImages(PhotosBuilder):
             _warn_once(line)
         self.class_names, self._photos = list(splits["train"]), {split: _labels(splits[split]) for split in splits}
         listing = [
-            (split, file, *_size_and_times(self._dir / file)) for split in splits for file in self._photos[split]
+            (split, file, *files.size_and_times(self._dir / file)) for split in splits for file in self._photos[split]
         ]
         digest = hashlib.sha256(json.dumps(listing).encode()).hexdigest()[:16]
         self._place = hashlib.sha256(str(self._dir.absolute()).encode(errors="surrogateescape")).hexdigest()[:8]
@@ -68,12 +69,3 @@ def _warn_once(line):
 
 def _labels(classes):
     return {file: label for label, files in classes.items() for file in files}
-
-
-def _size_and_times(file):
-    try:
-        status = file.stat()
-    except OSError:  # The build names the file.
-        return None, None, None
-    # The second time changes with the content whatever a program that restores files makes of the first.
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns

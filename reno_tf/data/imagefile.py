@@ -3,6 +3,7 @@
 import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -13,9 +14,17 @@ from reno_tf import archives
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 
 
-def limit_pixels(most: int) -> None:
-    """From here on an image with more pixels than that, width times height, is refused before it is decoded."""
-    Image.MAX_IMAGE_PIXELS = most
+@contextlib.contextmanager
+def limit_pixels(most: int) -> Iterator[None]:
+    """Inside, an image with more pixels than that, width times height, is refused before it is decoded.
+
+    The limit is Pillow's, of the whole process; the one before holds again afterwards.
+    """
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, most
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 class ImageError(Exception):
@@ -34,9 +43,10 @@ def normalize(content: bytes) -> bytes:
     """
     pixels, is_plain_jpeg = _decode(content)
     with contextlib.suppress(tf.errors.InvalidArgumentError):  # TensorFlow refuses some files that Pillow reads.
-        options = {"channels": 3, "dct_method": "INTEGER_ACCURATE"}
-        if is_plain_jpeg and np.array_equal(tf.io.decode_jpeg(content, **options), pixels):
-            return content
+        if is_plain_jpeg:
+            decoded = tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
+            if np.array_equal(decoded, pixels):
+                return content
     return png(pixels)
 
 

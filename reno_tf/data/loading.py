@@ -1,11 +1,15 @@
 """From a data set's name to its splits."""
 
+import dataclasses
 import functools
+import json
 import os
+from pathlib import Path
 
 import numpy as np
 from absl import logging
 
+from reno_tf import files
 from reno_tf.data import builders, building, leaks, photos, sources, transforms
 from reno_tf.data.base import Dataset, Split, draw
 from reno_tf.errors import UserError
@@ -49,40 +53,90 @@ def load(
     source = sources.find(name, data_dir)
     open_builder = functools.partial(source.open, folder=folder, skip_unreadable=skip_unreadable, data_dir=data_dir)
     builder = building.build(name, source, open_builder, folder=folder, download=download)
-    splits, prints, unreadable = {}, {}, {}
-    for split, published in source.splits(builder).items():
-        unreadable[split] = []
+    published = {}
+    for split, theirs in source.splits(builder).items():
         if source.origin == "embedded":
-            images, labels = builder.as_dataset(split=published, batch_size=-1, as_supervised=True, shuffle_files=False)
-            images, labels = np.asarray(images), np.asarray(labels)
-            splits[split], prints[split] = Split(images, labels), leaks.Prints.of_images(images, labels)
+            published[split] = _embedded(builder, theirs)
         else:
-            index = building.index(builder, published, progress=progress)
+            index = building.index(builder, theirs, progress=progress)
             if np.any(index["labels"] < 0):  # As in the tests of contests.
-                raise UserError(f"{name} has images without a label in its split {published!r}")
-            splits[split] = _photos(building.records(builder, published), index, size=size, cache=cache)
-            prints[split] = leaks.Prints.of_index(index)
-            # The files that the build left out, and those that TensorFlow cannot decode.
-            left_out = builder.info.metadata["unreadable"][split] if isinstance(builder, builders.PhotosBuilder) else []
-            unreadable[split] = [*left_out, *index["files"][~index["readable"]].tolist()]
+                raise UserError(f"{name} has images without a label in its split {theirs!r}")
+            photos_of_split = _photos(building.records(builder, theirs), index, size=size, cache=cache)
+            published[split] = _Published(
+                photos_of_split, leaks.Prints.of_index(index), _unreadable(builder, split, index)
+            )
+    unreadable = {split: part.unreadable for split, part in published.items()}
     if any(unreadable.values()) and not skip_unreadable:
         message = builders.unreadable_message(unreadable)
         raise UserError(f"{name} holds {message}; leave them out with --skip_unreadable")
     class_names = builder.info.features["label"].names
-    sizes = (len(class_names), *(len(splits[split]) + len(unreadable[split]) for split in splits))
+    sizes = (len(class_names), *(len(part.split) + len(part.unreadable) for part in published.values()))
     if source.sizes not in (None, sizes):
         raise UserError(f"{name} has {sizes} classes, training and test images; published are {source.sizes}")
-    kept = {"shots": shots, "fraction": fraction}
-    kept |= {"validation_per_class": 0 if "validation" in splits else validation_per_class}
-    train, held_out = draw(splits["train"], **kept, seed=seed, class_names=class_names)
-    validation = splits.get("validation", held_out)
-    augment = transforms.random_affine if source.origin == "embedded" else None
-    own_name = name.removeprefix("tfds:")  # Folders are called by it.
-    parts = (train, validation, splits["test"])
-    dataset = Dataset(own_name, class_names, *parts, augment, unreadable, source.note, _leaks(*parts, prints))
-    if found := leaks.sentence(dataset.facts(), names=1):
-        logging.warning("%s: %s", own_name, found)
+    train, validation = draw(
+        published["train"].split,
+        shots=shots,
+        fraction=fraction,
+        validation_per_class=0 if "validation" in published else validation_per_class,
+        seed=seed,
+        class_names=class_names,
+    )
+    validation = published["validation"].split if "validation" in published else validation
+    test = published["test"].split
+    dataset = Dataset(
+        name=name.removeprefix("tfds:"),  # Folders are called by it.
+        class_names=class_names,
+        train=train,
+        validation=validation,
+        test=test,
+        augment=transforms.random_affine if source.origin == "embedded" else None,
+        unreadable=unreadable,
+        note=source.note,
+        leaks=_leaks(train, validation, test, {split: part.prints for split, part in published.items()}),
+    )
+    if sentence := leaks.sentence(dataset.facts(), names=1):
+        logging.warning("%s: %s", dataset.name, sentence)
     return dataset
+
+
+@dataclasses.dataclass(frozen=True)
+class _Published:
+    """A published split. unreadable: files that are not in it."""
+
+    split: Split
+    prints: leaks.Prints
+    unreadable: list[str] = dataclasses.field(default_factory=list)
+
+
+def _embedded(builder, split) -> _Published:
+    images, labels = builder.as_dataset(split=split, batch_size=-1, as_supervised=True, shuffle_files=False)
+    images, labels = np.asarray(images), np.asarray(labels)
+    return _Published(Split(images, labels), leaks.Prints.of_images(images, labels))
+
+
+def _unreadable(builder, split, index) -> list[str]:
+    """The files that the build left out, and those that TensorFlow cannot decode."""
+    left_out = builder.info.metadata["unreadable"][split] if isinstance(builder, builders.PhotosBuilder) else []
+    return [*left_out, *index["files"][~index["readable"]].tolist()]
+
+
+def fingerprint(
+    name: str, *, folder: str | None = None, data_dir: str | None = None, skip_unreadable: bool = False
+) -> str | None:
+    """SHA-256 by which a data set that is built is told from another: of its files' names, sizes and times.
+
+    Of a user's folder it is another once a file in there has changed. None: the data set is not built. Raises UserError
+    as `load` does for names and folders.
+    """
+    folder, data_dir = (path and os.path.expanduser(path) for path in (folder, data_dir))
+    source = sources.find(name, data_dir)
+    if source.origin == "folder" and folder is None:
+        return None
+    built = Path(source.open(folder=folder, skip_unreadable=skip_unreadable, data_dir=data_dir).data_path)
+    if not built.is_dir():
+        return None
+    listing = [(str(file), *files.size_and_times(file)) for file in files.files_below(built)]
+    return files.digest(json.dumps(listing).encode())
 
 
 def _leaks(train, validation, test, prints) -> leaks.Leaks:

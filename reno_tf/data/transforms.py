@@ -26,8 +26,9 @@ def decode_crop(encoded, window, *, size: int):
     """
 
     def scaled(ratio):
-        options = {"channels": 3, "ratio": ratio, "dct_method": "INTEGER_ACCURATE"}
-        return lambda: tf.io.decode_and_crop_jpeg(encoded, window // ratio, **options)
+        return lambda: tf.io.decode_and_crop_jpeg(
+            encoded, window // ratio, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE"
+        )
 
     reduction = tf.reduce_min(window[2:]) // (2 * size)  # The crop may be decoded so many times smaller.
     halvings = tf.reduce_sum(tf.cast(reduction >= [2, 4, 8], tf.int32))
@@ -144,5 +145,11 @@ def random_affine(images, seed, *, rotation=0.15, scale=0.1, shift=2.0):
     tx = cx + shift * draw[2] - (a * cx - b * cy)
     ty = cy + shift * draw[3] - (b * cx + a * cy)
     maps = tf.stack([a, -b, tx, b, a, ty, tf.zeros_like(a), tf.zeros_like(a)], axis=1)
-    options = {"interpolation": "BILINEAR", "fill_mode": "NEAREST", "fill_value": 0.0, "output_shape": [height, width]}
-    return tf.raw_ops.ImageProjectiveTransformV3(images=images, transforms=maps, **options)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=maps,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+        fill_value=0.0,
+        output_shape=[height, width],
+    )

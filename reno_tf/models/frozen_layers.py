@@ -98,7 +98,7 @@ def _depthwise(layer, scale, around=((0, 0), (0, 0))):
     """`around`: zeros that are added first, [[top, bottom], [left, right]], if the layer's padding is "valid"."""
     kernel, stride, padding = layer.depthwise_kernel.numpy(), layer.strides[0], layer.padding.upper()
     kernel = kernel * np.reshape(np.broadcast_to(scale, kernel[0, 0].size), kernel.shape[2:])
-    options = {"strides": (1, stride, stride, 1), "padding": padding, "dilations": layer.dilation_rate}
+    strides = (1, stride, stride, 1)
 
     def product(dtype, x):
         if dtype == tf.bfloat16 and _has_own_gradient(layer) and None not in x.shape[1:]:
@@ -107,7 +107,7 @@ def _depthwise(layer, scale, around=((0, 0), (0, 0))):
             zeros = same if padding == "SAME" else [list(pair) for pair in around]
             return depthwise_convolution.convolve(x, kernel.astype(dtype.as_numpy_dtype), stride=stride, around=zeros)
         x = tf.pad(x, [[0, 0], *around, [0, 0]]) if np.any(around) else x
-        return tf.nn.depthwise_conv2d(x, _constant(kernel, dtype), **options)
+        return tf.nn.depthwise_conv2d(x, _constant(kernel, dtype), strides, padding, dilations=layer.dilation_rate)
 
     return product
 

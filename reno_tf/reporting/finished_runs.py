@@ -59,12 +59,14 @@ def read(path: Path, folder: Path) -> Run:
     config = files.read_json(workdir / "config.json") or {}
     networks = config.get("networks") or config.get("model") or {}  # "model" is the older form.
     network = networks.get("student") or networks.get("backbone") or results["teacher"]["name"].partition("/")[0]
-    names = {"method": str(results["method"]), "network": network, "seed": int(results["seed"])}
+    method, seed = str(results["method"]), int(results["seed"])
     data, split = str(results["dataset"]["name"]), results.get("split", "test")
     return Run(
-        **names,
+        method=method,
+        network=network,
+        seed=seed,
         folder=inside(workdir, folder),
-        variant=_variant(workdir.name, method=names["method"], seed=names["seed"]),
+        variant=_variant(workdir.name, method=method, seed=seed),
         data=data if split == "test" else f"{data} ({split})",
         attack_name=_attack_name(results),
         epsilon=_checked(float(results["attack"]["epsilon"])),

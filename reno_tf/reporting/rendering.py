@@ -9,13 +9,11 @@ from pathlib import Path
 
 import jinja2
 import matplotlib
+from matplotlib.figure import Figure
 from PIL import Image
 
 from reno_tf.data import leaks
 from reno_tf.reporting import metrics, sentences
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
 
 _METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}  # The same picture is the same bytes.
 _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
@@ -88,19 +86,24 @@ def render(template: str, **facts) -> str:
     return load(template).render(**facts).rstrip("\n") + "\n"
 
 
+def subplots(rows: int = 1, columns: int = 1, *, size: tuple[float, float], **options):
+    """A figure of that size, in inches, and its axes, with **options of `Figure.subplots`. pyplot does not know it."""
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, figure.subplots(rows, columns, **options)
+
+
 def png(figure) -> bytes:
-    """The figure, which is closed."""
+    """The figure."""
     return encode("", figure, ("png",))[".png"]
 
 
 def encode(name: str, figure, kinds: tuple[str, ...] = ("png", "svg")) -> dict[str, bytes]:
-    """{"<name>.png", "<name>.svg"} of the figure, which is closed: bytes that name and figure alone decide."""
+    """{"<name>.png", "<name>.svg"} of the figure: bytes that name and figure alone decide."""
     buffers = {kind: io.BytesIO() for kind in kinds}
     with matplotlib.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # Of a class's name in another script.
         for kind, buffer in buffers.items():
             figure.savefig(buffer, format=kind, dpi=130, metadata=_METADATA[kind])
-    plt.close(figure)
     return {f"{name}.{kind}": buffer.getvalue() for kind, buffer in buffers.items()}
 
 

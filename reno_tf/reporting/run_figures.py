@@ -2,10 +2,11 @@
 
 import textwrap
 
+import matplotlib
 import numpy as np
 
 from reno_tf.reporting.metrics import ASR, NOISE, WORST, attack_named
-from reno_tf.reporting.rendering import plain, plt, png
+from reno_tf.reporting.rendering import plain, png, subplots
 
 _RATES = {"ylim": (-2, 102), "xlim": (0, None)}  # To be set after the lines are drawn.
 _NOT_TERMS = {"phase", "step", "seconds", "loss", "accuracy", "validation_accuracy", "validation_cross_entropy"}
@@ -13,7 +14,7 @@ _NOT_TERMS = {"phase", "step", "seconds", "loss", "accuracy", "validation_accura
 
 def training_curves(history: list[dict]) -> bytes:
     """Loss terms, and accuracy on training and validation images, against the step."""
-    figure, (losses, accuracy) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    figure, (losses, accuracy) = subplots(1, 2, size=(10, 3.6))
     steps = [row["step"] for row in history]
     for name in ["loss", *sorted(history[0].keys() - _NOT_TERMS)]:
         values = np.array([row[name] for row in history])
@@ -37,7 +38,7 @@ def training_curves(history: list[dict]) -> bytes:
 def example_grid(examples) -> bytes:
     """Rows: clean, perturbation, adversarial; above each image what the student says of it."""
     rows, count = examples.pictures(), len(examples.labels)
-    figure, axes = plt.subplots(3, count, figsize=(1.25 * count + 0.6, 4.7), layout="constrained", squeeze=False)
+    figure, axes = subplots(3, count, size=(1.25 * count + 0.6, 4.7), squeeze=False)
     for row, (name, pictures) in zip(axes, rows.items(), strict=True):
         for cell, picture in zip(row, pictures, strict=True):
             cell.imshow(picture)
@@ -57,7 +58,7 @@ def example_grid(examples) -> bytes:
 def contact_sheet(images: np.ndarray, names: list[str], *, columns: int = 8) -> bytes:
     """Images [N, H, W, 3] in [0, 1] in rows, above each its name."""
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.25 * columns, 1.45 * rows), layout="constrained")
+    figure, axes = subplots(rows, columns, size=(1.25 * columns, 1.45 * rows))
     for cell in np.ravel(axes):
         cell.axis("off")
     for cell, image, name in zip(np.ravel(axes), images, names, strict=False):
@@ -72,7 +73,7 @@ def exposure(rows: list[dict], results) -> bytes:
     results: the content of results.json, for the worst case.
     """
     figure, axes = _plot("epsilon", "attack success rate (%)", size=(7.5, 4.6))
-    colors = plt.get_cmap("tab20").colors
+    colors = matplotlib.colormaps["tab20"].colors
     for number, row in enumerate(rows):
         points = [(float(epsilon), 100 * rate) for epsilon, rate in row["rates"].items() if rate is not None]
         style = {"ls": "--" if row["outside"] else "-", "color": colors[number % 20], "label": row["name"]}
@@ -125,7 +126,7 @@ def convergence_curve(values: list[float]) -> bytes:
 
 
 def _plot(x, y, *, size=(5.5, 3.6)):
-    figure, axes = plt.subplots(figsize=size, layout="constrained")
+    figure, axes = subplots(size=size)
     axes.set(xlabel=x, ylabel=y)
     axes.grid(alpha=0.3)
     return figure, axes

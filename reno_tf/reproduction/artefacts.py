@@ -1,6 +1,7 @@
 """The paper's tables and figures, and one of all methods, as rows of runs, most of which several of them share."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -105,8 +106,11 @@ def table2(scale: Scale) -> Artefact:
 def methods(scale: Scale) -> Artefact:
     """Not of the paper: all methods in one table."""
     rows = [_row(scale, method, few=method in _FEW) for method in LABELS]
-    growing = {"label": "DELTA adv. trained, ε growing", "variant": "+growing", "few": True}
-    rows.append(_row(scale, "delta_adversarial", **growing, changes=(("method.epsilon_grows", True),)))
+    grows = (("method.epsilon_grows", True),)
+    growing = _row(
+        scale, "delta_adversarial", label="DELTA adv. trained, ε growing", variant="+growing", few=True, changes=grows
+    )
+    rows.append(growing)
     metrics = (CLEAN, ASR, CORE, WORST, NOISE)
     return Artefact(title="Every method under attack through the teacher", rows=tuple(rows), metrics=metrics)
 
@@ -114,8 +118,8 @@ def methods(scale: Scale) -> Artefact:
 def table4(scale: Scale) -> Artefact:
     rows = []
     for network in scale.networks:
-        changed = {"network": network, "group": NETWORKS[network], "few": network != scale.networks[0]}
-        rows += [_row(scale, method, **changed) for method in _COMPARED]
+        few = network != scale.networks[0]
+        rows += [_row(scale, method, network=network, group=NETWORKS[network], few=few) for method in _COMPARED]
     return Artefact(title="DELTA, Renofeation and re-training on several networks", rows=tuple(rows))
 
 
@@ -123,15 +127,15 @@ def table5(scale: Scale) -> Artefact:
     least = min(scale.shares.values(), default=0)
     rows = []
     for group, share in scale.shares.items():
-        changed = {"group": group, "variant": f"@{share:g}", "changes": (("data.fraction", share),)}
-        rows += [_row(scale, method, few=share > least or method == "retraining", **changed) for method in _COMPARED]
+        for method in _COMPARED:
+            few, changes = share > least or method == "retraining", (("data.fraction", share),)
+            rows.append(_row(scale, method, group=group, variant=f"@{share:g}", few=few, changes=changes))
     return Artefact(title="Less training data", rows=tuple(rows))
 
 
 def table6(scale: Scale) -> Artefact:
-    both = {"label": "DELTA adv. trained + SWA + DO", "variant": "+dropout+swa", "few": True}
-    trained = (_row(scale, "delta_adversarial"), _row(scale, "delta_adversarial", **both))
-    rows = (_row(scale, "delta"), *trained, _row(scale, "renofeation"))
+    both = _row(scale, "delta_adversarial", label="DELTA adv. trained + SWA + DO", variant="+dropout+swa", few=True)
+    rows = (_row(scale, "delta"), _row(scale, "delta_adversarial"), both, _row(scale, "renofeation"))
     return Artefact(title="Adversarial training as another defence", rows=rows)
 
 
@@ -156,9 +160,10 @@ def figure3(scale: Scale) -> Artefact:
     rows = []
     for method in ("delta", "delta_r", "retraining"):
         for label, variant in {"plain": "", "DO": "+dropout", "SWA": "+swa", "DO + SWA": "+dropout+swa"}.items():
-            changed = {"variant": variant, "few": method != "delta_r" and label != "plain"}
-            run, changed = ("renofeation", {}) if (method, label) == ("delta_r", "DO + SWA") else (method, changed)
-            rows.append(_row(scale, run, label=label, group=LABELS[method], **changed))
+            few = method != "delta_r" and label != "plain"
+            named = functools.partial(_row, scale, label=label, group=LABELS[method])
+            is_renofeation = (method, label) == ("delta_r", "DO + SWA")
+            rows.append(named("renofeation") if is_renofeation else named(method, variant=variant, few=few))
     return Artefact(title="Dropout and weight averaging, for three methods", rows=tuple(rows))
 
 
@@ -169,8 +174,8 @@ def figure3_matched(scale: Scale) -> Artefact:
 def figure4(scale: Scale) -> Artefact:
     rows = []
     for weight in scale.feature_weights:
-        changed = {"variant": f"@lambda={weight:g}", "changes": (("method.feature_weight", weight),)}
-        rows.append(_row(scale, "delta", label=f"{weight:g}", few=True, **changed))
+        variant, changes = f"@lambda={weight:g}", (("method.feature_weight", weight),)
+        rows.append(_row(scale, "delta", label=f"{weight:g}", few=True, variant=variant, changes=changes))
     return Artefact(title="DELTA's feature weight", rows=tuple(rows))
 
 
@@ -184,10 +189,10 @@ def _matched(scale: Scale, artefact: Artefact) -> Artefact:
     """The same with the random starts in the regime where features are matched. Starts from the teacher are as ever."""
     rows = []
     for row in artefact.rows:
-        changes = {"data": scale.matched.data}
         if row.method != "delta":
-            changes |= {"variant": row.variant + MATCHED, "changes": row.changes + scale.matched.changes(row.method)}
-        rows.append(dataclasses.replace(row, **changes))
+            changes = row.changes + scale.matched.changes(row.method)
+            row = dataclasses.replace(row, variant=row.variant + MATCHED, changes=changes)
+        rows.append(dataclasses.replace(row, data=scale.matched.data))
     title = (
         f"{artefact.title}, where λ = {scale.matched.feature_weight:g} and training lasts until features are matched"
     )

@@ -191,10 +191,14 @@ class Settings:
     def job(self) -> Job:
         """How the student is made."""
         networks, training = self.networks, self.training
-        own = {"tap": networks.tap, "dropout": training.dropout, "precision": training.precision}
         return Job(
             backbone=networks.student,
-            options={**own, **networks.options},
+            options={
+                "tap": networks.tap,
+                "dropout": training.dropout,
+                "precision": training.precision,
+                **networks.options,
+            },
             method=self.method,
             schedule=self.schedule,
             batch_size=training.batch_size,

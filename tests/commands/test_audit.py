@@ -13,6 +13,7 @@ import tf_keras
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
+import modes
 from configs.default import get_config
 from reno_tf import audit, commands, data, models, ownership
 from reno_tf.errors import TooExposed, UserError
@@ -59,7 +60,7 @@ def config(weights):
 
 
 def _audit(config, student, workdir, **options):
-    commands.start("audit", config, student=str(student), workdir=str(workdir), command="python main.py", **options)
+    modes.start("audit", config, student=str(student), workdir=str(workdir), command="python main.py", **options)
     return json.loads((workdir / "results.json").read_text())
 
 
@@ -68,7 +69,7 @@ def test_the_student_itself_is_not_overwritten(tmp_path):
     student.mkdir(parents=True)
     with pytest.raises(UserError, match="the student lies in .*run, which --overwrite would delete"):
         options = {"student": str(student), "workdir": str(tmp_path / "run"), "overwrite": True}
-        commands.start("audit", get_config(), command="", **options)
+        modes.start("audit", get_config(), command="", **options)
     assert student.is_dir()
 
 
@@ -160,7 +161,7 @@ def test_a_quick_audit_tries_four_attacks_at_one_epsilon(config, student, tmp_pa
 
 def test_mistakes_are_one_line_and_leave_nothing(config, student, tmp_path):
     with pytest.raises(UserError, match="--mode=audit needs --student=PATH"):
-        commands.start("audit", config, command="", workdir=str(tmp_path / "run"))
+        modes.start("audit", config, command="", workdir=str(tmp_path / "run"))
     with pytest.raises(UserError, match="--fail_above must be from 0 to 1, not 20: 20 % is 0.2"):
         _audit(config, student, tmp_path / "run", fail_above=20.0)
     with pytest.raises(UserError, match="there is no model"):
@@ -177,7 +178,7 @@ def test_mistakes_are_one_line_and_leave_nothing(config, student, tmp_path):
     with pytest.raises(UserError, match="takes images of 16x16 pixels; those of digits are 32x32"):
         _audit(config, tmp_path / "small.keras", tmp_path / "run")
     with pytest.raises(UserError, match="--student goes with --mode=audit or --mode=inspect, not with --mode=run"):
-        commands.start("run", config, command="", student=str(student))
+        modes.start("run", config, command="", student=str(student))
     assert not (tmp_path / "run").exists()
 
 
@@ -193,13 +194,13 @@ def test_the_flags_of_an_audit_stand_for_keys_of_the_config(config, student, tmp
 
 
 def test_a_model_is_inspected_without_data(config, student, capsys):
-    commands.start("inspect", config, command="", student=str(student))
+    modes.start("inspect", config, command="", student=str(student))
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].endswith("digits.keras: Keras 2")
     assert printed[1:3] == ["takes   images of 32 x 32 pixels, floats", "gives   10 probabilities, for 10 classes"]
     assert printed[3].startswith("holds   Rescaling, small") and len(printed) == 4
     with pytest.raises(UserError, match="--mode=inspect needs --student=PATH"):
-        commands.start("inspect", config, command="")
+        modes.start("inspect", config, command="")
 
 
 def _edged(colour, width=48, height=24):

@@ -13,10 +13,11 @@ import tf_keras
 from PIL import Image
 from processes import run_main
 
+import modes
 from configs.default import get_config
-from reno_tf import audit, commands, data, files, models
+from reno_tf import audit, data, files, models
 from reno_tf.commands import audited
-from reno_tf.errors import UserError
+from reno_tf.errors import TooExposed, UserError
 
 
 class _Claimed(Exception):
@@ -53,7 +54,7 @@ def config(weights, photos, tmp_path):
 
 
 def _audit(config, student, workdir, **options):
-    return commands.start("audit", config, student=str(student), workdir=str(workdir), command="", **options)
+    return modes.start("audit", config, student=str(student), workdir=str(workdir), command="", **options)
 
 
 @contextlib.contextmanager
@@ -75,6 +76,7 @@ def finished(config, tmp_path):
     with _stopped():
         _audit(config, tmp_path / "m.onnx", tmp_path / "run")
     results = {"audit": {"comparison": []}, "worst_case_success_rate": 0.1, "worst_case_success_rate_ci95": [0, 0.2]}
+    results |= {"per_class": [{"num_images": 5}], "worst_case": {"num_images": 4}}
     files.write_json(tmp_path / "run" / "results.json", results)
     return tmp_path / "run"
 
@@ -106,12 +108,12 @@ def test_a_run_of_another_teachers_file_is_another_run(config, tmp_path):
     options = {"workdir": str(tmp_path / "run"), "command": "", "method": "finetune"}
     config.data.update(size=8, shots=0)
     with _stopped():
-        commands.start("run", config, **options)
+        modes.start("run", config, **options)
     with _stopped():
-        commands.start("run", config, **options)
+        modes.start("run", config, **options)
     safetensors.numpy.save_file({key: 2 * value for key, value in content.items()}, config.model.weights)
     with pytest.raises(UserError, match="holds another run .changed since then: the teacher's weights"):
-        commands.start("run", config, **options)
+        modes.start("run", config, **options)
 
 
 def test_other_pixels_in_a_photo_are_another_run_whatever_its_size_and_time(config, finished, photos, tmp_path):
@@ -133,6 +135,37 @@ def test_more_images_that_are_to_be_kept_are_kept(config, finished, tmp_path, ca
     assert "is finished already" in capsys.readouterr().out
     with _stopped():
         _audit(config, tmp_path / "m.onnx", finished, save_images=5)
+
+
+def test_a_finished_audit_opens_nothing(config, finished, photos, tmp_path, capsys, monkeypatch):
+    for module, name in ((audit, "open_model"), (data, "load"), (models, "build")):
+        monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("opened"))
+    _audit(config, tmp_path / "m.onnx", finished)
+    assert "is finished already" in capsys.readouterr().out
+    with pytest.raises(TooExposed):
+        results = files.read_json(finished / "results.json") | {"worst_case_success_rate_ci95": [0.6, 0.8]}
+        files.write_json(finished / "results.json", results)
+        _audit(config, tmp_path / "m.onnx", finished, fail_above=0.5)
+    for said in ([], ["data.shots"]):  # What would have no effect is still refused.
+        config.data.shots = 4
+        with pytest.raises(pytest.fail.Exception, match="opened"):
+            _audit(config, tmp_path / "m.onnx", finished, said=said)
+
+
+def test_a_finished_run_opens_nothing(config, tmp_path, capsys, monkeypatch):
+    config.data.update(size=8, shots=0)
+    options = {"workdir": str(tmp_path / "run"), "command": "", "method": "finetune"}
+    with _stopped():
+        modes.start("run", config, **options)
+    files.write_json(tmp_path / "run" / "results.json", {"method": "finetune"})
+    with monkeypatch.context() as patch:
+        for module, name in ((data, "load"), (models, "build")):
+            patch.setattr(module, name, lambda *_, **__: pytest.fail("opened"))
+        modes.start("run", config, **options)
+        assert "is finished already" in capsys.readouterr().out
+        config.seed = 1
+        with pytest.raises(pytest.fail.Exception, match="opened"):
+            modes.start("run", config, **options)
 
 
 @pytest.mark.parametrize(
@@ -173,9 +206,9 @@ def test_a_network_of_another_size_than_the_models_is_refused(config, tmp_path, 
 def test_what_a_model_is_opened_with_is_not_for_one_that_is_open():
     opened = audit.from_function(lambda x: x.mean((1, 2)), name="mine", size=(8, 8), num_outputs=3)
     with pytest.raises(UserError, match="config.audit.scores goes with the path of a model"):
-        audited.opened(opened, trust=False, scores="y")
+        audited.open_model(opened, trust=False, scores="y")
     with pytest.raises(UserError, match="--trust goes with the path of a model"):
-        audited.opened(opened, trust=True, scores=None)
+        audited.open_model(opened, trust=True, scores=None)
 
 
 def test_functions_are_told_apart_by_their_answers_to_the_images():

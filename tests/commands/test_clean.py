@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import modes
 from configs.default import get_config
-from reno_tf import commands, data, files
+from reno_tf import data, files
 from reno_tf.attacks.cache import store
 
 
@@ -27,9 +28,9 @@ def _surrogate(folder):
 def _clean(config, capsys):
     """What is listed, without the sum; and everything that is listed goes."""
     capsys.readouterr()
-    commands.start("clean", config, command="")
+    modes.start("clean", config, command="")
     listed = capsys.readouterr().out.splitlines()[:-1]
-    commands.start("clean", config, command="", delete=True)
+    modes.start("clean", config, command="", delete=True)
     assert capsys.readouterr().out.splitlines()[:-1] == listed
     return listed
 
@@ -136,17 +137,17 @@ def test_one_copy_of_a_folder_is_kept_and_all_that_is_kept_is_listed_and_removed
     _surrogate(tmp_path / "cache" / _STUDENT)
     files.write_bytes(tmp_path / "cache" / "thesis.tex", b"years of work")
     capsys.readouterr()
-    commands.start("clean", config, command="")
+    modes.start("clean", config, command="")
     listed = capsys.readouterr().out
     assert listed.count("prepared folder") == 2 and listed.count("prepared greek") == 1
     assert "2.0 MB  adversarial set" in listed and "1.0 MB  attacker's student" in listed
     assert "in all; --delete removes it" in listed and "cifar10" not in listed and "thesis" not in listed
     assert len(copies()) == 2
-    commands.start("clean", config, command="", delete=True)
+    modes.start("clean", config, command="", delete=True)
     assert "removed" in capsys.readouterr().out
     assert not any((tmp_path / "tfds" / name).exists() for name in ("folder_images", "greek_letters"))
     left = {path.name for path in (tmp_path / "cache").iterdir()}
     assert {name for name in left if not name.startswith(".")} == {"thesis.tex"}
     assert (tmp_path / "tfds" / "cifar10").is_dir()
-    commands.start("clean", config, command="")
+    modes.start("clean", config, command="")
     assert "0.0 MB  in all" in capsys.readouterr().out

@@ -7,8 +7,9 @@ from PIL import Image
 from toys import linear_teacher
 
 import main
+import modes
 from configs.default import get_config
-from reno_tf import commands, data, models, settings
+from reno_tf import data, models, settings
 from reno_tf.commands import common
 from reno_tf.errors import UserError
 
@@ -30,13 +31,13 @@ def test_a_batch_that_does_not_fit_is_out_of_memory():
 
 
 def test_the_limit_of_pixels_holds_for_what_is_loaded_and_is_no_part_of_a_run(monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-    config = get_config()
+    config, before, limits = get_config(), Image.MAX_IMAGE_PIXELS, []
     usual = settings.read(config).identity()
     config.data.max_pixels = 1000
     chosen = settings.read(config)
+    monkeypatch.setattr(data, "load", lambda **_: limits.append(Image.MAX_IMAGE_PIXELS))
     common.load_data(chosen.data, seed=0)
-    assert Image.MAX_IMAGE_PIXELS == 1000
+    assert limits == [1000] and before == Image.MAX_IMAGE_PIXELS
     assert chosen.identity() == usual
 
 
@@ -72,7 +73,7 @@ def test_a_tilde_in_a_flag_is_the_users_home(mode, options, tmp_path, monkeypatc
     config = get_config()
     config.model.backbone = "resnet18"
     with pytest.raises(UserError) as raised:
-        commands.start(mode, config, command="", **options)
+        modes.start(mode, config, command="", **options)
     assert str(tmp_path) in str(raised.value) and "~" not in str(raised.value)
 
 

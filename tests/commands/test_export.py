@@ -2,8 +2,8 @@
 
 import pytest
 
+import modes
 from configs.default import get_config
-from reno_tf import commands
 from reno_tf.errors import UserError
 
 
@@ -17,7 +17,7 @@ def _finished(folder, content=b"graph"):
 
 
 def _export(**flags):
-    commands.start("export", get_config(), command="", **flags)
+    modes.start("export", get_config(), command="", **flags)
 
 
 def test_each_export_is_the_next_version(tmp_path, capsys):
@@ -56,7 +56,7 @@ def test_mistakes_are_told_and_leave_nothing(tmp_path):
         with pytest.raises(UserError, match=f"{run} is no finished run"):
             _export(workdir=str(tmp_path / run), to=str(tmp_path / "models"))
     with pytest.raises(UserError, match="--to goes with --mode=export, not with --mode=report"):
-        commands.start("report", get_config(), command="", to="models")
+        modes.start("report", get_config(), command="", to="models")
     assert not (tmp_path / "models").exists()
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="file cannot be written"):

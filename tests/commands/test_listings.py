@@ -4,15 +4,16 @@ import pytest
 from conftest import long
 from PIL import Image
 
+import modes
 from configs.default import get_config
-from reno_tf import commands, data
+from reno_tf import data
 from reno_tf.errors import UserError
 
 
 def _printed(capsys, mode, **changes):
     config = get_config()
     config.update_from_flattened_dict(changes)
-    commands.start(mode, config, command="")
+    modes.start(mode, config, command="")
     return capsys.readouterr().out.splitlines()
 
 

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
+import modes
 from configs.default import get_config
-from reno_tf import commands, models
+from reno_tf import models
 from reno_tf.errors import UserError
 from reno_tf.models import weights
 
@@ -25,7 +26,7 @@ def folder(monkeypatch, tmp_path):
 def test_a_teacher_is_written_and_found_by_its_name(folder, tmp_path, capsys):
     config = get_config()
     config.model.backbone = "mobilenet_v2_cifar"
-    commands.start("pretrain", config, command="COMMAND", workdir=str(tmp_path / "run"))
+    modes.start("pretrain", config, command="COMMAND", workdir=str(tmp_path / "run"))
     entry = json.loads((folder / "manifest.json").read_text())["mobilenet_v2_cifar"]["glyphs"]
     assert entry["command"] == "COMMAND" and 0 <= entry["accuracy"] < 0.2  # Untrained: one of 62.
     assert f"{100 * entry['accuracy']:.2f} % on 1860 held-out glyphs" in capsys.readouterr().out
@@ -35,7 +36,7 @@ def test_a_teacher_is_written_and_found_by_its_name(folder, tmp_path, capsys):
     # Another one is not trained in its folder.
     config.pretrain.weight_decay = 0.5
     with pytest.raises(UserError, match=r"holds another run \(weight_decay is 5e-05, not 0.5\)"):
-        commands.start("pretrain", config, command="", workdir=str(tmp_path / "run"))
+        modes.start("pretrain", config, command="", workdir=str(tmp_path / "run"))
 
 
 @pytest.mark.parametrize(
@@ -52,5 +53,5 @@ def test_what_trains_nothing_is_refused(folder, tmp_path, key, value, message):
     config = get_config()
     config.pretrain[key] = value
     with pytest.raises(UserError, match=message):
-        commands.start("pretrain", config, command="", workdir=str(tmp_path / "run"))
+        modes.start("pretrain", config, command="", workdir=str(tmp_path / "run"))
     assert not folder.exists() and not (tmp_path / "run").exists()

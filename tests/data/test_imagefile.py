@@ -228,10 +228,9 @@ def test_image_is_turned_though_its_other_exif_data_is_damaged():
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP"])
 def test_an_image_of_more_pixels_than_allowed_is_refused_before_it_is_decoded(kind, monkeypatch):
     content = _file(_scene(), kind)
-    with monkeypatch.context() as patch:
-        patch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # So that the test leaves it as it was.
-        limit_pixels(52 * 38)
+    before = Image.MAX_IMAGE_PIXELS
+    with monkeypatch.context() as patch, limit_pixels(52 * 38):
         patch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("decoded"))
         with pytest.raises(ImageError, match=r"^more than 1976 pixels$"):
             normalize(content)
-    assert normalize(content)
+    assert normalize(content) and before == Image.MAX_IMAGE_PIXELS

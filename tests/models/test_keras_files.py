@@ -8,8 +8,9 @@ import pytest
 import tf_keras
 from conftest import long
 
+import modes
 from configs.default import get_config
-from reno_tf import commands, models
+from reno_tf import models
 from reno_tf.errors import UserError
 from reno_tf.models import keras_files, weights
 
@@ -31,7 +32,7 @@ def pretrained(monkeypatch, tmp_path):
 def _import(backbone, file=None):
     config = get_config()
     config.model.backbone = backbone
-    commands.start("import_weights", config, command="", file=file and str(file))
+    modes.start("import_weights", config, command="", file=file and str(file))
 
 
 def _drawn(model):

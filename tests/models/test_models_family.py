@@ -8,9 +8,10 @@ import safetensors.numpy
 import tensorflow as tf
 from tf_keras import layers
 
+import modes
 from benchmarks.peers.states import random_state
 from configs.default import get_config
-from reno_tf import commands, models
+from reno_tf import models
 from reno_tf.models import torch_import, weights
 from reno_tf.models.backbone import Backbone
 from reno_tf.models.layers import IMAGENET, conv_norm, conv_norm_names, normalize
@@ -77,7 +78,7 @@ def test_an_imported_state_dict_gives_the_published_networks_features(family, tm
     (tmp_path / "mine.safetensors").write_bytes(safetensors.numpy.save(state))
     config = get_config()
     config.model.backbone = "lite"
-    commands.start("import_weights", config, command="", file=str(tmp_path / "mine.safetensors"))
+    modes.start("import_weights", config, command="", file=str(tmp_path / "mine.safetensors"))
 
     images = np.random.default_rng(0).uniform(size=(2, side, side, 3)).astype(np.float32)
     model = models.build("lite", weights="mine", image_size=side, dropout=0.1)

@@ -14,9 +14,10 @@ import safetensors
 import safetensors.numpy
 from conftest import long
 
+import modes
 from benchmarks.peers.states import random_state
 from configs.default import get_config
-from reno_tf import commands, files, models
+from reno_tf import files, models
 from reno_tf.errors import UserError
 from reno_tf.models import torch_import, weights
 
@@ -40,7 +41,7 @@ def _import(file, backbone="resnet18", mode="import_weights"):
     config = get_config()
     config.model.backbone = backbone
     file = None if file is None else str(file)
-    commands.start(mode, config, command="", file=file)
+    modes.start(mode, config, command="", file=file)
 
 
 def _write(path, state):
@@ -108,7 +109,7 @@ def test_another_file_in_pretrained_is_not_written_over(pretrained, tmp_path, st
     config = get_config()
     config.model.backbone = "resnet18"
     size = mine.stat().st_size
-    commands.start("import_weights", config, command="", file=str(file), half=True)  # The manifest's own is replaced.
+    modes.start("import_weights", config, command="", file=str(file), half=True)  # The manifest's own is replaced.
     assert mine.stat().st_size < size
     mine.write_bytes(b"altered")
     with pytest.raises(UserError, match="is there already"):
@@ -119,9 +120,7 @@ def test_another_file_in_pretrained_is_not_written_over(pretrained, tmp_path, st
 def test_kernels_may_be_kept_in_half_the_room(pretrained, tmp_path, state):
     config = get_config()
     config.model.backbone = "resnet18"
-    commands.start(
-        "import_weights", config, command="", file=str(_write(tmp_path / "mine.safetensors", state)), half=True
-    )
+    modes.start("import_weights", config, command="", file=str(_write(tmp_path / "mine.safetensors", state)), half=True)
     kept = safetensors.numpy.load_file(pretrained / "resnet18_mine.safetensors")
     assert {value.dtype for value in kept.values() if value.ndim > 1} == {np.dtype(np.float16)}
     assert {value.dtype for value in kept.values() if value.ndim == 1} == {np.dtype(np.float32)}

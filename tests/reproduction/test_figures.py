@@ -10,7 +10,6 @@ import pytest
 from conftest import long
 from outcomes import outcome, row
 
-from reno_tf.reporting.rendering import plt
 from reno_tf.reproduction import drawing, judging
 from reno_tf.reproduction.artefacts import ARTEFACTS, Scale
 from reno_tf.reproduction.drawing import artefact_figures, claims_figure
@@ -141,7 +140,6 @@ def test_the_worst_case_stands_below_the_papers_attack_and_no_two_methods_share_
     above, below = ({tuple(line.get_xydata()[0]) for line in ax.lines} for ax in figure.axes)
     assert (above, below) == ({(50, 10)}, {(50, 90)})
     assert len({line.get_color() for line in figure.axes[0].lines}) == 13
-    plt.close(figure)
 
 
 def test_no_panel_hides_a_point():
@@ -151,4 +149,3 @@ def test_no_panel_hides_a_point():
     figure = artefact_figures._trade_off(outcome("table4", [one("wide", 0.9), one("deep", 0.05)], datasets=("a",)))
     for ax in figure.axes:
         assert ax.get_xlim()[0] < 5 and ax.get_xlim()[1] == 103
-    plt.close(figure)

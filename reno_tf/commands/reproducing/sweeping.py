@@ -120,8 +120,9 @@ class Sweep:
 
     def _outcome(self, name) -> dict:
         plan, artefact = self.plan, self.plan.artefacts[name]
-        runs = {"data": plan.data(artefact), "seeds": plan.seeds, "missing": self.missing}
-        made = outcomes.outcome(name, artefact, self.kept, **runs)
+        made = outcomes.outcome(
+            name, artefact, self.kept, data=plan.data(artefact), seeds=plan.seeds, missing=self.missing
+        )
         made |= {"scale": plan.recipe.scale, "command": self.command, "notes": list(plan.recipe.notes)}
         made["hyper_parameters"] = self.chosen
         if name == "figure4":  # DELTA's lambda: chosen here, or as the config and the method have it.

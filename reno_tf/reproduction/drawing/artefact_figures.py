@@ -2,20 +2,21 @@
 
 import itertools
 
+import matplotlib
 import numpy as np
 from matplotlib.lines import Line2D
 
 from reno_tf.reporting.metrics import ASR, CLEAN, CORE, FEATURES, WEIGHTS
-from reno_tf.reporting.rendering import encode, plt
+from reno_tf.reporting.rendering import encode, subplots
 from reno_tf.reporting.seeds import summarise
 from reno_tf.reproduction import lines
 from reno_tf.results import METRICS
 
 # Pairs of a full and a light hue: first all that are full. No grey.
-_HUES = plt.get_cmap("tab20").colors
+_HUES = matplotlib.colormaps["tab20"].colors
 _COLORS = [color for color in (*_HUES[::2], *_HUES[1::2]) if len(set(color)) > 1]
 _MARKERS = "osD^vP*Xh<>"
-_SHARED = {"layout": "constrained", "sharex": True, "squeeze": False}
+_SHARED = {"sharex": True, "squeeze": False}
 
 
 def draw(outcome: dict) -> dict[str, bytes]:
@@ -32,7 +33,7 @@ def mark(color, marker, label, face=None):
 
 def _distances(outcome):
     """Figure 1: attack success against both distances."""
-    figure, axes = plt.subplots(1, 2, figsize=(10.5, 4.4), layout="constrained", sharey=True)
+    figure, axes = subplots(1, 2, size=(10.5, 4.4), sharey=True)
     for ax, metric in zip(axes, (FEATURES, WEIGHTS), strict=True):
         points = _scatter(ax, outcome, outcome["rows"], metric, ASR)
         rho = lines.rank_correlation(*np.reshape(points, (-1, 2)).T)
@@ -48,7 +49,7 @@ def _trade_off(outcome):
     groups = lines.distinct(outcome, "group")
     rates = [ASR, CORE] if CORE in outcome["metrics"] else [ASR]
     size = (max(6.5, 3.4 * len(groups) + 1.8), 3.6 * len(rates) + 0.8)
-    figure, axes = plt.subplots(len(rates), len(groups), figsize=size, **_SHARED, sharey=True)
+    figure, axes = subplots(len(rates), len(groups), size=size, **_SHARED, sharey=True)
     for (rate, group), ax in zip(itertools.product(rates, groups), axes.flat, strict=True):
         _scatter(ax, outcome, [row for row in outcome["rows"] if row["group"] == group], CLEAN, rate)
         ax.set_title(group if rate == ASR else "", fontsize=10)
@@ -76,7 +77,7 @@ def _scatter(ax, outcome, rows, x, y):
 def _ablation(outcome):
     """Figure 3: bars of the average over the data sets, then of each."""
     panels, metrics = ["average", *outcome["datasets"]], (CLEAN, ASR)
-    figure, axes = plt.subplots(2, len(panels), figsize=(2.3 * len(panels) + 0.6, 5.4), **_SHARED, sharey="row")
+    figure, axes = subplots(2, len(panels), size=(2.3 * len(panels) + 0.6, 5.4), **_SHARED, sharey="row")
     for line in (line for line in lines.lines_of(outcome) if line.metric in metrics):
         *cells, average = line.columns(outcome["datasets"])
         for ax, cell in zip(axes[metrics.index(line.metric)], (average, *cells), strict=True):
@@ -103,7 +104,7 @@ def _place(outcome, row):
 
 def _weights(outcome):
     """Figure 4: clean accuracy against attack success along DELTA's weight; a star at the chosen one."""
-    figure, ax = plt.subplots(figsize=(7, 4.8), layout="constrained")
+    figure, ax = subplots(size=(7, 4.8))
     for index, data in enumerate(outcome["datasets"]):
         color, points = _COLORS[index % len(_COLORS)], {}
         for row in outcome["rows"]:

