@@ -107,7 +107,7 @@ def _measure(chosen, workdir, dataset, teacher, student, *, command) -> dict:
         )
 
     history = training.read_history(workdir)
-    seconds = dataclasses.replace(measured.evaluation.seconds, train=round(sum(row["seconds"] for row in history), 3))
+    seconds = dataclasses.replace(measured.evaluation.seconds, train=round(training.seconds(workdir), 3))
     facts = {"method": method, "precision": precision, "audit": None, **common.facts(chosen, dataset, teacher)}
     results = Results(**vars(measured.evaluation) | {"seconds": seconds}, **facts)
     card = reporting.model_card(records.to_json(results), **_views(dataset))

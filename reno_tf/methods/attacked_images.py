@@ -1,6 +1,7 @@
 """What methods share that train on images attacked through the public teacher, as the attacker's are."""
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -44,15 +45,19 @@ class AttackedImages(Delta):
         return self.epsilon
 
     def perturb(self, step: Step):
+        return self.attack(step, step.teacher)
+
+    def attack(self, step: Step, network: Callable):
+        """The step's images attacked through a network that is called as `Step.teacher`."""
         images, outputs = step.images, [*step.stages, "penultimate"]
-        clean = step.teacher(images, outputs)
+        clean = network(images, outputs)
         radius = self.largest_radius * part(_draw(step, 0, [1, 1, 1]), self.attacked)
         direction = _draw(step, 1, clean["penultimate"].shape[1:], draws.normal)
         objective = one_of(_draw(step, 2, []), len(outputs) + 1)
         start = images + radius * (2 * _draw(step, 3, images.shape[1:]) - 1)
 
         def loss(x, number):
-            features = step.teacher(x, outputs)
+            features = network(x, outputs)
             losses = [cosine_similarity(features[output], clean[output]) for output in outputs]
             losses.append(-tf.reduce_sum(features["penultimate"] * direction, axis=-1))
             return tf.reduce_sum(objective * tf.stack(losses, axis=-1), axis=-1)

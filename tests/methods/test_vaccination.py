@@ -15,14 +15,15 @@ from reno_tf.methods import Inoculation, Step, Vaccination
 from reno_tf.training import optimizers
 
 
-def _perturb(images, teacher, method=Vaccination, **coefficients):
+def _perturb(images, teacher, method=Vaccination, *, number=0, others=(), **coefficients):
     step = Step(
         labels=tf.zeros([len(images)], tf.int32),
         stages=["stage1", "stage2"],
         images=tf.constant(images),
         teacher=models.freeze(teacher),
-        number=tf.constant(0, tf.int64),
-        key=tf.constant([0, 0]),
+        siblings=tuple(models.freeze(sibling) for sibling in others),
+        number=tf.constant(number, tf.int64),
+        key=tf.constant([0, number]),
     )
     return method(**coefficients).perturb(step).numpy()
 
@@ -91,6 +92,30 @@ def test_training_unlearns_what_the_teachers_attack_changes():
     for _ in range(40):
         model.train_on_batch(images, labels)
     assert moved(model.student) < 0.9 * before
+
+
+def test_by_turns_the_images_are_attacked_through_the_teacher_and_its_siblings():
+    images, (teacher, *siblings) = grey_images(), (linear_teacher(seed) for seed in (3, 4, 5))
+    for number, network in enumerate((teacher, *siblings, teacher)):
+        attacked = _perturb(images, teacher, number=number, others=siblings, siblings=2)
+        np.testing.assert_array_equal(attacked, _perturb(images, network, number=number))
+        others = [other for other in (teacher, *siblings) if other is not network]
+        assert all((attacked != _perturb(images, other, number=number)).any() for other in others)
+
+
+def test_without_its_siblings_the_training_does_not_start():
+    model = reno_tf.Transfer(linear_teacher(5), linear_teacher(), Vaccination(siblings=1))
+    model.compile(optimizers.SGD(0.0))
+    with pytest.raises(Exception, match="0 networks were given to Transfer.attack_through, siblings is 1"):
+        model.train_on_batch(grey_images(), np.zeros(6, int))
+    model.attack_through([linear_teacher(4)])
+    model.compile(optimizers.SGD(0.0))
+    assert model.train_on_batch(grey_images(), np.zeros(6, int), return_dict=True)["feature_distance"] > 0
+
+
+def test_its_siblings_have_none():
+    assert Vaccination(siblings=2, epsilon=0.3).before() == (Vaccination(epsilon=0.3),) * 2
+    assert Vaccination().before() == ()
 
 
 def test_its_bounds():
