@@ -23,7 +23,7 @@ ANSWERS = r"[0-9a-f]{32}\.npz"  # of a suite that is interrupted
 CHECKPOINT = r"ckpt-\d+\.(index|data-\d{5}-of-\d{5})"
 CHECKPOINT_BEGUN = r"ckpt-\d+_temp"
 CHECKPOINT_PART = r"part-\d{5}-of-\d{5}\.(index|data-\d{5}-of-\d{5})(\.tempstate\d+)?"
-TRAINING = (
+_STUDENT = (
     re.escape(MARKER),
     re.escape(LOCK),
     r"history\.jsonl",
@@ -33,6 +33,7 @@ TRAINING = (
     r"tensorboard/events\.out\.tfevents\..+",
     r"tensorboard/plugins/profile/[\d_]+/.+\.pb",
 )
+TRAINING = (*_STUDENT, *(rf"sibling\d+/{path}" for path in _STUDENT))
 _ALONE = (
     *TRAINING,
     r"(config|data|results|curve|convergence)\.json",

@@ -137,7 +137,7 @@ class _Run:
         models.as_float32(student)  # What is measured and exported.
         measured = self._evaluate(student)
         history = training.read_history(workdir)
-        seconds = round(sum(row["seconds"] for row in history), 3)
+        seconds = round(training.seconds(workdir), 3)
         evaluation = measured.evaluation
         evaluation = dataclasses.replace(evaluation, seconds=dataclasses.replace(evaluation.seconds, train=seconds))
         results = Results(

@@ -1,9 +1,11 @@
 """Data sets whose archives the user fetches by hand, into a manual directory where they are read in place."""
 
+import functools
 import posixpath
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from reno_tf import archives
@@ -11,7 +13,7 @@ from reno_tf.data.builders import PhotosBuilder
 from reno_tf.data.imagefile import ImageError
 from reno_tf.errors import UserError
 
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError)
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError)
 # The classes of Stanford 40 Actions (Yao et al., ICCV 2011), then those of Indoor 67 (Quattoni, Torralba, CVPR 2009).
 _ACTIONS = """
 applauding blowing_bubbles brushing_teeth cleaning_the_floor climbing cooking cutting_trees cutting_vegetables
@@ -50,7 +52,7 @@ class ManualBuilder(PhotosBuilder, skip_registration=True):
     def photos(self, dl_manager):
         self._directory = self._manual_directory(dl_manager)
         packed = {folder: file for folder, file in self.ARCHIVES.items() if not (self._directory / folder).is_dir()}
-        self._readers = {folder: _open(self._directory / file) for folder, file in packed.items()}
+        self._packed = {folder: contents(self._directory / file) for folder, file in packed.items()}
         splits = {split: self.listed_photos(split) for split in self.SIZES}
         for split, photos in splits.items():
             if differing := set(photos.values()) ^ set(self.class_names):
@@ -62,12 +64,12 @@ class ManualBuilder(PhotosBuilder, skip_registration=True):
 
     def read(self, file):
         """The content of a file, by the name it would have if every archive were unpacked. Raises ImageError."""
-        read = self._readers.get(file.partition("/")[0])
+        packed = self._packed.get(file.partition("/")[0])
         try:
-            return read(file) if read else (self._directory / file).read_bytes()
+            return (self._directory / file).read_bytes() if packed is None else packed[file]()
         except (KeyError, FileNotFoundError):
             raise ImageError("missing") from None
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise ImageError(str(error)) from None
 
     def lines(self, file: str) -> list[str]:
@@ -79,11 +81,7 @@ class ManualBuilder(PhotosBuilder, skip_registration=True):
         return [line.strip() for line in lines if line.strip()]
 
     def _manual_directory(self, dl_manager):
-        try:
-            directory = Path(dl_manager.manual_dir)
-        except AssertionError as error:  # tfds says in several lines that the directory is missing or empty.
-            reason = str(error).partition(". ")[0]
-            raise UserError(f"{self.name}: {reason}. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}") from None
+        directory = manual_directory(self, dl_manager)
         packed = [archive for folder, archive in self.ARCHIVES.items() if not (directory / folder).exists()]
         missing = [file for file in [*packed, *self.LISTS.values()] if not (directory / file).exists()]
         if missing:
@@ -94,22 +92,35 @@ class ManualBuilder(PhotosBuilder, skip_registration=True):
         return directory
 
 
-def _open(archive):
-    """A function from a member's name to its content."""
+def manual_directory(builder: PhotosBuilder, dl_manager) -> Path:
+    """Where the user put the archives. Raises UserError with the builder's instructions: it is missing or empty."""
+    try:
+        return Path(dl_manager.manual_dir)
+    except AssertionError as error:  # tfds says it in several lines.
+        reason = str(error).partition(". ")[0]
+        raise UserError(f"{builder.name}: {reason}. {builder.MANUAL_DOWNLOAD_INSTRUCTIONS}") from None
+
+
+def contents(archive: Path) -> dict[str, Callable[[], bytes]]:
+    """{name of a file in a .zip or .tar: a function that reads it}. Raises UserError for a damaged archive."""
     try:
         if archive.suffix == ".zip":
             packed = zipfile.ZipFile(archive)  # It stays open while photos are read.
-            entries = {_plain(entry.filename): entry for entry in packed.infolist()}
-            return lambda name: packed.read(entries[name])
+            entries = [entry for entry in packed.infolist() if not entry.is_dir()]
+            return {_plain(entry.filename): functools.partial(packed.read, entry) for entry in entries}
         tar = tarfile.open(archive, "r:")  # noqa: SIM115  It stays open while photos are read.
         members = {_plain(member.name): member for member in tar if member.isfile()}
         # An empty block ends a complete archive; tarfile accepts one that is cut before it.
         ends = (member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE for member in tar)
         if archive.stat().st_size < max(ends, default=0) + tarfile.BLOCKSIZE:
             raise tarfile.ReadError("unexpected end of data")
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise UserError(f"{archive} is damaged, fetch it again: {error}") from None
-    return lambda name: tar.extractfile(members[name]).read()
+    return {name: functools.partial(_read_member, tar, member) for name, member in members.items()}
+
+
+def _read_member(tar, member):
+    return tar.extractfile(member).read()
 
 
 def _plain(name):

@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 from reno_tf.data import digits, glyphs, manual
 from reno_tf.data.folder import FolderImages
 from reno_tf.data.solar import SolarCells
+from reno_tf.data.zipped import Signs, Trashnet
 from reno_tf.errors import UserError, choose
 
 _TFDS = "tfds:"  # Before the name of any data set that tensorflow-datasets knows.
@@ -77,6 +78,11 @@ _SOLAR = (
     "photographs of solar cells by Buerhop-Lutz et al., 2018, and Deitsch et al., 2019 (CC BY-NC-SA 4.0: not for "
     "commercial use; cite them), installed by the extra photos"
 )
+_WASTE = "photographs of waste by Thung and Yang, 2016 (MIT: cite their repository); the split is this project's"
+_SIGNS = (
+    "photographs of hands that show digits, by Mavi, 2020 (Apache-2.0: cite arXiv 2011.08927); the split, by people, "
+    "is this project's"
+)
 DATASETS = {
     "digits": _embedded(digits.HandwrittenDigits, 10, 597, 1200),
     "glyphs": _embedded(glyphs.PrintedGlyphs, 62, 12400, 1860, note="the embedded teacher's own"),
@@ -90,6 +96,8 @@ DATASETS = {
     "actions": Source(builder=manual.StanfordActions, origin="manual", sizes=(40, 4000, 5532)),
     "indoor": Source(builder=manual.IndoorScenes, origin="manual", sizes=(67, 5360, 1340)),
     "solar": Source(builder=SolarCells, origin="package", sizes=(4, 1664, 559), note=_SOLAR),
+    "trashnet": Source(builder=Trashnet, origin="manual", sizes=(6, 1910, 617), note=_WASTE),
+    "signs": Source(builder=Signs, origin="manual", sizes=(10, 1546, 516), note=_SIGNS),
     "folder": Source(builder=FolderImages, origin="folder", sizes=None),
 }
 

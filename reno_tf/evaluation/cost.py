@@ -33,9 +33,10 @@ def tell(passes: Mapping[str, float], teacher, images) -> str:
 
 
 def training_passes(job: Job) -> float:
-    """Of all phases; the gradients that a method takes of its images count too."""
+    """Of all phases, and of its siblings'; the gradients that a method takes of its images count too."""
     trained = _TRAINED_HEAD if job.method.trains == "head" else _TRAINED
-    return job.steps * job.batch_size * (trained + _GRADIENT * getattr(job.method, "attack_steps", 0))
+    own = job.steps * job.batch_size * (trained + _GRADIENT * getattr(job.method, "attack_steps", 0))
+    return own + sum(map(training_passes, job.siblings))
 
 
 def attack_passes(suite: Suite, network, num_images: int, *, absent=frozenset(), kept=False) -> float:

@@ -14,9 +14,10 @@ from reno_tf.methods.renofeation import Renofeation
 from reno_tf.methods.retraining import Retraining
 from reno_tf.methods.schedule import Phase, Schedule
 from reno_tf.methods.seam import Seam
+from reno_tf.methods.vaccination import Vaccination
 from reno_tf.methods.weight_variance import WeightVariance
 
 _PAPERS = (Retraining, Linear, Finetune, L2SP, Delta, DeltaR, Renofeation, DeltaAdversarial)
-_LATER = (Remos, Seam, WeightVariance, Inoculation)
+_LATER = (Remos, Seam, WeightVariance, Inoculation, Vaccination)
 
 METHODS = {method.name: method for method in (*_PAPERS, *_LATER)}

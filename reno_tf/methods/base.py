@@ -16,7 +16,7 @@ class Method:
     """A transfer method (paper, Table 1). Its fields are its coefficients: `--config.method.NAME=VALUE` sets them.
 
     Subclasses declare how they train, without annotations, so that it is no field; they add their terms, and use
-    the hooks that they need: `phases`, `state`, `prepare`, `perturb`, `terms`.
+    the hooks that they need: `before`, `phases`, `state`, `prepare`, `perturb`, `terms`.
     """
 
     name: ClassVar[str]
@@ -42,6 +42,10 @@ class Method:
     @property
     def needs_teacher(self) -> bool:
         return self.start == "teacher" or self.needs_features
+
+    def before(self) -> tuple["Method", ...]:
+        """How networks are trained before the student, from other seeds; each step sees them as `Step.siblings`."""
+        return ()
 
     def phases(self, schedule: Schedule) -> tuple[Phase, ...]:
         """The phases of a training, in order: one under cosine decay, then the averaging one if there is to be one."""

@@ -33,6 +33,7 @@ class Step:
     images: tf.Tensor | None = None  # the clean batch, float32 [B, H, W, 3] in [0, 1]
     student: Any = None  # the Keras model
     teacher: Callable | None = None  # frozen, (images, names of outputs) -> {name: features}; see `needs_features`
+    siblings: tuple[Callable, ...] = ()  # as `teacher`, the networks that were trained first; see `Method.before`
     state: dict[str, tf.Variable] = dataclasses.field(default_factory=dict)  # of `Method.state`
     number: tf.Tensor | None = None  # int64 scalar, the steps done before, over all phases
     total_steps: int | None = None  # of all phases

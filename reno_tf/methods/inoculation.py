@@ -2,81 +2,28 @@
 
 import dataclasses
 
-import tensorflow as tf
-
-from reno_tf import draws
-from reno_tf.attacks import units
-from reno_tf.attacks.balls import Limits
-from reno_tf.attacks.descent import Descent
-from reno_tf.attacks.objectives import cosine_similarity
-from reno_tf.errors import UserError
-from reno_tf.methods.delta_r import DeltaR
-from reno_tf.methods.hooks import Batch, Step
-from reno_tf.models import replicas
-
-_REACH = 2.5  # The steps' lengths add up to this times epsilon (Madry et al., 2018).
+from reno_tf.methods.attacked_images import AttackedImages
+from reno_tf.methods.hooks import Batch
+from reno_tf.methods.schedule import FROM_RANDOM
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Inoculation(DeltaR):
+class Inoculation(AttackedImages):
     """The attacker's images depend on the public teacher alone, so the defender can make them too, without the student.
 
-    At each step most images are attacked through the teacher, each towards an objective and within an epsilon of its
-    own draw: its features at one stage, or the penultimate ones, are turned away from the clean ones, or the
-    penultimate ones are driven along a random direction. The student's features are matched to the teacher's of the
-    clean images, with a weight that falls evenly from `feature_weight` to 0 over the training: they help to learn
-    fast, and students that match them closely are fooled more often (docs/reproduction.md).
+    The student's features on attacked images are matched to the teacher's of the clean images, with a weight that falls
+    evenly from `feature_weight` to 0 over the training: they help to learn fast, and students that match them closely
+    are fooled more often (docs/reproduction.md).
 
     docs/choices.md says how the numbers were chosen.
     """
 
     name = "inoculation"
-    clean_targets = True
-    epsilon: float = 0.1  # of the L-infinity ball, in [0, 1] pixels: that of the strongest image
-    attacked: float = 0.8  # part of the images; the others stay clean
-    attack_steps: int = 1  # gradients for each training step
-
-    def __post_init__(self):
-        super().__post_init__()
-        units.check(f"{self.name}: epsilon", self.epsilon, "pixel")
-        if self.attacked > 1 or not self.attack_steps:
-            limits = "attacked must be at most 1 and attack_steps at least 1"
-            raise UserError(f"inoculation: {limits}, not {self.attacked} and {self.attack_steps}")
-
-    def perturb(self, step: Step):
-        images, outputs = step.images, [*step.stages, "penultimate"]
-        clean = step.teacher(images, outputs)
-        epsilon = self.epsilon * part(_draw(step, 0, [1, 1, 1]), self.attacked)
-        direction = _draw(step, 1, clean["penultimate"].shape[1:], draws.normal)
-        objective = one_of(_draw(step, 2, []), len(outputs) + 1)
-        start = images + epsilon * (2 * _draw(step, 3, images.shape[1:]) - 1)
-
-        def loss(x, number):
-            features = step.teacher(x, outputs)
-            losses = [cosine_similarity(features[output], clean[output]) for output in outputs]
-            losses.append(-tf.reduce_sum(features["penultimate"] * direction, axis=-1))
-            return tf.reduce_sum(objective * tf.stack(losses, axis=-1), axis=-1)
-
-        step_size = _REACH / self.attack_steps * epsilon
-        return Descent().run(loss, images, start, Limits(epsilon, step_size, self.attack_steps))
+    start = "random"
+    schedule = FROM_RANDOM
+    weight_decay: float = 5e-3
 
     def terms(self, batch: Batch):
         terms = super().terms(batch)
         terms["feature_distance"] *= 1.0 - batch.progress
         return terms
-
-
-def part(draw, share: float):
-    """Draws in [0, 1) -> each image's part of epsilon: uniform in [0, 1) for a `share` of them, 0 for the rest."""
-    return tf.math.divide_no_nan(tf.where(draw < share, draw, 0.0), share)
-
-
-def one_of(draw, count: int):
-    """Draws [B] in [0, 1) -> one-hot rows [B, count]."""
-    return tf.one_hot(tf.cast(count * draw, tf.int32), count)
-
-
-def _draw(step, number, shape, of=draws.uniform):
-    """[B, *shape], a row for each image of the batch; `number` tells draws of one step apart."""
-    key = tf.random.experimental.stateless_fold_in(step.key, number, alg="philox")
-    return replicas.own_rows(lambda rows: of([rows, *shape], key), tf.shape(step.images)[0])

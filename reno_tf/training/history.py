@@ -20,6 +20,11 @@ def read_history(workdir: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
+def seconds(workdir: Path) -> float:
+    """Of the training in `workdir`, and of its siblings'."""
+    return sum(row["seconds"] for folder in (workdir, *workdir.glob("sibling*")) for row in read_history(folder))
+
+
 class Record(tf_keras.callbacks.Callback):
     """After each interval of a phase: one row of history, the same scalars to TensorBoard, one checkpoint.
 

@@ -11,6 +11,8 @@ from reno_tf.methods import Method, Phase, Schedule
 from reno_tf.training import distribution, phases
 from reno_tf.training.trainer import Transfer
 
+_SEEDS = 1000  # from a student's seed to its first sibling's, and from one sibling's to the next
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Job:
@@ -33,6 +35,14 @@ class Job:
     def steps(self) -> int:
         """Of all phases."""
         return sum(phase.steps for phase in self.phases)
+
+    @property
+    def siblings(self) -> tuple["Job", ...]:
+        """How the networks are made that are trained before the student."""
+        methods = enumerate(self.method.before(), 1)
+        return tuple(
+            dataclasses.replace(self, method=method, seed=self.seed + number * _SEEDS) for number, method in methods
+        )
 
     def untrained(self, *, num_classes: int):
         """The student with its first weights."""
@@ -61,6 +71,9 @@ class Job:
         return students
 
     def _train(self, model, dataset, workdir, *, samples=0, callbacks=()):
+        folders = [workdir / f"sibling{number}" for number in range(1, len(self.siblings) + 1)]
+        jobs = zip(self.siblings, folders, strict=True)
+        model.attack_through([job._sibling(model.teacher, dataset, folder) for job, folder in jobs])
         course = phases.Course.on(
             dataset,
             workdir,
@@ -70,3 +83,10 @@ class Job:
             callbacks=callbacks,
         )
         return phases.train(model, self.phases, course, samples=samples)
+
+    def _sibling(self, teacher, dataset, workdir):
+        """`train`, and the student outside of the job's strategy and in float32."""
+        trained = self.train(self.transfer(dataset, teacher), dataset, workdir)
+        sibling = self.untrained(num_classes=len(dataset.class_names))
+        sibling.set_weights(trained.get_weights())
+        return models.as_float32(sibling)

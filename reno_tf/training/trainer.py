@@ -1,7 +1,7 @@
 """The one training step of all transfer methods, as a Keras model."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 import tf_keras
@@ -62,16 +62,29 @@ class Transfer(tf_keras.Model):
         self._stages, self._means = models.stage_names(student), {}
         self._frozen: Callable | None = None
         self._untracked = lambda: teacher  # Keras would track an attribute.
+        self.attack_through([])
         if self.distribute_strategy.num_replicas_in_sync > 1:
             models.synchronize(student)
             self.distribute_reduction_method = "first"  # The metrics' results are global already: do not add them up.
         if method.needs_features:
-            precision = hardware.resolve_precision("auto") if models.is_mixed(student) else "float32"
-            self._frozen = models.freeze(teacher, precision=precision)
+            self._frozen = self._freeze(teacher)
         for layer in student.layers:
             if isinstance(layer, models.SpatialDropout2D):
                 layer.key = self._key
         self.begin(None)
+
+    @property
+    def teacher(self) -> tf_keras.Model | None:
+        return self._untracked()
+
+    def attack_through(self, siblings: Sequence[tf_keras.Model]) -> None:
+        """Hands the method networks beside the teacher, as they are now: `Step.siblings`. Compile after it."""
+        frozen = tuple(self._freeze(sibling) for sibling in siblings)
+        self._siblings = lambda: frozen
+
+    def _freeze(self, network):
+        precision = hardware.resolve_precision("auto") if models.is_mixed(self.student) else "float32"
+        return models.freeze(network, precision=precision)
 
     def begin(self, phase: Phase | None) -> None:
         """Lets the weights train that the phase trains; None: those that the method says. Compile after it."""
@@ -80,7 +93,7 @@ class Transfer(tf_keras.Model):
         for layer in self.student.layers:
             layer.trainable = trains == "all" or layer is head
         backbone = {n: w for n, w in models.named_weights(self.student, head=False).items() if w.trainable}
-        teacher = self._untracked() if self.method.start == "teacher" else None
+        teacher = self.teacher if self.method.start == "teacher" else None
         inherited = teacher and models.named_weights(teacher, head=False)
         anchors = inherited and [inherited[name] for name in backbone]
         self._weights_of = lambda: {
@@ -96,7 +109,7 @@ class Transfer(tf_keras.Model):
             phase=self._phase,
             number=int(self.step.numpy()),
             student=self.student,
-            teacher=self._untracked(),
+            teacher=self.teacher,
             train=train,
             batches=batches,
             state=dict(self.state),
@@ -156,6 +169,7 @@ class Transfer(tf_keras.Model):
             stages=self._stages,
             student=self.student,
             teacher=self._frozen,
+            siblings=self._siblings(),
             state=dict(self.state),
             number=self.step.read_value(),
             total_steps=self.total_steps,

@@ -146,8 +146,8 @@ def test_a_finished_audit_opens_nothing(config, finished, photos, tmp_path, caps
         results = files.read_json(finished / "results.json") | {"worst_case_success_rate_ci95": [0.6, 0.8]}
         files.write_json(finished / "results.json", results)
         _audit(config, tmp_path / "m.onnx", finished, fail_above=0.5)
+    config.data.shots = 5
     for said in ([], ["data.shots"]):  # What would have no effect is still refused.
-        config.data.shots = 4
         with pytest.raises(pytest.fail.Exception, match="opened"):
             _audit(config, tmp_path / "m.onnx", finished, said=said)
 

@@ -48,8 +48,8 @@ def test_a_gradient_of_an_ensemble_costs_one_network():
     assert one == several
 
 
-def _job(name, **schedule) -> Job:
-    method = METHODS[name]()
+def _job(name, siblings=None, **schedule) -> Job:
+    method = METHODS[name](**({} if siblings is None else {"siblings": siblings}))
     schedule = dataclasses.replace(method.schedule, **{"steps": 6, "swa_steps": 4, "swa_period": 1} | schedule)
     return Job(backbone="small", method=method, schedule=schedule, batch_size=32, interval=1)
 
@@ -58,6 +58,7 @@ def test_training_costs_its_steps_and_the_gradients_of_its_images():
     assert cost.training_passes(_job("renofeation")) == 10 * 32 * 6
     assert cost.training_passes(_job("linear")) == 6 * 32 * 2
     assert cost.training_passes(_job("inoculation")) == 6 * 32 * 8.5
+    assert cost.training_passes(_job("vaccination", siblings=2)) == 3 * 6 * 32 * 13.5
 
 
 def test_what_the_time_is_for_is_told(monkeypatch):

@@ -11,7 +11,7 @@ import reno_tf
 from reno_tf import draws, models
 from reno_tf.attacks.objectives import cosine_similarity
 from reno_tf.errors import UserError
-from reno_tf.methods import METHODS, Inoculation, Step, inoculation
+from reno_tf.methods import METHODS, Inoculation, Step, attacked_images
 from reno_tf.training import optimizers
 
 _OUTPUTS = ["stage1", "stage2", "penultimate"]
@@ -62,14 +62,14 @@ def test_each_image_has_its_own_objective():
     images, teacher = grey_images(100), linear_teacher()
     step, attacked = _step(images), _perturb(images, epsilon=0.2, attacked=1.0)
     epsilon = np.abs(attacked - images).max(axis=(1, 2, 3))
-    chosen = np.argmax(inoculation.one_of(inoculation._draw(step, 2, []), 4), axis=1)
+    chosen = np.argmax(attacked_images.one_of(attacked_images._draw(step, 2, []), 4), axis=1)
     assert set(chosen) == {0, 1, 2, 3}
     # Along a direction d the linear teacher's gradient is W d everywhere, so that one long step ends in a corner.
-    weights, direction = kernel(teacher, "penultimate"), inoculation._draw(step, 1, [6], draws.normal).numpy()
+    weights, direction = kernel(teacher, "penultimate"), attacked_images._draw(step, 1, [6], draws.normal).numpy()
     corners = images.reshape(100, -1) + epsilon[:, None] * np.sign(direction @ weights.T)
     np.testing.assert_allclose(attacked.reshape(100, -1)[chosen == 3], corners[chosen == 3], atol=1e-6)
     # The others turn the features of one output further than the noise that they start from.
-    noise = images + epsilon[:, None, None, None] * (2 * inoculation._draw(step, 3, images.shape[1:]).numpy() - 1)
+    noise = images + epsilon[:, None, None, None] * (2 * attacked_images._draw(step, 3, images.shape[1:]).numpy() - 1)
     clean, hit, start = (teacher(x) for x in (images, attacked, noise))
     for place, output in enumerate(_OUTPUTS):
         found, before = (cosine_similarity(x[output], clean[output]).numpy()[chosen == place] for x in (hit, start))
@@ -80,16 +80,16 @@ def test_more_steps_turn_features_further():
     images, teacher = grey_images(100), linear_teacher()
     ends = [teacher(_perturb(images, epsilon=0.2, attacked=1.0, attack_steps=steps)) for steps in (1, 8)]
     clean = teacher(images)
-    chosen = np.argmax(inoculation.one_of(inoculation._draw(_step(images), 2, []), 4), axis=1) == 0
+    chosen = np.argmax(attacked_images.one_of(attacked_images._draw(_step(images), 2, []), 4), axis=1) == 0
     one, eight = (cosine_similarity(end["stage1"], clean["stage1"]).numpy()[chosen].mean() for end in ends)
     assert eight < one
 
 
 def test_part_and_one_of():
     # Below 0.8 the draw is spread over [0, 1), the rest is clean.
-    np.testing.assert_allclose(inoculation.part(tf.constant([0.0, 0.4, 0.79, 0.81]), 0.8), [0, 0.5, 0.9875, 0])
-    np.testing.assert_array_equal(inoculation.part(tf.constant([0.0, 0.5]), 0.0), [0, 0])
-    np.testing.assert_array_equal(inoculation.one_of(tf.constant([0.0, 0.34, 0.9999999]), 3), np.eye(3))
+    np.testing.assert_allclose(attacked_images.part(tf.constant([0.0, 0.4, 0.79, 0.81]), 0.8), [0, 0.5, 0.9875, 0])
+    np.testing.assert_array_equal(attacked_images.part(tf.constant([0.0, 0.5]), 0.0), [0, 0])
+    np.testing.assert_array_equal(attacked_images.one_of(tf.constant([0.0, 0.34, 0.9999999]), 3), np.eye(3))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ _TERMS = {
     "seam": set(),
     "weight_variance": {"weight_variance"},
     "inoculation": {"feature_distance"},
+    "vaccination": {"feature_distance"},
 }
 
 
@@ -64,6 +65,8 @@ def test_terms_against_numpy(name):
     coefficients = {"weight_decay": 0.3, "head_decay": 0.7, "feature_weight": 1.5, "anchor_weight": 0.9}
     coefficients["variance_weight"] = 2.5
     taken = {field.name for field in dataclasses.fields(METHODS[name]) if field.init}
+    if name == "vaccination":
+        coefficients["feature_scale"] = "absolute"
     method = METHODS[name](**{k: v for k, v in coefficients.items() if k in taken})
     batch = _batch()
     square = lambda tensors: sum(np.sum(np.square(t)) for t in tensors)  # noqa: E731

@@ -70,7 +70,8 @@ def test_every_run_can_be_read(scale):
 
 def test_photographs_have_every_method_in_three_seeds():
     plan = _plan("methods", "photos")
-    assert {row.method for row in plan.rows} == set(methods.METHODS) and not plan.trials() and not plan.weights()
+    compared = set(methods.METHODS) - {"vaccination"}  # It is compared elsewhere.
+    assert {row.method for row in plan.rows} == compared and not plan.trials() and not plan.weights()
     for row in plan.rows:
         chosen = _settings(plan.run(row, "solar", 2, {}))
         assert list(plan.seeds(row)) == [0, 1, 2] and chosen.networks.weights == "imagenet"

@@ -84,6 +84,8 @@ def test_a_run_has_what_its_method_declares(name):
     learning_rate, averaging_rate, weight_decay = _DECLARED[method.start]
     if name == "weight_variance":
         learning_rate, averaging_rate = 0.001, 0.0005
+    if name == "vaccination":
+        learning_rate, averaging_rate = 0.01, 0.005
     factor = 2 if name == "delta_adversarial" else 1
     assert chosen.schedule == dataclasses.replace(method.schedule, steps=factor * 600)
     assert (chosen.schedule.learning_rate, chosen.schedule.momentum) == (learning_rate, 0.9)
@@ -429,7 +431,7 @@ def test_a_budget_in_pixels_may_be_the_whole_range(epsilon):
     assert _read(attack__epsilon=1.7, attack__preset="l2").attack.epsilon == 1.7
 
 
-@pytest.mark.parametrize("method", ["inoculation", "delta_adversarial"])
+@pytest.mark.parametrize("method", ["inoculation", "delta_adversarial", "vaccination"])
 def test_a_methods_budget_is_in_pixels_too(method):
     with pytest.raises(UserError, match=f"{method}: epsilon counts .*; 8 of 255 is 0.0314"):
         _read(method, method__epsilon=8)
