@@ -34,7 +34,7 @@ def fail(message, status: int = MISTAKE):
 
 @contextlib.contextmanager
 def one_line(verbose=lambda: False):
-    """Whatever is raised inside ends the program with one line; `verbose`: and with its traceback, where there is one.
+    """Whatever is raised inside ends the program with one line; `verbose`: whether its traceback is printed too.
 
     `SystemExit` passes if it says that all is well, or names a signal: else it is some library's.
     """
@@ -61,14 +61,14 @@ def names_a_signal(end: SystemExit) -> bool:
 
 
 def open_closed_streams() -> None:
-    """Python has none for a descriptor that was closed before it began (`>&-`)."""
+    """Replaces those that Python lacks, as their descriptor was closed before it began (`>&-`)."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
 
 
 def _print_or_drop():
-    """What cannot be printed would fail again when Python ends, with a status of its own."""
+    """Drops what cannot be printed: it would fail again when Python ends, with a status of its own."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -46,7 +46,7 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("format", None, "With --mode=export: saved_model (the default), tflite or onnx (for devices)."),
     flags.DEFINE_string("backbone", None, "The public backbone (config.model.backbone)."),
     flags.DEFINE_string("teacher", None, "Its weights, by name or file (config.model.weights)."),
-    flags.DEFINE_string("attack", None, "An attack, suite, or quick: a few of it, in minutes (config.attack.preset)."),
+    flags.DEFINE_string("attack", None, "An attack, suite, quick or adaptive (config.attack.preset; docs/attacks.md)."),
     flags.DEFINE_float("cache_limit", None, "GB of adversarial sets to keep (config.attack.cache_limit)."),
     flags.DEFINE_bool("dry_run", False, "With --mode=reproduce: print the runs, their time and disk; do none."),
     flags.DEFINE_string("ray_address", None, "With --mode=reproduce: a Ray cluster's address; default this machine."),
@@ -174,7 +174,7 @@ def parse(argv):
 
 
 def _config_first(argv):
-    """The command line with --config=FILE before all else, and FILE: --config.KEY=VALUE changes what is known."""
+    """The command line with --config=FILE before all else, so that --config.KEY=VALUE changes it; and FILE."""
     config, rest, words = "configs/default.py", [], iter(argv[1:])
     for word in words:
         name, equals, value = word.partition("=")
@@ -193,8 +193,8 @@ def _shipped(config):
     if Path(file).is_file():
         return config
     if not (_HOME / file).is_file():
-        known = [str(path.relative_to(_HOME)) for path in sorted(_HOME.glob("configs/*.py"))]
-        fail(f"no config file {file}; the project's are {', '.join(known)}")
+        shipped = [str(path.relative_to(_HOME)) for path in sorted(_HOME.glob("configs/*.py"))]
+        fail(f"no config file {file}; the project's are {', '.join(shipped)}")
     return str(_HOME / config)
 
 
@@ -224,10 +224,10 @@ def _refuse_other_keys(config, file):
     getattr(config, "seed", None)  # Raises what the file could not be opened for.
     if not isinstance(config, ConfigDict):
         fail(f"{file}: get_config() must return a ConfigDict, not {type(config).__name__}")
-    given = list(keys(config))
-    for key in given:
+    names = list(keys(config))
+    for key in names:
         _refuse_key(key)
-    if lacking := [key for key in KEYS if key not in given]:
+    if lacking := [key for key in KEYS if key not in names]:
         fail(f"{file} lacks the key {lacking[0]}; begin with configs/default.py, and change what differs")
 
 

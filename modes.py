@@ -22,15 +22,15 @@ class Mode:
     """A row of the table.
 
     function: its module below reno_tf.commands, and its name there; it takes the config.
-    flags: those that it takes too, but for the ones that stand for a key of the config.
-    told: what else it is told, of "command", the command line, and "said", the config's keys in it.
+    flags: those that it takes too, except for the ones that stand for a key of the config.
+    context: what else it gets, of "command", the command line, and "said", the config's keys in it.
     """
 
     name: str
     help: str
     function: str
     flags: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
 
     def load(self):
         """The function; this loads TensorFlow."""
@@ -93,14 +93,14 @@ def start(name: str, config, *, command: str, said: Collection[str] = (), **flag
     from reno_tf.errors import UserError, choose
 
     mode = MODES[choose("mode", name, MODES)]
-    given = {flag: value for flag, value in flags.items() if value is not None and value is not False}
-    given |= {flag: os.path.expanduser(given[flag]) for flag in given.keys() & _PATHS}
-    for flag in sorted(given.keys() & _SHORT.keys()):
-        config.update_from_flattened_dict({_SHORT[flag]: given.pop(flag)})
-    for flag in given.keys() - set(mode.flags):
+    options = {flag: value for flag, value in flags.items() if value is not None and value is not False}
+    options |= {flag: os.path.expanduser(options[flag]) for flag in options.keys() & _PATHS}
+    for flag in sorted(options.keys() & _SHORT.keys()):
+        config.update_from_flattened_dict({_SHORT[flag]: options.pop(flag)})
+    for flag in options.keys() - set(mode.flags):
         allowed = " or ".join(f"--mode={other.name}" for other in _TABLE if flag in other.flags)
         raise UserError(f"--{flag} goes with {allowed}, not with --mode={name}")
     if config.distribution != "none" and name != "run":
         raise UserError(f"config.distribution={config.distribution} goes with --mode=run, not with --mode={name}")
     context = {"command": command, "said": said}
-    mode.load()(config, **given, **{key: context[key] for key in mode.told})
+    mode.load()(config, **options, **{key: context[key] for key in mode.context})

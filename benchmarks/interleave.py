@@ -134,4 +134,4 @@ def torch_device():
 def machine() -> str:
     import reno_tf.hardware
 
-    return reno_tf.hardware.name()
+    return reno_tf.hardware.device_name()

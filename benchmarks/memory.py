@@ -69,7 +69,7 @@ def report(options):
     print(f"| all | {whole['attacks']} | {whole['peak_mib']:.0f} |")
     print(f"{ratio:.2f} times its largest, {largest}")
     work = {key: getattr(options, key) for key in ("backbone", "size", "images", "precision")}
-    content = {"work": work, "machine": hardware.name(), "alone": alone, "suite": whole, "times_largest": ratio}
+    content = {"work": work, "machine": hardware.device_name(), "alone": alone, "suite": whole, "times_largest": ratio}
     files.write_json(Path(options.output), content)
 
 

@@ -42,7 +42,7 @@ def main():
     print(f"| | {' | '.join(columns)} |\n{'|---' * (len(columns) + 1)}|")
     for name, row in rows.items():
         print(f"| {name} | {' | '.join(f'{value:.2g}' for value in row.values())} |")
-    files.write_json(Path(options.output), {"machine": hardware.name(), "batch": _BATCH, "networks": rows})
+    files.write_json(Path(options.output), {"machine": hardware.device_name(), "batch": _BATCH, "networks": rows})
 
 
 def measure(name, side, rounds):

@@ -48,7 +48,7 @@ def main():
         print(f"\n{name}\n| | {' | '.join(map(str, _STEPS))} |\n{'|---' * (1 + len(_STEPS))}|")
         for schedule, values in found[name].items():
             print(f"| {schedule} | {' | '.join(f'{value:.5g}' for value in values)} |", flush=True)
-    content = {"images": len(images), "epsilon": _EPSILON, "steps": _STEPS, "machine": hardware.name()}
+    content = {"images": len(images), "epsilon": _EPSILON, "steps": _STEPS, "machine": hardware.device_name()}
     files.write_json(Path(options.output), content | {"objective": found})
 
 

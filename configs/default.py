@@ -68,7 +68,8 @@ def get_config() -> ConfigDict:
     config.attack = ConfigDict()  # through the teacher alone
     # The headline's: a key of reno_tf.attacks.ATTACKS ("pixel" if None), tried on all images, and beside it `core`; or
     # "suite" (--mode=audit): all of `suite`, whose first is the headline's; or "quick": "pixel" and three of `core` by
-    # nine gradients of each of the first `images`, without the curve. NAME is all that the attack stands for,
+    # nine gradients of each of the first `images`, without the curve; or "adaptive": the core, and what someone can do
+    # who copies the defence. NAME is all that the attack stands for,
     # "disruption stage2" one of it. The worst case, image by image, is over all of them.
     config.attack.preset = placeholder(str)
     config.attack.core = placeholder(tuple)  # None: reno_tf.evaluation.suite.CORE, ("disruption",)
@@ -81,7 +82,7 @@ def get_config() -> ConfigDict:
     config.attack.steps = placeholder(int)  # gradients of each image
     config.attack.target_scale = placeholder(float)  # m (paper, section 5.1: 1000)
     config.attack.neuron = placeholder(int)  # which penultimate feature is driven to m (paper: the first)
-    config.attack.restarts = placeholder(int)  # random starts; each image keeps the one that its objective likes best
+    config.attack.restarts = placeholder(int)  # random starts; each image keeps the one with the best objective
     config.attack.neurons = (0, 1, 2, 3)  # for "neurons": the worst case for each image over these; (): all
     config.attack.own_images = 200  # that the attacker has, for "universal"; of the validation split if there is one
     config.attack.surrogate = "renofeation"  # method of the attacker's own student; for "ensemble" it also averages

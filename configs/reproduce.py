@@ -53,15 +53,15 @@ def get_config(which: str = "all") -> ConfigDict:
     """which: ARTEFACT or ARTEFACT,SCALE. Raises ValueError for a name that is neither."""
     artefact, _, scale = which.partition(",")
     scale = scale or "embedded"
-    config = _SCALES[_known("scale", scale, _SCALES)]()
+    config = _SCALES[_one_of("scale", scale, _SCALES)]()
     # A scale without `matched` is of that regime itself.
     artefacts = tuple(name for name in ARTEFACTS if config.reproduce.matched or name not in _MATCHED)
-    chosen = _known("artefact", artefact, ("all", *artefacts))
-    config.reproduce.update(artefacts=artefacts if chosen == "all" else (chosen,), scale=scale)
+    artefact = _one_of("artefact", artefact, ("all", *artefacts))
+    config.reproduce.update(artefacts=artefacts if artefact == "all" else (artefact,), scale=scale)
     return config
 
 
-def _known(kind, name, names):
+def _one_of(kind, name, names):
     if name not in names:
         raise ValueError(f"no {kind} {name!r}; write configs/reproduce.py:ARTEFACT,SCALE, {kind}s: {', '.join(names)}")
     return name
@@ -113,7 +113,7 @@ def _embedded():
             "held_out": 20,  # training images a class, while the grid's trials choose
             "seeds": 5,  # of the rows that a claim rests on
             "few_seeds": 1,  # of the others: two would take `all` beyond six hours
-            "cpus": 1,  # of one run; as many runs at once as the machine has for
+            "cpus": 1,  # of one run; as many runs at once as the machine has CPUs for
             "gpus": 0.0,
         }
     )

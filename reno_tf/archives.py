@@ -21,14 +21,14 @@ _STAND_INS = {
 def refuse_stand_in(path: str | os.PathLike) -> None:
     """Raises UserError for a Git LFS pointer or a web page that was saved in the place of the file."""
     with open(path, "rb") as file:
-        if told := stand_in(file.read(100)):
-            raise UserError(f"{path} {told}")
+        if description := stand_in(file.read(100)):
+            raise UserError(f"{path} {description}")
 
 
 def stand_in(beginning: bytes) -> str | None:
-    """What the file is that begins so, if it only stands in the place of another."""
+    """What a file with this beginning is, if it only stands in the place of another."""
     beginning = beginning.lstrip().lower()
-    return next((told for start, told in _STAND_INS.items() if beginning.startswith(start)), None)
+    return next((description for start, description in _STAND_INS.items() if beginning.startswith(start)), None)
 
 
 def check_members(archive: zipfile.ZipFile, path: str) -> None:

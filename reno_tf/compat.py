@@ -75,7 +75,7 @@ def addons_swa() -> type:
             # A tf.function there, which takes a strategy's variable for another one of the same shape
             # and averages into that: hand it this device's copy, which it tells apart.
             copies = tensorflow.distribute.get_strategy().experimental_local_results(average_var)
-            own = copies[0] if len(copies) == 1 else next(copy for copy in copies if copy.device == var.device)
-            return super().average_op(var, own, local_apply_state)
+            device_copy = copies[0] if len(copies) == 1 else next(copy for copy in copies if copy.device == var.device)
+            return super().average_op(var, device_copy, local_apply_state)
 
     return SWA

@@ -14,7 +14,7 @@ from reno_tf import compat
 from reno_tf.errors import UserError, one_line
 
 FORMS = ("float16", "int8_weights", "int8")  # of .tflite files
-_CALIBRATED = 200  # images by which the ranges of an "int8" file's feature maps are found
+_CALIBRATED = 200  # images that give the ranges of an "int8" file's feature maps
 _OPSET = 17  # of 2022: what runtimes on devices have
 
 

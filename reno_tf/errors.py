@@ -40,10 +40,10 @@ def _likeness(name, choice):
 
 def one_line(error: Exception) -> str:
     """What a library's error says, cut to 200 characters and without the addresses of Python's objects."""
-    told = re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(str(error).split()))
-    return told[:200] or type(error).__name__
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(str(error).split()))
+    return text[:200] or type(error).__name__
 
 
 def reason(error) -> str:
-    """What the operating system said, of an error of TensorFlow's, whose message names files and nodes before it."""
+    """The operating system's words in an error of TensorFlow's, whose message names files and nodes before them."""
     return error.message.rsplit("; ", 1)[-1].split(" [Op:")[0]

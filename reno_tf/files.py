@@ -40,12 +40,12 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_json(path: Path, content) -> None:
-    """As `write_bytes`; sorted keys, and an error for what is no JSON, such as NaN."""
+    """As `write_bytes`; sorted keys, and an error for what is not JSON, such as NaN."""
     write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
 def finite(content):
-    """The content with None in the place of every number that is none, as NaN; for JSON."""
+    """The content with None in the place of every number that is not finite; for JSON."""
     if isinstance(content, dict):
         return {key: finite(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
@@ -63,17 +63,17 @@ def read_json(path: Path):
         raise UserError(f"{path} is damaged: {error}") from None
 
 
-def digest(*parts: bytes) -> str:
-    """SHA-256 over the parts and their lengths, in hexadecimal."""
+def digest(*contents: bytes) -> str:
+    """SHA-256 over the contents and their lengths, in hexadecimal."""
     hasher = hashlib.sha256()
-    for part in parts:
-        hasher.update(len(part).to_bytes(8, "little"))
-        hasher.update(part)
+    for content in contents:
+        hasher.update(len(content).to_bytes(8, "little"))
+        hasher.update(content)
     return hasher.hexdigest()
 
 
 def files_below(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
-    """All files of a folder and of those in it, sorted. Links are followed, but for one to a folder `above` itself."""
+    """All files of a folder and of those in it, sorted. Links are followed, except to a folder `above` the link."""
     real = folder.resolve()
     for entry in sorted(folder.iterdir()) if real not in above else ():
         if entry.is_dir():
@@ -83,7 +83,7 @@ def files_below(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
 
 
 def size_and_times(file: Path) -> tuple[int | None, int | None, int | None]:
-    """Bytes, and nanoseconds of the last change of the content and of anything; None of a file that is not there."""
+    """Bytes, and nanoseconds of the last change of the content and of anything; None for a file that is not there."""
     try:
         status = file.stat()
     except OSError:
@@ -132,24 +132,24 @@ def claim(
 ) -> None:
     """Makes `workdir` the folder of a run, unless it is that already, and writes its config.json.
 
-    content: the run's settings, for config.json. identity: those of them by which it is told from another run.
+    content: the run's settings, for config.json. identity: those of them that identify the run.
     inputs: digests of what the settings only name, by what it is. request: see `results_of`. `overwrite` deletes
     another run; what else lies beside its files stays. Raises UserError if the folder belongs to another run, or to
-    the same with inputs that have changed since, holds other files and no run, or cannot be written; also if others
-    lie in a folder to be deleted.
+    the same with inputs that have changed since, holds other files and no run, or cannot be written; also if other
+    files lie in a folder to be deleted.
     """
     if workdir.exists() and not workdir.is_dir():
         raise UserError(f"workdir {workdir} is a file, not a folder")
-    known = read_json(workdir / "config.json")
-    if not isinstance(known, dict | type(None)):
-        raise UserError(f"{workdir / 'config.json'} is not a run's: it holds no settings by name")
-    if known is None and workdir.is_dir() and any(file.name != LOCK for file in workdir.iterdir()):
+    existing = read_json(workdir / "config.json")
+    if not isinstance(existing, dict | type(None)):
+        raise UserError(f"{workdir / 'config.json'} is not a run's: it does not hold settings by name")
+    if existing is None and workdir.is_dir() and any(file.name != LOCK for file in workdir.iterdir()):
         raise UserError(f"workdir {workdir} holds other files and no run; choose another --workdir")
     marker = _as_dict(read_json(workdir / MARKER))
-    if known is not None and overwrite:
+    if existing is not None and overwrite:
         _delete_run(workdir)
-    elif known is not None:
-        _refuse_another(workdir, known, content, identity)
+    elif existing is not None:
+        _refuse_another(workdir, existing, content, identity)
         _refuse_changed(workdir, _as_dict(marker.get("inputs")), inputs)
         if (workdir / "results.json").is_file():
             return  # A finished run needs no write, which could fail on a full disk.
@@ -165,21 +165,21 @@ def claim(
 def results_of(workdir: Path, request: str | None) -> dict | None:
     """The results of a finished run that was claimed with the same `request`: a digest of all that it was asked for.
 
-    None: there is no such run, or it cannot be told.
+    None: there is no such run, or that cannot be known.
     """
     marker = _as_dict(read_json(workdir / MARKER))
     return read_json(workdir / "results.json") if request and marker.get("request") == request else None
 
 
 def _as_dict(content) -> dict:
-    """The content of a file that may have been changed by hand; nothing of what is no dictionary."""
+    """The content of a file that may have been changed by hand; {} if it is not a dictionary."""
     return content if isinstance(content, dict) else {}
 
 
 def _delete_run(workdir):
     if not (workdir / MARKER).is_file():
-        told = f"no file {MARKER} says that this project, or this version of it, wrote {workdir}"
-        raise UserError(f"{told}; nothing is deleted: choose another --workdir")
+        why = f"no file {MARKER} says that this project, or this version of it, wrote {workdir}"
+        raise UserError(f"{why}; nothing is deleted: choose another --workdir")
     with lock(workdir):
         ownership.clear_run(workdir)
 
@@ -190,21 +190,21 @@ def _instead(workdir) -> str:
 
 def _refuse_changed(workdir, before, inputs):
     if changed := sorted(key for key in before.keys() & inputs.keys() if before[key] != inputs[key]):
-        told = f"changed since then: {', '.join(changed)}"
-        raise UserError(f"workdir {workdir} holds another run ({told}); {_instead(workdir)}")
+        why = f"changed since then: {', '.join(changed)}"
+        raise UserError(f"workdir {workdir} holds another run ({why}); {_instead(workdir)}")
 
 
-def _refuse_another(workdir, known, content, identity):
-    """Raises UserError unless config.json, as it is known, is of the same run."""
+def _refuse_another(workdir, existing, content, identity):
+    """Raises UserError unless `existing`, the content of config.json, is of the same run."""
     instead = _instead(workdir)
-    if known.get("format") != content.get("format"):
+    if existing.get("format") != content.get("format"):
         version = "a run of another version, whose settings this one does not read"
-        formats = f"format {known.get('format', 1)}, not {content.get('format', 1)}"
+        formats = f"format {existing.get('format', 1)}, not {content.get('format', 1)}"
         raise UserError(f"workdir {workdir} holds {version} ({formats}); {instead}")
     identity = json.loads(json.dumps(identity))  # As config.json gives it back: tuples are lists.
-    if differences := list(_differences(_as_dict(known.get("identity")), identity)):
-        told = ", ".join(f"{key} is {there}, not {here}" for key, there, here in differences)
-        raise UserError(f"workdir {workdir} holds another run ({told}); {instead}")
+    if differences := list(_differences(_as_dict(existing.get("identity")), identity)):
+        why = ", ".join(f"{key} is {there}, not {here}" for key, there, here in differences)
+        raise UserError(f"workdir {workdir} holds another run ({why}); {instead}")
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ PRECISIONS = ("auto", "bfloat16", "float32")
 
 
 def settle() -> None:
-    """For a process of the project's own, once it has loaded what it needs."""
+    """Prepares a process of the project's own, once it has loaded what it needs."""
     with compat.quiet_native_logs():
         tf.config.list_physical_devices()  # Where a GPU is absent, says so at length.
     gc.freeze()  # What is loaded stays: the collection after each attack need not look through it.
@@ -26,7 +26,7 @@ def settle() -> None:
 def resolve_precision(precision: str) -> str:
     """ "float32", "bfloat16", or "auto": bfloat16 where the hardware has it. Raises UserError.
 
-    float16 is none of them: the attack's objective, about 1000^2, is infinite there.
+    float16 is not among them: the attack's objective, about 1000^2, is infinite there.
     """
     choose("precision", precision, PRECISIONS)
     if precision == "auto":
@@ -40,11 +40,11 @@ def resolve_jit(jit_compile: bool | str) -> bool:
 
 
 def devices() -> list[str]:
-    """All of this process that a batch can be spread over: the visible GPUs, or without any the (logical) CPUs."""
+    """This process's devices to spread a batch over: the visible GPUs, or if there are none the (logical) CPUs."""
     logical = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    own = tf.DeviceSpec.from_string(tf.constant(0).device)
+    here = tf.DeviceSpec.from_string(tf.constant(0).device)
     specs = [tf.DeviceSpec.from_string(device.name) for device in logical]  # In a cluster, those of all workers.
-    return [spec.to_string() for spec in specs if (spec.job or own.job, spec.task or 0) == (own.job, own.task)]
+    return [spec.to_string() for spec in specs if (spec.job or here.job, spec.task or 0) == (here.job, here.task)]
 
 
 def has_bfloat16() -> bool:
@@ -57,8 +57,8 @@ def has_bfloat16() -> bool:
     return bool({"avx512_bf16", "amx_bf16"} & cpu_flags())
 
 
-def name() -> str:
-    """Of the first GPU, or of the processor and how many cores this process may use."""
+def device_name() -> str:
+    """The first GPU's name, or the processor's with the number of cores that this process may use."""
     if gpus := tf.config.list_physical_devices("GPU"):
         return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
     models = [line.partition(":")[2].strip() for line in _processor_lines("model name")]
@@ -70,9 +70,13 @@ def versions() -> dict:
     """What results depend on beside this project: Python, packages (None where one is absent), the device and whether
     "auto" means bfloat16 on it."""
     packages = ("tensorflow", "tf-keras", "tensorflow-addons", "numpy")
-    found = {package: next(iter(metadata.distributions(name=package)), None) for package in packages}
-    own = {package: distribution and distribution.version for package, distribution in found.items()}
-    return {"python": platform.python_version(), **own, "device": name() + " with bfloat16" * has_bfloat16()}
+    distributions = {package: next(iter(metadata.distributions(name=package)), None) for package in packages}
+    packages_found = {package: distribution and distribution.version for package, distribution in distributions.items()}
+    return {
+        "python": platform.python_version(),
+        **packages_found,
+        "device": device_name() + " with bfloat16" * has_bfloat16(),
+    }
 
 
 def cpu_flags() -> set[str]:

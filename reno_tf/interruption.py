@@ -10,10 +10,10 @@ GOES_ON = "the same command goes on from the last checkpoint"
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ends the program by one of the two; its text says how to go on."""
+    """Ends the program by one of the two signals; its text says how to resume."""
 
-    def __init__(self, number: int, told: str = GOES_ON):
-        super().__init__(f"interrupted; {told}")
+    def __init__(self, number: int, advice: str = GOES_ON):
+        super().__init__(f"interrupted; {advice}")
         self.number = number
 
     @property
@@ -30,7 +30,7 @@ def unwind() -> None:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[Callable[[], int]]:
-    """Inside, both signals only make the function that it gives return their number, else 0; the second one raises.
+    """Inside, a first signal only makes the function that it gives return its number, else 0; a second one raises.
 
     A signal that is ignored, or belongs to another thread than this one, is left as it is.
     """

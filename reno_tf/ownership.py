@@ -65,7 +65,7 @@ def _fits(parts, is_folder, names) -> bool:
     if not is_folder and (temporary := _TEMPORARY.fullmatch(parts[-1])):
         parts = (*parts[:-1], temporary[1])
     right_depth = len(parts) < len(names) if is_folder else len(parts) == len(names)
-    return right_depth and all(re.fullmatch(name, part) for name, part in zip(names, parts, strict=False))
+    return right_depth and all(re.fullmatch(name, component) for name, component in zip(names, parts, strict=False))
 
 
 def _is_any(patterns, name) -> bool:
@@ -79,14 +79,14 @@ def clear_run(workdir: Path) -> None:
     """
     tops = {name.split("/")[0] for name in RUN}
     others = list(foreign(workdir, RUN))
-    own = [entry for entry in workdir.iterdir() if entry not in others or _is_any(tops, entry.name)]
-    if inside := [path for path in others if any(path.is_relative_to(entry) for entry in own)]:
-        told = f"{inside[0]} is not what a run writes, so nothing in {workdir} is deleted"
-        raise UserError(f"{told}; move it out of there, or choose another --workdir")
+    entries = [entry for entry in workdir.iterdir() if entry not in others or _is_any(tops, entry.name)]
+    if inside := [path for path in others if any(path.is_relative_to(entry) for entry in entries)]:
+        why = f"{inside[0]} is not what a run writes, so nothing in {workdir} is deleted"
+        raise UserError(f"{why}; move it out of there, or choose another --workdir")
     if others:
         logging.warning("%s keeps what no run wrote: %s", workdir, ", ".join(path.name for path in others))
     # Killed in the middle, it is not a finished run.
-    for entry in sorted(own, key=lambda entry: entry.name != "results.json"):
+    for entry in sorted(entries, key=lambda entry: entry.name != "results.json"):
         if entry.is_dir():
             shutil.rmtree(entry)
         elif entry.name not in (MARKER, LOCK, "config.json"):

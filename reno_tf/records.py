@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 
 @dataclasses.dataclass(frozen=True)
 class Rate:
-    """`hits` of `total` images. `rate` is a fraction; `interval` is Wilson's 95 % one. Both are None of no images."""
+    """`hits` of `total` images. `rate` is a fraction; `interval` is Wilson's 95 % one. Both are None for no images."""
 
     hits: int
     total: int
@@ -28,8 +28,8 @@ class Rate:
     def interval(self) -> tuple[float, float] | None:
         if not self.total:
             return None
-        found = binomtest(self.hits, self.total).proportion_ci(0.95, method="wilson")
-        return float(found.low), float(found.high)
+        bounds = binomtest(self.hits, self.total).proportion_ci(0.95, method="wilson")
+        return float(bounds.low), float(bounds.high)
 
 
 def described(description: str = "", **metadata):
@@ -48,7 +48,7 @@ def to_json(record) -> Any:
 
 
 def _items(field, record) -> Iterator[tuple[str, Any]]:
-    value, key = getattr(record, field.name), key_of(field)
+    value, key = getattr(record, field.name), json_key(field)
     if value is None and field.metadata.get("absent"):
         return
     if isinstance(value, Rate):
@@ -58,7 +58,7 @@ def _items(field, record) -> Iterator[tuple[str, Any]]:
         yield key, to_json(value)
 
 
-def key_of(field) -> str:
+def json_key(field) -> str:
     return field.metadata.get("json", field.name)
 
 
@@ -78,7 +78,7 @@ def from_json(kind, content):
 
 
 def _read(field, kind, content):
-    key = key_of(field)
+    key = json_key(field)
     if _is_rate(kind):
         return Rate(*content[f"{key}_counts"]) if f"{key}_counts" in content or not _may_be_absent(field) else None
     if key not in content and _may_be_absent(field):
@@ -95,7 +95,7 @@ def _is_rate(kind) -> bool:
 
 
 def _without_none(kind):
-    (inner,) = (part for part in typing.get_args(kind) if part is not types.NoneType)
+    (inner,) = (argument for argument in typing.get_args(kind) if argument is not types.NoneType)
     return inner
 
 
@@ -141,19 +141,19 @@ def _object(kind) -> dict:
     properties, required = {}, []
     hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        own = _properties(field, hints[field.name])
-        properties |= own["properties"]
-        required += own["required"]
+        of_field = _properties(field, hints[field.name])
+        properties |= of_field["properties"]
+        required += of_field["required"]
     return {"type": "object", "properties": properties, "required": sorted(required)}
 
 
 def _properties(field, kind) -> dict:
     """The properties that one field makes, and those of them that are always there."""
-    key, metadata = key_of(field), field.metadata
-    told = {"description": metadata["description"]} if metadata.get("description") else {}
+    key, metadata = json_key(field), field.metadata
+    description = {"description": metadata["description"]} if metadata.get("description") else {}
     if _is_rate(kind):
-        found = {key: {"type": ["number", "null"], "minimum": 0, "maximum": 1, **told}}
-        found |= {f"{key}_ci95": {"$ref": "#/$defs/interval"}, f"{key}_counts": {"$ref": "#/$defs/counts"}}
+        properties = {key: {"type": ["number", "null"], "minimum": 0, "maximum": 1, **description}}
+        properties |= {f"{key}_ci95": {"$ref": "#/$defs/interval"}, f"{key}_counts": {"$ref": "#/$defs/counts"}}
     else:
-        found = {key: _schema_of(kind, metadata) | told}
-    return {"properties": found, "required": [] if _may_be_absent(field) else list(found)}
+        properties = {key: _schema_of(kind, metadata) | description}
+    return {"properties": properties, "required": [] if _may_be_absent(field) else list(properties)}

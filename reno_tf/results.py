@@ -4,7 +4,7 @@ import dataclasses
 import enum
 from typing import Any
 
-from reno_tf.records import Rate, described, key_of
+from reno_tf.records import Rate, described, json_key
 
 _FRACTION = {"least": 0, "most": 1}
 
@@ -65,7 +65,7 @@ class Few:
 
 @dataclasses.dataclass(frozen=True)
 class WorstCase:
-    """Of which attacks and images the worst case is."""
+    """The attacks and the images of the worst case."""
 
     attacks: tuple[str, ...]
     num_images: int
@@ -339,9 +339,9 @@ class Results(Evaluation):
 
 def _metrics() -> dict[str, Metric]:
     fields = (*dataclasses.fields(Evaluation), *dataclasses.fields(Seconds))
-    found = {field.metadata.get("metric_key", key_of(field)): field.metadata.get("metric") for field in fields}
+    metrics = {field.metadata.get("metric_key", json_key(field)): field.metadata.get("metric") for field in fields}
     first = ("clean_accuracy", "worst_case_success_rate")  # The worst case before what one attack does.
-    return {key: found[key] for key in (*first, *found) if found[key]}
+    return {key: metrics[key] for key in (*first, *metrics) if metrics[key]}
 
 
 METRICS = _metrics()  # Their order is that of a report's table.

@@ -32,7 +32,7 @@ def write_saved_model(
     become the student's input as the images of the test split do. "floats" takes `images`, float32 [B, H, W, 3] in
     [0, 1]. Both give `logits` and `probabilities` [B, classes] and `classes`, string [B], the most probable one.
     "serving_default" also gives `errors`, string [B]: "" or why an image could not be decoded. Such a row is 0, its
-    class ""; the others are what they are alone.
+    class ""; the others are as they would be alone.
 
     assets.extra has the names of the classes, requests for warming up, and the `card`, Markdown. What was written there
     before is replaced. Raises UserError if anything else lies there, or if the folder cannot be written.
@@ -50,14 +50,14 @@ def write_saved_model(
         return {"logits": logits, "probabilities": tf.nn.softmax(logits), "classes": best}
 
     def answers_to_files(image_bytes):
-        pixels, found = decoded(image_bytes, size=height, geometry=geometry)
+        pixels, is_image = decoded(image_bytes, size=height, geometry=geometry)
         answered = answers(tf.cast(pixels, tf.float32) / 255)
         blank = {name: tf.zeros_like(values) for name, values in answered.items()}
-        kept = {
-            name: tf.where(tf.reshape(found, [-1] + [1] * (values.shape.rank - 1)), values, blank[name])
+        outputs = {
+            name: tf.where(tf.reshape(is_image, [-1] + [1] * (values.shape.rank - 1)), values, blank[name])
             for name, values in answered.items()
         }
-        return kept | {"errors": tf.where(found, "", NOT_AN_IMAGE)}
+        return outputs | {"errors": tf.where(is_image, "", NOT_AN_IMAGE)}
 
     archive = tf_keras.export.ExportArchive()
     archive.track(student)
@@ -93,7 +93,7 @@ def _check_place(path):
 def decoded(files, *, size: int, geometry: str):
     """Encoded images, string [B] -> uint8 [B, size, size, 3], and bool [B]: whether each could be decoded.
 
-    A batch is one request, or several that a server has put together: what is no image must not fail the others.
+    A batch is one request, or several that a server put together: a file that is not an image must not fail the others.
     """
     count = tf.size(files, out_type=tf.int64)
 
@@ -102,13 +102,13 @@ def decoded(files, *, size: int, geometry: str):
 
     images = tf.data.Dataset.from_tensor_slices((tf.range(count), files))
     images = images.map(view, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
-    last = tf.data.Dataset.from_tensors((count, tf.zeros([size, size, 3], tf.uint8)))  # Perhaps there is no other.
+    last = tf.data.Dataset.from_tensors((count, tf.zeros([size, size, 3], tf.uint8)))  # Perhaps the only one.
     positions, pixels = images.concatenate(last).batch(count + 1).get_single_element()
-    found = tf.scatter_nd(positions[:, None], tf.ones_like(positions), [count + 1])[:count]
+    is_image = tf.scatter_nd(positions[:, None], tf.ones_like(positions), [count + 1])[:count]
     # No kernel scatters uint8.
     shape = tf.stack([count + 1, *(tf.constant(side, tf.int64) for side in (size, size, 3))])
     pixels = tf.cast(tf.scatter_nd(positions[:, None], tf.cast(pixels, tf.int32), shape)[:count], tf.uint8)
-    return tf.ensure_shape(pixels, [None, size, size, 3]), found > 0
+    return tf.ensure_shape(pixels, [None, size, size, 3]), is_image > 0
 
 
 def _decode(content):

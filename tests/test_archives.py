@@ -11,12 +11,12 @@ _POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [(_POINTER, "is a Git LFS pointer, .* git lfs pull"), (b"\n<!DOCTYPE HTML>\n<html>", "is a web page")],
 )
-def test_what_stands_in_a_files_place_is_told(tmp_path, content, told):
+def test_what_stands_in_a_files_place_is_told(tmp_path, content, message):
     (tmp_path / "x").write_bytes(content)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         archives.refuse_stand_in(tmp_path / "x")
 
 

@@ -20,13 +20,13 @@ def files(tmp_path_factory):
     folder, student = tmp_path_factory.mktemp("files"), linear_teacher()
     options = {"class_names": ["a", "b", "c"], "image_shape": (SIZE, SIZE, 3), "geometry": "zoom", "card": ""}
     serving.write_saved_model(student, folder / "model", **options)
-    found = {}
+    paths = {}
     for form, content in conversion.to_tflite(folder / "model", _IMAGES).items():
-        found[form] = folder / f"{form}.tflite"
-        found[form].write_bytes(content)
-    found["onnx"] = folder / "student.onnx"
-    found["onnx"].write_bytes(conversion.to_onnx(folder / "model"))
-    return student, found
+        paths[form] = folder / f"{form}.tflite"
+        paths[form].write_bytes(content)
+    paths["onnx"] = folder / "student.onnx"
+    paths["onnx"].write_bytes(conversion.to_onnx(folder / "model"))
+    return student, paths
 
 
 @pytest.mark.parametrize(("form", "within"), [("float16", 2e-3), ("int8_weights", 0.05), ("int8", 0.1), ("onnx", 1e-5)])

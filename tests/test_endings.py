@@ -57,7 +57,7 @@ def test_a_log_that_cannot_be_written_is_told_in_the_same_line():
 
 
 @pytest.mark.parametrize(
-    ("how", "status", "told"),
+    ("how", "status", "message"),
     [
         ("interrupt", 130, "interrupted"),
         ("terminate", 143, "interrupted; the same command goes on"),
@@ -65,9 +65,9 @@ def test_a_log_that_cannot_be_written_is_told_in_the_same_line():
         ("disk", 2, "No space left on device"),
     ],
 )
-def test_signals_and_full_disks_keep_their_own(how, status, told):
+def test_signals_and_full_disks_keep_their_own(how, status, message):
     ended, _, err = Script("tests/failing.py", how).end()
-    assert ended == status and told in err and "Traceback" not in err and "internal" not in err
+    assert ended == status and message in err and "Traceback" not in err and "internal" not in err
 
 
 def test_verbosity_shows_the_traceback():
@@ -100,14 +100,14 @@ _CONFIGS = {
 
 def test_a_mistake_in_a_config_is_the_users(tmp_path):
     scripts = {}
-    for number, (content, told) in enumerate(_CONFIGS.items()):
+    for number, (content, message) in enumerate(_CONFIGS.items()):
         file = tmp_path / f"config{number}.py"
         file.write_text(content)
-        scripts[told.format(file=file)] = Script("main.py", f"--config={file}", "--mode=list_data")
-    for told, script in scripts.items():
+        scripts[message.format(file=file)] = Script("main.py", f"--config={file}", "--mode=list_data")
+    for message, script in scripts.items():
         status, out, err = script.end()
-        assert (status, out) == (2, "") and "Traceback" not in err, (told, err)
-        assert told in err.splitlines()[-1], (told, err)
+        assert (status, out) == (2, "") and "Traceback" not in err, (message, err)
+        assert message in err.splitlines()[-1], (message, err)
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,8 @@ def test_claim_refuses_a_run_of_another_format_and_says_why(tmp_path, finished):
     if finished:
         (run / "results.json").write_text("{}")
     before = {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in run.iterdir()}
-    told = r"holds a run of another version, .* \(format 1, not 2\); choose another --workdir$"
-    with pytest.raises(UserError, match=told):
+    message = r"holds a run of another version, .* \(format 1, not 2\); choose another --workdir$"
+    with pytest.raises(UserError, match=message):
         _claim(run, {"seed": 0, "format": 2}, overwrite=False)
     with pytest.raises(UserError, match=r"\(format 1, not 3\)"):
         _claim(run, {"format": 3}, overwrite=False)
@@ -105,12 +105,12 @@ def test_overwriting_deletes_what_a_run_left(run):
 
 
 def test_overwriting_keeps_what_lies_beside_a_run_and_names_it(run, tmp_path, caplog):
-    own = ("notes.txt", "mine/thesis.txt", "results.json.bak", ".config.json.swp", f"cache/{'0' * 64}.npy")
-    for name in own:
+    names = ("notes.txt", "mine/thesis.txt", "results.json.bak", ".config.json.swp", f"cache/{'0' * 64}.npy")
+    for name in names:
         files.write_text(run / name, "years of work")
     (run / "photos").symlink_to(tmp_path)
     _claim(run, {"format": 2}, overwrite=True)
-    assert all((run / name).read_text() == "years of work" for name in own) and (run / "photos").is_symlink()
+    assert all((run / name).read_text() == "years of work" for name in names) and (run / "photos").is_symlink()
     assert not (run / "results.json").exists() and files.read_json(run / "config.json")["format"] == 2
     assert "keeps what no run wrote" in caplog.text and "notes.txt" in caplog.text and "photos" in caplog.text
 

@@ -161,15 +161,15 @@ def test_any_results_are_a_row_or_left_out_with_a_reason(results, config, curve,
         parts = {"results": _RESULTS, "config": settings.read(default.get_config(), "delta").as_json(), "curve": _CURVE}
         if name == "fuzzed":
             parts = {
-                part: _changed(parts[part], *change)
-                for part, change in {"results": results, "config": config, "curve": curve}.items()
+                stem: _changed(parts[stem], *change)
+                for stem, change in {"results": results, "config": config, "curve": curve}.items()
             }
-        for part, content in parts.items():
-            (folder / name / f"{part}.json").write_text(json.dumps(content))
+        for stem, content in parts.items():
+            (folder / name / f"{stem}.json").write_text(json.dumps(content))
     modes.start("report", default.get_config(), command="", workdir=str(folder))
     assert (folder / "index.html").stat().st_size > 1000
     try:
-        finished_runs.read(folder / "fuzzed" / "results.json", folder)
+        finished_runs.read_run(folder / "fuzzed" / "results.json", folder)
     except UserError as error:
         _one_line(error)
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -225,8 +225,8 @@ def test_any_folder_of_images(tree, tmp_path_factory):
 @given(name=st.text(string.printable, max_size=8), shots=st.integers(-3, 10**9), fraction=st.floats())
 def test_any_arguments_of_load(name, shots, fraction):
     try:
-        found = data.load(name if name.strip() else "digits", shots=shots, fraction=fraction)
+        dataset = data.load(name if name.strip() else "digits", shots=shots, fraction=fraction)
     except UserError as error:
         _one_line(error)
     else:
-        assert len(found.train)
+        assert len(dataset.train)

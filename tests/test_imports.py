@@ -37,7 +37,7 @@ _FLOORS = (
     ("settings",),
     ("commands",),
 )
-_BELOW = {part: set().union(*_FLOORS[:level]) for level, floor in enumerate(_FLOORS) for part in floor}
+_BELOW = {package: set().union(*_FLOORS[:level]) for level, floor in enumerate(_FLOORS) for package in floor}
 _READ_THE_CONFIG = {"settings", "commands"}
 
 

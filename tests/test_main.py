@@ -101,7 +101,7 @@ def test_verbosity_asks_for_tensorflows_notes(flags, level):
 
 
 @pytest.mark.parametrize(
-    ("flags", "given", "found"),
+    ("flags", "before", "after"),
     [
         (("--mode=audit", "--attack=quick"), None, "1"),
         (("--mode=audit", "--attack=quick"), "0", "0"),
@@ -110,7 +110,7 @@ def test_verbosity_asks_for_tensorflows_notes(flags, level):
         (("--attack=quick",), None, None),
     ],
 )
-def test_onednn_is_brought_in_where_nothing_trains(flags, given, found):
+def test_onednn_is_brought_in_where_nothing_trains(flags, before, after):
     tell = """if True:
         import os, platform, sys, main
         platform.machine = lambda: "x86_64"
@@ -120,10 +120,10 @@ def test_onednn_is_brought_in_where_nothing_trains(flags, given, found):
         except SystemExit:
             print(os.environ.get("TF_ENABLE_ONEDNN_OPTS"))"""
     environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
-    environment |= {} if given is None else {"TF_ENABLE_ONEDNN_OPTS": given}
+    environment |= {} if before is None else {"TF_ENABLE_ONEDNN_OPTS": before}
     command = [sys.executable, "-c", tell, *flags]
     done = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, f"{found}\n") and "reno_tf" in done.stderr, done.stderr
+    assert (done.returncode, done.stdout) == (0, f"{after}\n") and "reno_tf" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize(("level", "shown"), [("0", "a note\n"), ("2", "")])
@@ -242,10 +242,10 @@ def test_a_runs_student_goes_to_devices_and_is_measured_there(runs, tmp_path):
 def test_a_finished_run_is_not_redone_and_another_run_is_refused(runs):
     workdir = runs[1]["linear"]
     before = {path: path.stat().st_mtime_ns for path in workdir.rglob("*") if path.is_file()}
-    chosen = small_network.chosen(workdir.parent)
-    status, out, err = _run_small("--method=linear", f"--workdir={workdir}", *chosen, *_FEW)
+    networks = small_network.chosen(workdir.parent)
+    status, out, err = _run_small("--method=linear", f"--workdir={workdir}", *networks, *_FEW)
     assert status == 0 and "finished already" in out, err
-    status, out, err = _run_small("--method=finetune", f"--workdir={workdir}", *chosen, *_FEW)
+    status, out, err = _run_small("--method=finetune", f"--workdir={workdir}", *networks, *_FEW)
     assert status == 2 and "method.name is linear, not finetune" in err and len(err.splitlines()) == 1
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
 

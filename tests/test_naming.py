@@ -31,11 +31,11 @@ def test_usual_names_are_what_they_were():
     ["", "t1", "delta-0", "delta-digits-x", "delta-digits-01", "delta-my-set-of-images-0", "-digits-0", "a-%zz-0"],
 )
 def test_any_other_name_is_refused(name):
-    with pytest.raises(ValueError, match="no name of a run"):
+    with pytest.raises(ValueError, match="not the name of a run"):
         RunRef.parse(name)
 
 
 @pytest.mark.parametrize("change", [{"method": ""}, {"data": ""}, {"seed": -1}, {"variant": "swa"}])
 def test_what_no_name_can_say_is_refused(change):
-    with pytest.raises(ValueError, match="no run is called by"):
+    with pytest.raises(ValueError, match="no run can be named by"):
         RunRef(**{"method": "delta", "data": "digits", "seed": 0} | change)

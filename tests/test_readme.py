@@ -80,8 +80,8 @@ def test_every_page_can_be_reached_from_the_readme():
     while pages:
         page = pages.pop()
         seen.add(page)
-        found = {(page.parent / link).resolve() for link in re.findall(r"\]\(([^)\s#]+\.md)", page.read_text())}
-        pages += [path for path in found - seen if path.is_file()]
+        linked = {(page.parent / link).resolve() for link in re.findall(r"\]\(([^)\s#]+\.md)", page.read_text())}
+        pages += [path for path in linked - seen if path.is_file()]
     assert set(_DOCUMENTS) <= seen
 
 

@@ -46,8 +46,8 @@ _GARBAGE = [b"", b"no image", _FILES["JPEG"][:300], _FILES["PNG"][:200], b"\x89P
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_files_are_seen_as_test_images_are(geometry):
-    pixels, found = serving.decoded(tf.constant(list(_FILES.values())), size=32, geometry=geometry)
-    assert found.numpy().all()
+    pixels, is_image = serving.decoded(tf.constant(list(_FILES.values())), size=32, geometry=geometry)
+    assert is_image.numpy().all()
     for name, content, seen in zip(_FILES, _FILES.values(), pixels.numpy(), strict=True):
         expected = transforms.test_view(tf.constant(imagefile.normalize(content)), size=32, geometry=geometry)
         np.testing.assert_allclose(seen.astype(int), expected.numpy().astype(int), atol=1, err_msg=name)
@@ -64,15 +64,15 @@ def test_an_image_of_the_models_own_size_stays_as_it_is():
 def test_what_is_no_image_fails_no_other(garbage, place):
     good = [_FILES["JPEG"], _FILES["PNG"]]
     alone, _ = serving.decoded(tf.constant(good), size=8, geometry="zoom")
-    pixels, found = serving.decoded(tf.constant([*good[:place], garbage, *good[place:]]), size=8, geometry="zoom")
-    assert found.numpy().tolist() == [index != place for index in range(3)]
-    np.testing.assert_array_equal(pixels.numpy()[found.numpy()], alone)
+    pixels, is_image = serving.decoded(tf.constant([*good[:place], garbage, *good[place:]]), size=8, geometry="zoom")
+    assert is_image.numpy().tolist() == [index != place for index in range(3)]
+    np.testing.assert_array_equal(pixels.numpy()[is_image.numpy()], alone)
 
 
 def test_nothing_but_garbage_and_nothing_at_all():
     assert serving.decoded(tf.constant([b"x", b""]), size=8, geometry="zoom")[1].numpy().tolist() == [False, False]
-    empty, found = serving.decoded(tf.constant([], tf.string), size=8, geometry="zoom")
-    assert empty.shape == (0, 8, 8, 3) and found.shape == (0,)
+    empty, is_image = serving.decoded(tf.constant([], tf.string), size=8, geometry="zoom")
+    assert empty.shape == (0, 8, 8, 3) and is_image.shape == (0,)
 
 
 @pytest.fixture(scope="module")

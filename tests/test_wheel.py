@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parents[1]
 def test_setup_names_every_package():
     setup = configparser.ConfigParser()
     setup.read(_ROOT / "setup.cfg")
-    folders = {file.parent for part in ("reno_tf", "configs") for file in (_ROOT / part).rglob("*.py")}
+    folders = {file.parent for package in ("reno_tf", "configs") for file in (_ROOT / package).rglob("*.py")}
     names = {".".join(folder.relative_to(_ROOT).parts) for folder in folders}
     expected = {name if name.startswith("reno_tf") else f"reno_tf_main.{name}" for name in names}
     assert set(setup["options"]["packages"].split("\n")) - {""} >= expected | {"reno_tf.pretrained", "reno_tf_main"}
@@ -69,8 +69,8 @@ def test_its_configs_come_along(installed, tmp_path):
     plan = _reno_tf(installed, tmp_path, "--mode=reproduce", "--config", "configs/reproduce.py:table2", "--dry_run")
     assert plan.returncode == 0 and " runs to do" in plan.stdout, plan.stderr
     done = _reno_tf(installed, tmp_path, "--config=configs/own.py")
-    known = "configs/default.py, configs/paper.py, configs/photos.py, configs/reproduce.py"
-    assert done.stderr == f"reno-tf: no config file configs/own.py; the project's are {known}\n"
+    shipped = "configs/default.py, configs/paper.py, configs/photos.py, configs/reproduce.py"
+    assert done.stderr == f"reno-tf: no config file configs/own.py; the project's are {shipped}\n"
     assert done.returncode == 2
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "own.py").write_text(

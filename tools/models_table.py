@@ -55,7 +55,7 @@ def flops(model, size):
 
 
 if __name__ == "__main__":
-    own = [name for name in models.BACKBONES if not name.startswith("keras_")]
+    networks = [name for name in models.BACKBONES if not name.startswith("keras_")]
     print(_TITLE)
-    for name in (*own, *_KERAS, *(f"keras_{family}" for family in _FAMILIES)):
+    for name in (*networks, *_KERAS, *(f"keras_{family}" for family in _FAMILIES)):
         print(row(name), flush=True)

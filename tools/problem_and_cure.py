@@ -24,8 +24,10 @@ _METHODS = {"finetune": "fine-tuned", "renofeation": "Renofeation", "inoculation
 def main(exposed: Path, cured: Path, out: Path):
     results, config = (json.loads((exposed / name).read_text()) for name in ("results.json", "config.json"))
     strongest = max((row for row in results["suite"] if row["attack"] and not row["outside"]), key=lambda row: row[ASR])
-    chosen, networks = config["data"], config["networks"]
-    dataset = data.load(chosen["name"], shots=chosen["shots"], size=chosen["size"], validation_per_class=1)
+    data_config, networks = config["data"], config["networks"]
+    dataset = data.load(
+        data_config["name"], shots=data_config["shots"], size=data_config["size"], validation_per_class=1
+    )
     names, first = dataset.class_names, dataset.test.take(range(min(_LOOKED_AT, len(dataset.test))))
     right = [
         np.array(_answers(run, first.floats()[:], names)) == np.array(names)[first.labels] for run in (exposed, cured)

@@ -14,7 +14,7 @@ from reno_tf.reporting.rendering import markdown_table
 from reno_tf.reproduction import outcomes, paper, trials
 from reno_tf.reproduction.artefacts import LABELS, MATCHED
 from reno_tf.reproduction.drawing import tables
-from reno_tf.reproduction.drawing.rendering import render
+from reno_tf.reproduction.drawing.rendering import render_template
 from reno_tf.reproduction.judging import t_interval
 from reno_tf.reproduction.lines import lines_of
 
@@ -27,10 +27,10 @@ _COMPARED = ("delta", "retraining", "delta_r", "renofeation", "inoculation")  # 
 
 def methods() -> str:
     """docs/miniature.md: the paper's attack; averages over the data sets, ours and the paper's."""
-    theirs = tables.printed(paper.outcomes()["methods"])
+    paper_lines = tables.printed_lines(paper.outcomes()["methods"])
     rows = {}
     for line in lines_of(_read("methods")):
-        other = theirs.get(line.key)
+        other = paper_lines.get(line.key)
         columns = [line.average] + ([other and other.average] if line.metric != NOISE else [])
         numbers = [mean_and_std(column, 1) for column in columns]
         rows.setdefault((line.row["label"], line.row["method"]), {})[line.metric] = numbers
@@ -64,15 +64,15 @@ def photos_trained() -> str:
 def _photos() -> dict[str, list[dict]]:
     """{method: what is kept of its runs}"""
     runs = {}
-    for name, run in _kept(_PHOTOS).items():
+    for name, run in _run_results(_PHOTOS).items():
         runs.setdefault(name.method + name.variant, []).append(run)
     return dict(sorted(runs.items(), key=lambda pair: _place(pair[0])))
 
 
-def _kept(folder: Path) -> dict[RunRef, dict]:
+def _run_results(folder: Path) -> dict[RunRef, dict]:
     """What is kept of the runs of tables; those that chose a hyper-parameter are called otherwise."""
-    found = outcomes.read_all(folder / "runs.jsonl")
-    return {RunRef.parse(name): run for name, run in found.items() if not trials.is_name(name)}
+    run_results = outcomes.read_all(folder / "runs.jsonl")
+    return {RunRef.parse(name): run for name, run in run_results.items() if not trials.is_trial_name(name)}
 
 
 def _over_seeds(runs, key, scale, places) -> str:
@@ -82,12 +82,12 @@ def _over_seeds(runs, key, scale, places) -> str:
 def audits() -> str:
     """docs/tutorial.md: the two audited models under each attack, with 95 % intervals."""
     folder = _RESULTS.with_name("tutorial")
-    found = [json.loads((folder / f"{name}.json").read_text()) for name in _AUDITS.values()]
-    names = [row["name"] for row in found[0]["suite"] if ", worst case" not in row["name"]]
+    all_results = [json.loads((folder / f"{name}.json").read_text()) for name in _AUDITS.values()]
+    names = [row["name"] for row in all_results[0]["suite"] if ", worst case" not in row["name"]]
     shown = {"clean accuracy": lambda one: (one, CLEAN)}
     shown |= {f"`{name}`": functools.partial(_attacked, name) for name in names}
     shown |= {"**worst of 7**": lambda one: (one, WORST), "noise, worst of 7": lambda one: (one, WORST_NOISE)}
-    rows = [[label, *(_with_interval(*place(one)) for one in found)] for label, place in shown.items()]
+    rows = [[label, *(_with_interval(*place(one)) for one in all_results)] for label, place in shown.items()]
     return markdown_table(["in percent", *_AUDITS], rows)
 
 
@@ -108,7 +108,7 @@ def _place(method):
 
 def claims() -> str:
     """docs/miniature.md: the verdicts."""
-    return render("claims_overview.md.j2", judged=_read("claims")).strip()
+    return render_template("claims_overview.md.j2", judged=_read("claims")).strip()
 
 
 def worst() -> str:
@@ -142,8 +142,8 @@ def datasets() -> str:
     for data in dict.fromkeys(name.data for name in runs["delta"]):
         cells = []
         for method in _COMPARED:
-            own = {name: run for name, run in runs[method].items() if name.data == data}
-            cells.append(" / ".join(_percent(own, key) for key in (CLEAN, ASR, WORST)))
+            data_runs = {name: run for name, run in runs[method].items() if name.data == data}
+            cells.append(" / ".join(_percent(data_runs, key) for key in (CLEAN, ASR, WORST)))
         rows.append([data, *cells])
     return markdown_table(["", *(f"`{method}`" for method in _COMPARED)], rows)
 
@@ -171,16 +171,16 @@ def unseen() -> str:
 def matched() -> str:
     """docs/reproduction.md: both regimes on the data sets that both have; mean and deviation over the seeds."""
     shown, runs = (CLEAN, ASR, CORE, RELATIVE), {}
-    for name, run in _kept(_RESULTS).items():
+    for name, run in _run_results(_RESULTS).items():
         if name.network == "resnet18":  # Table 4 has others, too.
             runs.setdefault(name.method + name.variant, {})[name] = run
     data = {name.data for name in runs[f"renofeation{MATCHED}"]}
     rows = []
     for method in ("delta", "delta_r", "delta_r+dropout", "delta_r+swa", "renofeation"):
         for weight, variant in {"0.5": "", "5": MATCHED}.items():
-            own = {name: run for name, run in runs.get(method + variant, {}).items() if name.data in data}
-            if own:
-                means = _seed_means(own, shown)
+            variant_runs = {name: run for name, run in runs.get(method + variant, {}).items() if name.data in data}
+            if variant_runs:
+                means = _seed_means(variant_runs, shown)
                 rates = [_over_seeds(means, key, 100, 1) for key in (CLEAN, ASR, CORE)]
                 weight = "" if method == "delta" else weight
                 rows.append([f"`{method}`", weight, *rates, _over_seeds(means, RELATIVE, 1, 3), str(len(means))])
@@ -190,7 +190,7 @@ def matched() -> str:
 
 def longer() -> str:
     """docs/reproduction.md: re-training with more steps on the scripts, and the others as they are; seeds 0 to 2."""
-    kept = _kept(_RESULTS) | _kept(_LONGER)
+    run_results = _run_results(_RESULTS) | _run_results(_LONGER)
     shown = {("retraining", ""): "re-training, 600 steps", ("retraining", "@1800"): "re-training, 1800 steps"}
     shown |= {("delta", ""): "DELTA, 300 steps", ("renofeation", ""): "Renofeation, 600 + 100 steps"}
     shown |= {("inoculation", ""): "inoculation, 600 steps"}
@@ -198,8 +198,8 @@ def longer() -> str:
     for (method, variant), label in shown.items():
         cells, of = [label], {"method": method, "variant": variant, "network": "resnet18"}
         for data in scripts:
-            own = {name: kept[name] for name in (RunRef(**of, data=data, seed=seed) for seed in range(3))}
-            cells.append(" / ".join(_percent(own, key) for key in (CLEAN, ASR, CORE)))
+            data_runs = {name: run_results[name] for name in (RunRef(**of, data=data, seed=seed) for seed in range(3))}
+            cells.append(" / ".join(_percent(data_runs, key) for key in (CLEAN, ASR, CORE)))
         rows.append(cells)
     return markdown_table(["", *scripts], rows)
 
@@ -207,7 +207,7 @@ def longer() -> str:
 def precisions() -> str:
     """docs/speed.md: students that trained in float32, beside the reproduction's, which trained in bfloat16; the
     difference is of the paper's attack in points, with the 95 % interval of paired seeds."""
-    float32, bfloat16 = _kept(_FLOAT32), _kept(_RESULTS)
+    float32, bfloat16 = _run_results(_FLOAT32), _run_results(_RESULTS)
     runs = {}
     for name in float32:
         runs.setdefault(name.method + name.variant, []).append(name)
@@ -216,10 +216,15 @@ def precisions() -> str:
         gaps = [100 * (float32[name][ASR] - bfloat16[name][ASR]) for name in names]
         low, high = t_interval(gaps)
         gap = f"{np.mean(gaps):.1f} [{low:.1f}, {high:.1f}]"
-        for precision, found in {"bfloat16": bfloat16, "float32": float32}.items():
-            own = [found[name] for name in names]
-            rates = [_over_seeds(own, key, 100, 1) for key in shown]
-            cells = [*rates, gap if precision == "float32" else "", _over_seeds(own, TRAINING, 1, 0), str(len(own))]
+        for precision, run_results in {"bfloat16": bfloat16, "float32": float32}.items():
+            method_runs = [run_results[name] for name in names]
+            rates = [_over_seeds(method_runs, key, 100, 1) for key in shown]
+            cells = [
+                *rates,
+                gap if precision == "float32" else "",
+                _over_seeds(method_runs, TRAINING, 1, 0),
+                str(len(method_runs)),
+            ]
             rows.append([f"`{method}`", precision, *cells])
     header = ["", "students in", *shown.values(), "ASR less bfloat16's", "training (s)", "seeds"]
     return markdown_table(header, rows)
@@ -227,24 +232,25 @@ def precisions() -> str:
 
 def seconds() -> dict[str, float]:
     """{method: how long its training took, median over the runs of the whole suite}; also re-training for longer."""
-    found = _suites() | {"retraining, 1800 steps": _kept(_LONGER)}
-    return {method: float(np.median([run[TRAINING] for run in runs.values()])) for method, runs in found.items()}
+    by_method = _suites() | {"retraining, 1800 steps": _run_results(_LONGER)}
+    return {method: float(np.median([run[TRAINING] for run in runs.values()])) for method, runs in by_method.items()}
 
 
 def _suites(*, shared: bool = False) -> dict[str, dict[RunRef, dict]]:
     """{method: {run: what is kept of it}} of the plain runs that met the whole suite; shared: of the seeds alone that
     every compared method has on every data set."""
-    found = {}
-    for name, run in _kept(_RESULTS).items():
+    by_method = {}
+    for name, run in _run_results(_RESULTS).items():
         if run["suite"]:
-            found.setdefault(name.method + name.variant, {})[name] = run
+            by_method.setdefault(name.method + name.variant, {})[name] = run
     if not shared:
-        return found
-    places = [{(name.data, name.seed) for name in found[method]} for method in _COMPARED]
+        return by_method
+    places = [{(name.data, name.seed) for name in by_method[method]} for method in _COMPARED]
     data = {data for one in places for data, _ in one}
     seeds_done = {seed for _, seed in places[0] if all((name, seed) in one for one in places for name in data)}
     return {
-        method: {name: run for name, run in found[method].items() if name.seed in seeds_done} for method in _COMPARED
+        method: {name: run for name, run in by_method[method].items() if name.seed in seeds_done}
+        for method in _COMPARED
     }
 
 
@@ -265,7 +271,7 @@ def _seed_means(runs, keys) -> list[dict]:
     by_seed = {}
     for name, run in runs.items():
         by_seed.setdefault(name.seed, []).append(run)
-    return [{key: float(np.mean([run[key] for run in own])) for key in keys} for own in by_seed.values()]
+    return [{key: float(np.mean([run[key] for run in seed_runs])) for key in keys} for seed_runs in by_seed.values()]
 
 
 def _percent(runs, key):

@@ -20,8 +20,8 @@ _RESULTS = Path(__file__).parents[1] / "results"
 _CONFIGS = {"reproduce-embedded": "all", "reproduce-photos": "methods,photos"}
 
 
-def key_of_format_3(chosen: settings.Settings) -> str:
-    content = chosen.as_json() | {"format": 3}
+def key_of_format_3(run_settings: settings.Settings) -> str:
+    content = run_settings.as_json() | {"format": 3}
     del content["data"]["max_pixels"]
     for name, default in (("core", CORE), ("suite", WHOLE)):
         content["attack"][name] = content["attack"][name] or [str(reference) for reference in default]
@@ -30,14 +30,17 @@ def key_of_format_3(chosen: settings.Settings) -> str:
 
 def rekey(folder: str) -> None:
     path = _RESULTS / folder / "runs.jsonl"
-    kept = outcomes.read_all(path)
-    planned = estimate.runs_of(Plan(reproduce.get_config(_CONFIGS[folder])), lambda planned: planned.name in kept, kept)
-    chosen = {one.name: settings.read(one.config, one.method) for one in planned if one.name in kept}
-    known = {name for name, one in chosen.items() if kept[name]["settings"] in (key_of_format_3(one), one.key)}
-    for name in known:
-        kept[name]["settings"] = chosen[name].key
-    outcomes.write_all(path, kept)
-    print(f"{folder}: {len(known)} of {len(kept)} runs have their key", *sorted(kept.keys() - known)[:5])
+    run_results = outcomes.read_all(path)
+    planned = estimate.runs_of(
+        Plan(reproduce.get_config(_CONFIGS[folder])), lambda planned: planned.name in run_results, run_results
+    )
+    new = {one.name: settings.read(one.config, one.method) for one in planned if one.name in run_results}
+    rekeyed = {name for name, one in new.items() if run_results[name]["settings"] in (key_of_format_3(one), one.key)}
+    for name in rekeyed:
+        run_results[name]["settings"] = new[name].key
+    outcomes.write_all(path, run_results)
+    others = sorted(run_results.keys() - rekeyed)
+    print(f"{folder}: {len(rekeyed)} of {len(run_results)} runs have their key", *others[:5])
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Budget:
                 raise UserError(f"{name} must not be negative, not {value}")
 
     def scaled(self, factor: float) -> "Budget":
-        """`factor` times the radius. Where the steps would bind then, not the ball, they grow with it; 0 takes none."""
+        """`factor` times the radius. Where the steps would then bind, not the ball, they grow with it; 0 takes none."""
         epsilon = factor * self.epsilon
         longer = factor if epsilon > self.steps * self.step_size else 1
         return Budget(epsilon=epsilon, step_size=longer * self.step_size, steps=self.steps if factor else 0)
@@ -58,7 +58,7 @@ class Attack(abc.ABC):
         choose("unit", self.unit, UNITS)
 
     def on(self, network, budget: Budget | None = None, **options):
-        """The attack through `network`, a `Crafter`, which says what the options are."""
+        """The attack through `network`, as a `Crafter`; see there for the options."""
         return self.crafter(self, network, budget or Budget(), **options)
 
     def changed(self, **values) -> "Attack":

@@ -1,4 +1,4 @@
-"""The ball that an attack stays in: how it is projected on, stepped along, drawn from and rounded inside of."""
+"""The ball that an attack stays in: how to project on it, step in it, draw from it and round inside of it."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -42,7 +42,7 @@ def _uniform(shape, key):
 def _levels_in_box(x, images, epsilon):
     lowest, highest = tf.math.ceil(255 * (images - epsilon) - _SLACK), tf.floor(255 * (images + epsilon) + _SLACK)
     nearest = tf.round(255 * x)
-    # Between two levels a small ball may hold none.
+    # A small ball may lie between two levels.
     return tf.where(lowest <= highest, tf.clip_by_value(nearest, lowest, tf.maximum(lowest, highest)), nearest)
 
 
@@ -54,7 +54,7 @@ def _levels_towards_images(x, images, epsilon):
 def _euclidean_ball(images, limits):
     def project(x):
         change = x - images
-        # The range holds the images: what is clipped to it comes nearer to them, so the ball is not left again.
+        # The range holds the images: clipping to it brings x nearer to them, so x stays in the ball.
         inside = images + change * tf.minimum(1.0, limits.epsilon / _norm(change))
         return tf.clip_by_value(inside, limits.low, limits.high)
 

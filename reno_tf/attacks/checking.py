@@ -1,4 +1,4 @@
-"""What an attack can be given and cannot work with, said in one line."""
+"""What an attack cannot work with, refused in one line."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _ROUNDING = 1e-5  # resizing leaves [0, 1] by as much
 
 
 class ZeroGradient(UserError):
-    """The attacked network does not answer to its input."""
+    """The attacked network does not respond to its input."""
 
 
 def as_images(images) -> tf.Tensor:
@@ -40,7 +40,7 @@ def refuse_integers(dtype) -> None:
 
 @contextlib.contextmanager
 def refuse_no_gradient() -> Iterator[None]:
-    """Raises ZeroGradient where TensorFlow says that an operation has none, as some that change an image's contrast."""
+    """Raises ZeroGradient where TensorFlow has no gradient of an operation, as of some that change the contrast."""
     try:
         yield
     except LookupError as error:

@@ -1,4 +1,4 @@
-"""The attack as cleverhans has it: the independent check of this package's own."""
+"""The attack by cleverhans: an independent check of this package's own."""
 
 import dataclasses
 

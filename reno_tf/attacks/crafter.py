@@ -63,8 +63,8 @@ class Crafter(abc.ABC):
     def parameters(self) -> dict:
         """Everything that the images depend on beside the network's weights, for JSON."""
         budget = {key: np.asarray(value).tolist() for key, value in vars(self.budget).items()}
-        own = {"seed": self.seed, "precision": self.precision, "others": self._others_hash}
-        return self.attack.parameters | budget | own
+        settings = {"seed": self.seed, "precision": self.precision, "others": self._others_hash}
+        return self.attack.parameters | budget | settings
 
     @functools.cached_property
     def _others_hash(self):
@@ -155,7 +155,7 @@ class Crafter(abc.ABC):
         return _draw(keys, tf.shape(images)[1:], self.attack.ball)
 
     def _compiled_once(self, function, **options):
-        """A tf.function. Many attacks, each compiled once, are meant: they are no reason for a warning."""
+        """A tf.function. Many attacks, each compiled once, are intended, so TensorFlow must not warn of them."""
         result = tf.function(function, jit_compile=self.jit_compile, autograph=False, **options)
         result._omit_frequent_tracing_warning = True
         return result

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-_LARGE = 2**30  # bytes; a set above is kept in a file without a name
+_LARGE = 2**30  # bytes; a larger set is kept in an unnamed file
 
 
 def batches(attack, images, *, batch_size=100, eight_bit=False, progress=iter) -> Iterator[np.ndarray]:
@@ -32,7 +32,7 @@ def craft(attack: Callable, images, *, eight_bit: bool = False, **options) -> np
 
     Takes float32 [N, H, W, 3] in [0, 1], an array or anything with `shape` and `len` that gives arrays when it is
     indexed by a slice or by integers, and returns the same (uint8 if `eight_bit`), above 1 GiB in a temporary file
-    that goes with it.
+    that is deleted with it.
     """
     shape, kind = tuple(images.shape), dtype(eight_bit)
     crafted = np.empty(shape, kind) if kind.itemsize * math.prod(shape) <= _LARGE else _unnamed(shape, kind)
@@ -67,5 +67,5 @@ class Noisy:
     def __len__(self):
         return len(self._images)
 
-    def __getitem__(self, chosen):
-        return self._attack.noise(self._images[chosen], np.arange(len(self))[chosen], draw=self._draw).numpy()
+    def __getitem__(self, index):
+        return self._attack.noise(self._images[index], np.arange(len(self))[index], draw=self._draw).numpy()

@@ -8,7 +8,7 @@ class Ensemble:
     """One network after the other, one for each gradient, so that no gradient is of one network alone.
 
     Liu et al., "Delving into Transferable Adversarial Examples and Black-box Attacks", ICLR 2017, average over the
-    networks instead; by turns each gradient costs one network. Asked for its outputs, it is the first.
+    networks instead; by turns each gradient costs one network. Its outputs are those of the first.
     """
 
     members: tuple  # networks with the same outputs

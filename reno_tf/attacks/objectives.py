@@ -158,7 +158,7 @@ class NegativeCrossEntropy(Objective):
     """Minus the cross-entropy of the label that the network gives the clean image.
 
     Papernot et al., "Practical Black-Box Attacks against Machine Learning", 2017, on a network of the
-    attacker's own; Madry et al., ICLR 2018, on the one that is meant.
+    attacker's own; Madry et al., ICLR 2018, on the attacked model itself.
     """
 
     outputs: tuple[str, ...] = ("logits",)
@@ -172,7 +172,7 @@ class NegativeCrossEntropy(Objective):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lift(Objective):
-    """Makes the first stage answer as strongly as can be.
+    """Makes the first stage respond as strongly as possible.
 
     Layer-wise lifting: Ban and Dong, "Pre-trained Adversarial Perturbations", NeurIPS 2022.
     """
@@ -181,7 +181,7 @@ class Lift(Objective):
 
     def loss(self, features):
         # -||f||_2 / sqrt(number of features)
-        # The root of 0 has no gradient, and a black image no features where a network neither shifts nor has a bias.
+        # The root of 0 has no gradient, and a black image has no features in a network without shift and bias.
         return -tf.sqrt(tf.reduce_mean(tf.square(_flat(features[self.outputs[0]])), axis=-1) + _TINY)
 
 

@@ -31,7 +31,7 @@ class PGDCrafter(Crafter):
         functions = (self._descend, self._trace, self.loss, self._features)
         self._compiled, self._traced, self._losses, self._clean_features = map(self._compiled_once, functions)
         self._descent = Descent(attack.ball, attack.rule)
-        # What each gradient sees of the image: then the clean image's own features are those of the same sight.
+        # Each gradient sees another view of the image: then the clean image's features are those of the same view.
         self._sees_anew = attack.rule.has_views or len(self._members) > 1
         self._attack_all, spread = self._compiled, hardware.devices()
         if len(spread) > 1:
@@ -73,7 +73,7 @@ class PGDCrafter(Crafter):
         start, keys = self._begin(images, indices, restart, limits)
         adversarial = self._attack_all(limits, images, start, keys, *context)
         if tf.executing_eagerly() and not self._checked and self.budget.moves:
-            # A zero gradient moves nothing: only where nothing moved is the gradient worth a look.
+            # A zero gradient moves nothing, so the gradient is checked only where nothing moved.
             project = BALLS[self.attack.ball].projection(images, widened(limits, images))
             if tf.reduce_all(project(start) == adversarial):
                 checking.refuse_zero_gradient(lambda x: self.loss(x, *context), project(start))
@@ -85,8 +85,8 @@ class PGDCrafter(Crafter):
         keys = self._keys(indices, _VIEW_STREAM, restart)
         if self.attack.start == "zero":
             return images, keys
-        own = self._random(images, self._keys(indices, _START_STREAM, restart))
-        return images + limits.epsilon * own, keys
+        offset = self._random(images, self._keys(indices, _START_STREAM, restart))
+        return images + limits.epsilon * offset, keys
 
     def _descend(self, limits, images, start, keys, *context):
         loss = self._seen(images, keys, context)
@@ -94,7 +94,7 @@ class PGDCrafter(Crafter):
 
     def _trace(self, steps, limits, images, start, keys, *context):
         loss = self._seen(images, keys, context)
-        limits = widened(limits, images)._replace(steps=steps)  # No tensor: a trace has a length.
+        limits = widened(limits, images)._replace(steps=steps)  # Not a tensor: a trace has a length.
         return self._descent.trace(loss, lambda x: self.loss(x, *context), images, start, limits)
 
     def _seen(self, images, keys, context):
@@ -104,10 +104,10 @@ class PGDCrafter(Crafter):
             view = self.attack.rule.view(images.shape, keys, number)
 
             def through(features):
-                known = context
+                remembered = context
                 if self._sees_anew and self.objective.compares_with_clean:
-                    known = self.objective.remember(features, view(images), None, None)
-                return self.objective.loss(features(view(x)), *known)
+                    remembered = self.objective.remember(features, view(images), None, None)
+                return self.objective.loss(features(view(x)), *remembered)
 
             branches = [functools.partial(through, features) for features in self._members]
             return branches[0]() if len(branches) == 1 else tf.switch_case(number % len(branches), branches)
@@ -120,10 +120,10 @@ class PGDCrafter(Crafter):
         filled = np.minimum(np.arange(count + -count % shares), count - 1).reshape(shares, -1)
 
         def attack_share():
-            own = tf.gather(filled, tf.distribute.get_replica_context().replica_id_in_sync_group)
-            own = tf.ensure_shape(own, filled[0].shape)
-            rows = tf.nest.map_structure(lambda values: tf.gather(values, own), (images, *others))
-            return self._compiled(limits, *rows)
+            rows = tf.gather(filled, tf.distribute.get_replica_context().replica_id_in_sync_group)
+            rows = tf.ensure_shape(rows, filled[0].shape)
+            share = tf.nest.map_structure(lambda values: tf.gather(values, rows), (images, *others))
+            return self._compiled(limits, *share)
 
         attacked = self._strategy.experimental_local_results(self._strategy.run(attack_share))
         return tf.concat(attacked, axis=0)[:count]
@@ -133,7 +133,7 @@ class PGDCrafter(Crafter):
 class PGD(Attack):
     """Signed (or, in the L2 ball, normalised) gradient steps, each projected (Madry et al., ICLR 2018).
 
-    A budget's `steps` are gradients: a rule of several copies takes so many fewer steps, each as much longer.
+    A budget's `steps` are gradients: a rule of several copies takes that many times fewer steps, each as much longer.
     """
 
     crafter = PGDCrafter

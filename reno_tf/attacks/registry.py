@@ -23,7 +23,7 @@ class AttackEntry:
 
     attack: Attack
     budget: Budget = Budget()  # unless another is given
-    network: str = "teacher"  # it goes through that, the attacker's own "surrogate" or "ensemble", or the "student"
+    network: str = "teacher"  # it goes through that one of `NETWORKS`
     others: str | None = None  # images it needs beside those it changes: the attacker's "own", all the "attacked"
     each: str | None = None
     outside: str | None = None  # why a suite shows it, but does not count it among what the attacker could do
@@ -40,6 +40,18 @@ class AttackEntry:
         return {layer: attack.changed(outputs=(layer,)) for layer in layers}
 
 
+NETWORKS = {
+    "teacher": "the public network",
+    "surrogate": "the attacker's own student, from their own images",
+    "ensemble": "the same, and four whose weights are drawn around it",
+    "sibling": "the attacker's own student, made as the attacked one is, from their own images",
+    "twin": "made as the attacked one is, from the same images, with another seed",
+    "twins": "three such",
+    "student": "the attacked one itself",
+}
+OUT_OF_REACH = {"twin", "twins", "student"}  # The attacker has neither the defender's images nor the student.
+_UPPER_BOUND = "an upper bound: the attacker has the defender's own training images"
+_LOGITS, _FEATURES = PGD(objective=objectives.NegativeCrossEntropy()), PGD(objective=objectives.Disruption())
 _BSR = Rule(momentum=1.0, strips=3, copies=2)
 
 ATTACKS = {
@@ -59,20 +71,28 @@ ATTACKS = {
     "neurons": AttackEntry(attack=PGD(), each="neuron"),
     "stages": AttackEntry(attack=PGD(objective=objectives.StageDistance()), each="stage"),
     "joint": AttackEntry(attack=PGD(objective=objectives.StageDistance())),
-    "disruption": AttackEntry(attack=PGD(objective=objectives.Disruption()), each="layer"),
+    "disruption": AttackEntry(attack=_FEATURES, each="layer"),
     "disruption_l2": AttackEntry(attack=PGD(objective=objectives.Disruption(distance="l2")), each="layer"),
     "disruption_all": AttackEntry(attack=PGD(objective=objectives.Disruption(outputs=()))),
     "bsr": AttackEntry(attack=PGD(objective=objectives.Disruption(), rule=_BSR), each="layer"),
     "guide": AttackEntry(attack=PGD(objective=objectives.Guide()), others="attacked"),
     "universal": AttackEntry(attack=Universal(), others="own"),
     "universal_lift": AttackEntry(attack=Universal(objective=objectives.Lift()), others="own"),
-    "surrogate": AttackEntry(attack=PGD(objective=objectives.NegativeCrossEntropy()), network="surrogate"),
-    "ensemble": AttackEntry(attack=PGD(objective=objectives.NegativeCrossEntropy()), network="ensemble"),
-    "ensemble_disruption": AttackEntry(attack=PGD(objective=objectives.Disruption()), network="ensemble", each="layer"),
+    "surrogate": AttackEntry(attack=_LOGITS, network="surrogate"),
+    "ensemble": AttackEntry(attack=_LOGITS, network="ensemble"),
+    "ensemble_disruption": AttackEntry(attack=_FEATURES, network="ensemble", each="layer"),
+    # An attacker who copies the defence: logits, features, stages.
+    "sibling": AttackEntry(attack=_LOGITS, network="sibling"),
+    "sibling_neuron": AttackEntry(attack=PGD(), network="sibling"),
+    "sibling_disruption": AttackEntry(attack=_FEATURES, network="sibling", each="layer"),
+    "twin": AttackEntry(attack=_LOGITS, network="twin", outside=_UPPER_BOUND),
+    "twin_neuron": AttackEntry(attack=PGD(), network="twin", outside=_UPPER_BOUND),
+    "twin_disruption": AttackEntry(attack=_FEATURES, network="twin", each="layer", outside=_UPPER_BOUND),
+    "twins": AttackEntry(attack=_LOGITS, network="twins", outside=_UPPER_BOUND),
     # The same as "pixel", but for the start, by another engine.
     "cleverhans": AttackEntry(attack=Cleverhans()),
     "white_box": AttackEntry(
-        attack=PGD(objective=objectives.NegativeCrossEntropy()),
+        attack=_LOGITS,
         network="student",
         outside="outside the threat model: it has the student",
     ),

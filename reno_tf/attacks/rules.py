@@ -1,4 +1,4 @@
-"""What becomes of the image before the loss sees it, and of the gradient before each step."""
+"""What is done to the image before the loss sees it, and to the gradient before each step."""
 
 import dataclasses
 import functools
@@ -15,7 +15,7 @@ _TINY = 1e-12
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What is to make a gradient carry over to another network than the one it was computed on; 0 leaves a part out.
+    """What helps a gradient carry over to another network than the one it was computed on; 0 leaves a part out.
 
     momentum: mu of g <- mu g + gradient / mean|gradient| (MI-FGSM; Dong et al., "Boosting Adversarial
       Attacks with Momentum", CVPR 2018).
@@ -43,24 +43,24 @@ class Rule:
             raise UserError(f"strips must be at least 0 and copies at least 1, not {self.strips} and {self.copies}")
 
     def paced(self, budget):
-        """The budget in steps of `copies` gradients: so many fewer, each as much longer."""
+        """The budget in steps of `copies` gradients: that many times fewer, each as much longer."""
         length, steps = np.multiply(self.copies, budget.step_size), math.ceil(budget.steps / self.copies)
         return dataclasses.replace(budget, step_size=length, steps=steps)
 
     @property
     def has_views(self) -> bool:
-        """Whether a gradient sees something else than the image."""
+        """Whether a gradient sees something other than the image."""
         return bool(self.diversity or self.strips)
 
     def view(self, shape, keys, number):
         """images [B, H, W, 3] of that shape -> what gradient `number` sees, drawn from keys int32 [B, 2]."""
-        parts, (height, width) = [], shape[1:3]
+        transforms, (height, width) = [], shape[1:3]
         if self.diversity:
-            parts.append(views.placing(height, width, views.draw(keys, number, 4), self.diversity))
+            transforms.append(views.placing(height, width, views.uniform_rows(keys, number, 4), self.diversity))
         if self.strips:
-            drawn = views.draw(keys, -1 - number, 1 + 3 * self.strips)
-            parts.append(views.shuffling(height, width, drawn, self.strips))
-        return lambda images: functools.reduce(lambda seen, part: part(seen), parts, images)
+            drawn = views.uniform_rows(keys, -1 - number, 1 + 3 * self.strips)
+            transforms.append(views.shuffling(height, width, drawn, self.strips))
+        return lambda images: functools.reduce(lambda seen, transform: transform(seen), transforms, images)
 
     def velocity(self, gradient, velocity):
         """This step's velocity, from the gradient and the velocity of the step before."""

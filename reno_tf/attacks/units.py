@@ -42,13 +42,13 @@ def _noise_length(network):
 def widened(limits: Limits, images) -> Limits:
     """The limits with a valid range, [B, H, W, 3], that each clean image's own values are always in.
 
-    Where the published code moves white, 2.64 in blue, to 2.2 whatever epsilon is, a value that is out of the range
-    may stay, or come nearer within the ball: at epsilon 0 every image is itself.
+    The published code moves white, 2.64 in blue, to 2.2 whatever epsilon is. Here a value that is out of the range
+    may stay, or come nearer within the ball: at epsilon 0 no image changes.
     """
     return limits._replace(low=tf.minimum(limits.low, images), high=tf.maximum(limits.high, images))
 
 
-# unit -> (the largest number that it can mean: from one end of its range to the other, what it counts)
+# unit -> (its largest number, from one end of its range to the other; what it counts)
 _LARGEST = {
     "pixel": (1.0, "[0, 1] pixels"),
     "normalized": (2 * _REFERENCE_RANGE, "pixels after the mean/std normalisation"),
@@ -56,7 +56,7 @@ _LARGEST = {
 }
 
 
-def check(key: str, value: float, unit: str) -> None:
+def refuse_too_large(key: str, value: float, unit: str) -> None:
     """Raises UserError for a budget's number that is larger than any difference of two images."""
     largest, counted = _LARGEST[unit]
     if value > largest:

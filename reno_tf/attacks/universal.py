@@ -16,7 +16,7 @@ _START_STREAM, _BATCH_SIZE = 3, 100
 class UniversalCrafter(Crafter):
     """Adds one perturbation to whatever image it is given.
 
-    It is found when it is first needed, by signed steps that lower the mean loss over a batch of `others`, in turn.
+    It is computed when it is first needed, by signed steps that lower the mean loss over a batch of `others`, in turn.
     """
 
     def __init__(self, attack, network, budget, **options):
@@ -24,22 +24,22 @@ class UniversalCrafter(Crafter):
         if self.others is None or not len(self.others):
             raise UserError("a universal perturbation needs at least one image of the attacker's own")
         self._compiled = self._compiled_once(self._step, reduce_retracing=True)
-        self._found = None
+        self._crafted = None
 
     def within(self, budget):
         other = super().within(budget)
-        other._found = None
+        other._crafted = None
         return other
 
     def trace(self, images=None, indices=None):
-        """As everywhere, but over a batch of the attacker's own images."""
-        return self._find()[1]
+        """As any attack's, but over a batch of the attacker's own images."""
+        return self._craft()[1]
 
     def _attack(self, images, indices):
-        return self._changed(self._limits(images), images, self._find()[0])
+        return self._changed(self._limits(images), images, self._craft()[0])
 
-    def _find(self):
-        if self._found is None:
+    def _craft(self):
+        if self._crafted is None:
             batches = [as_images(self.others[i : i + _BATCH_SIZE]) for i in range(0, len(self.others), _BATCH_SIZE)]
             limits = self._limits(batches[0])
             begin = limits.epsilon * self._random(batches[0], self._keys(tf.constant([0]), _START_STREAM))[0]
@@ -50,8 +50,8 @@ class UniversalCrafter(Crafter):
             values.append(float(self._compiled(limits, batches[0], change)[1]))
             if self.budget.moves and tf.reduce_all(begin == change):
                 refuse_zero_gradient(self.loss, self._changed(limits, batches[0], change))
-            self._found = change, values
-        return self._found
+            self._crafted = change, values
+        return self._crafted
 
     def _changed(self, limits, images, change):
         limits = widened(limits, images)

@@ -10,12 +10,12 @@ _LEAST_SCALE = 0.9  # of a diverse view; Xie et al. go from 331 to 299 pixels
 _ANGLE = math.radians(24)  # at most, of a strip; as Wang et al. have it
 
 
-def draw(keys, number, count: int):
+def uniform_rows(keys, number, count: int):
     """[B, count] in [0, 1), each row a function of its key int32 [2] and `number`."""
 
     def row(key):
-        own = tf.random.experimental.stateless_fold_in(key, number, alg="philox")
-        return uniform([count], own)
+        row_key = tf.random.experimental.stateless_fold_in(key, number, alg="philox")
+        return uniform([count], row_key)
 
     return tf.map_fn(row, keys, fn_output_signature=tf.float32)
 
@@ -23,7 +23,7 @@ def draw(keys, number, count: int):
 def placing(height: int, width: int, draws, probability):
     """images [B, H, W, C] -> each shrunk and placed on black by its draws [B, 4]: whether, scale, top, left."""
     scale = tf.where(draws[:, 0] < probability, _LEAST_SCALE + (1 - _LEAST_SCALE) * draws[:, 1], 1.0)
-    # Products of matrices: XLA has them and their gradients, image resizing it has not.
+    # Products of matrices: XLA has them and their gradients, but no image resizing.
     rows, columns = resampling(height, scale, draws[:, 2]), resampling(width, scale, draws[:, 3])
     return lambda images: tf.einsum("bih,bjw,bhwc->bijc", rows, columns, images)
 

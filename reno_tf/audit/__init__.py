@@ -1,4 +1,4 @@
-"""Models that this project never saw: opened, asked what they take, and made to take images in [0, 1]."""
+"""Models that this project never saw: opened, asked what input they take, and wrapped to take images in [0, 1]."""
 
 from reno_tf.audit.convention import RANGES, Convention, Stated, detect
 from reno_tf.audit.foreign import Foreign

@@ -1,4 +1,4 @@
-"""How a model wants to be fed and read, found by asking it on clean images."""
+"""How a model wants to be fed and read, detected by asking it about clean images."""
 
 import dataclasses
 import math
@@ -27,11 +27,11 @@ _ROUNDS = (2, 10, 50)  # images of each class that are asked about, and at least
 _LEAST = (100, 500, 2500)
 _WORSE = 0.01  # A way to feed the model is out when it is worse than the best with at most this chance of error.
 _ALIKE = 0.01  # of the images; what a wrong choice between two ways may cost
-_ERROR = 0.01  # the chance at which it is wrong that a part of the images is more than a limit
-_NAMED_ERROR = 0.05  # The same where a class is named, and nothing refused.
+_ERROR = 0.01  # the chance that "more than this fraction of the images" is said wrongly
+_NAMED_ERROR = 0.05  # The same where a class is only named, and nothing is refused.
 _SURE = 2.5  # standard deviations by which a model has to be better than chance
-_SEVERAL = 0.2  # of the images; a model that finds several classes in surely more has several labels
-_DRAWS = 8  # answers that are averaged where a model gives another each time
+_SEVERAL = 0.2  # of the images; a model that sees several classes in surely more gives several labels
+_DRAWS = 8  # answers that are averaged where a model gives a different one each time
 _FLIPS = 2000  # of a permutation test
 
 
@@ -39,8 +39,8 @@ _FLIPS = 2000  # of a permutation test
 class Tried:
     """One way to feed the model, and how that went on the images that it was asked about.
 
-    accuracy: balanced, the mean over the classes of the part that is right; with the labels as they come, and with the
-    labels matched to the outputs (each half of the images by what was matched on the other).
+    accuracy: balanced, the mean over the classes of the fraction that is right; with the labels as they come, and with
+    the labels matched to the outputs (each half of the images by the matching of the other half).
     """
 
     geometry: str
@@ -56,13 +56,13 @@ class Tried:
 class Convention:
     """How a model is to be fed and read."""
 
-    geometry: str  # how a photo becomes its input: a key of `reno_tf.data.transforms.GEOMETRIES`, "" where it was none
+    geometry: str  # how a photo becomes its input: a key of `reno_tf.data.transforms.GEOMETRIES`, "" without photos
     input_range: str  # a key of `RANGES`
     outputs: str  # what its scores are: a key of `outputs.KINDS`
     order: np.ndarray  # int [classes], the output that stands for each label
     renamed: bool  # whether that order was found by matching
-    unmatched: tuple[int, ...]  # labels of which surely most images get another answer
-    draws: int  # answers to an image that are averaged; more than one where each is another
+    unmatched: tuple[int, ...]  # labels for which surely most images get another answer
+    draws: int  # answers to an image that are averaged; more than one where they differ
     tried: tuple[Tried, ...]
 
     @property
@@ -78,7 +78,7 @@ class Convention:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stated:
-    """What the user says of a model; "auto" is found out.
+    """What the user says about a model; "auto" is detected.
 
     input_range: a key of `RANGES`. geometry: of `reno_tf.data.transforms.GEOMETRIES`. outputs: of `outputs.KINDS`.
     label_order: "given": output i is label i; or the output of each label, as "2,0,1". "auto": as given, unless
@@ -96,16 +96,16 @@ def detect(model: Foreign, views: dict, labels, stated: Stated = Stated(), *, se
 
     Every way is asked about a few images of each class, then those that are not significantly worse than the best about
     more. Ways are compared image by image (a permutation test of the balanced accuracy's difference). Of those that are
-    left the best is taken, unless another might be better and would surely give other answers.
+    left the best is taken, unless another might be better and would surely give different answers.
 
     Args:
       views: {geometry: images, float32 [N, H, W, 3] in [0, 1]}, the same images in each; none is attacked later.
       labels: int [N].
 
-    Raises UserError if under no way the model does better than chance, if ways cannot be told apart, for outputs that
-    are not finite, or for an order that is none.
+    Raises UserError if the model does no better than chance in every way, if two ways cannot be told apart, if outputs
+    are not finite, or if the label order is invalid.
     """
-    given = _order(stated.label_order, model.num_classes)
+    order = _order(stated.label_order, model.num_classes)
     ranges = ["0..255"] if model.integers else [_within(*model.limits)] if model.limits else list(RANGES)
     if stated.input_range != "auto":
         ranges = [choose("config.audit.input_range", stated.input_range, RANGES)]
@@ -116,12 +116,12 @@ def detect(model: Foreign, views: dict, labels, stated: Stated = Stated(), *, se
         geometries = [choose("config.audit.geometry", stated.geometry, views)]
     if stated.outputs != "auto":
         choose("config.audit.outputs", stated.outputs, outputs.KINDS)
-    asking = _Asking(model, views, np.asarray(labels), given, stated, seed)
+    asking = _Asking(model, views, np.asarray(labels), order, stated, seed)
     ways = [(view, name) for view in geometries for name in ranges]
     for number, (each, least) in enumerate(zip(_ROUNDS, _LEAST, strict=True)):
         asking.ask(ways, max(each * model.num_classes, least))
         ways = asking.survivors(ways)
-        if len(ways) == 1 and number:  # The order of the labels wants the second round too.
+        if len(ways) == 1 and number:  # The order of the labels needs the second round too.
             break
     asking.check_chance(ways[0])
     asking.check_one_label(ways[0])
@@ -136,13 +136,13 @@ class _Asking:
     model: Foreign
     views: dict
     labels: np.ndarray
-    given: np.ndarray
+    order: np.ndarray  # as stated, or as the labels come
     stated: Stated
     seed: int
 
     def __post_init__(self):
         self._scores, self._near = {}, self.model.near
-        self._known = {}  # What follows from them, until more is asked.
+        self._derived = {}  # What follows from the scores, until more is asked.
         self._places = _by_turns(self.labels, self.seed)
 
     @property
@@ -150,7 +150,7 @@ class _Asking:
         return self.stated.label_order == "auto"
 
     def ask(self, ways, count):
-        self._known = {}
+        self._derived = {}
         for way in ways:
             had = self._scores.get(way, [])
             done = sum(map(len, had))
@@ -160,76 +160,76 @@ class _Asking:
             self._scores[way] = had
 
     def _answers(self, way, places):
-        """Scores in the order of the images' numbers within a part; `_labels_of` has the labels likewise."""
+        """Scores, in the order of the images' numbers within a batch; `_labels_of` has the labels in the same order."""
         geometry, name = way
         scores, near = self.model.answer(RANGES[name](self.views[geometry][places]))
         self._near = max(self._near, near)
         return scores
 
     def _labels_of(self, way):
-        parts, start = [], 0
-        for part in self._scores[way]:
-            parts.append(self.labels[np.sort(self._places[start : start + len(part)])])
-            start += len(part)
-        return np.concatenate(parts)
+        labels, start = [], 0
+        for batch in self._scores[way]:
+            labels.append(self.labels[np.sort(self._places[start : start + len(batch)])])
+            start += len(batch)
+        return np.concatenate(labels)
 
     def _predicted(self, way):
         scores = np.concatenate(self._scores[way])
         return np.asarray(outputs.as_logits(tf.constant(scores), self._kind())).argmax(1)
 
     def _kind(self):
-        """From all answers, those to what it was fed wrongly too: a sigmoid stays in [0, 1] then, and logits do not."""
+        """From all answers, also those to images fed wrongly: a sigmoid stays in [0, 1] there, and logits do not."""
         if self.stated.outputs != "auto":
             return self.stated.outputs
-        if "kind" in self._known:
-            return self._known["kind"]
-        scores = np.concatenate([part for parts in self._scores.values() for part in parts])
+        if "kind" in self._derived:
+            return self._derived["kind"]
+        scores = np.concatenate([batch for batches in self._scores.values() for batch in batches])
         finite = scores[np.isfinite(scores).all(1)]  # Fed wrongly, half precision may overflow.
-        self._known["kind"] = outputs.kind_of(finite if len(finite) else scores, self._near)
-        return self._known["kind"]
+        self._derived["kind"] = outputs.kind_of(finite if len(finite) else scores, self._near)
+        return self._derived["kind"]
 
     def _right(self, way):
         """Whether each answer is right, as given and matched, bool [N] each."""
-        if way not in self._known:
+        if way not in self._derived:
             predicted, labels = self._predicted(way), self._labels_of(way)
-            as_given = matched = self.given[labels] == predicted
+            as_given = matched = self.order[labels] == predicted
             if self._may_rename:
                 matched = _cross_matched(predicted, labels, self.model.num_classes)
-            self._known[way] = as_given, matched
-        return self._known[way]
+            self._derived[way] = as_given, matched
+        return self._derived[way]
 
     def survivors(self, ways):
         """The ways that are not significantly worse than the best, which comes first.
 
-        Where the best has the labels as they come, all have to: swapped colours can look like swapped labels.
+        Where the best has the labels as they come, all must: swapped colours can look like swapped labels.
         """
         ranked = sorted(ways, key=self._rank, reverse=True)
         return [way for way in ranked if way == ranked[0] or self._worse(way, ranked[0]) >= _WORSE]
 
     def _rank(self, way):
-        """The balanced accuracy that decides about the way; of equals one with the labels as they come is first."""
+        """The balanced accuracy that decides about the way; of equals, one with the labels as they come is first."""
         renamed = self._is_renamed(way)
         return balanced(self._right(way)[renamed], self._labels_of(way)), not renamed
 
     def _worse(self, way, best):
-        """The chance that the way would be so much below the best, if it were as good."""
+        """The chance that the way would be so far below the best, if it were as good."""
         which = self._is_renamed(best)
         return _worse(self._right(way)[which], self._right(best)[which], self._labels_of(best), self.seed)
 
     def _is_renamed(self, way):
         """Whether the labels match the outputs significantly better in another order."""
-        if ("renamed", way) not in self._known:
+        if ("renamed", way) not in self._derived:
             as_given, matched = self._right(way)
             chance = _worse(as_given, matched, self._labels_of(way), self.seed)
-            self._known["renamed", way] = self._may_rename and chance < _WORSE
-        return self._known["renamed", way]
+            self._derived["renamed", way] = self._may_rename and chance < _WORSE
+        return self._derived["renamed", way]
 
     def check_one_label(self, way):
         several = (np.concatenate(self._scores[way]) > 0.5).sum(1) > 1
         if self._kind() == "sigmoids" and _surely_more(several, _SEVERAL):
             raise UserError(
-                f"the model says yes to several classes of one image, of {several.sum()} of {len(several)} images: "
-                "an audit is of models that give one label"
+                f"the model says yes to several classes of one image, in {several.sum()} of {len(several)} images: "
+                "an audit needs a model that gives one label"
             )
 
     def check_chance(self, way):
@@ -238,30 +238,30 @@ class _Asking:
         counts = np.unique(labels, return_counts=True)[1]
         chance, surely = 1 / len(counts), interval(right, labels, _SURE)
         if surely[0] <= chance and not _surely_more(right, counts.max() / len(labels)):
-            told = f"{_percent(balanced(right, labels))} {_ends(surely)} with each class as heavy"
+            rate = f"{_percent(balanced(right, labels))} {_ends(surely)} with equal weight for each class"
             raise UserError(
                 f"the model gets {right.sum()} of {len(right)} clean images right, no more than chance, in every way "
-                f"that was tried: {told}, by chance {_percent(chance)}; "
+                f"that was tried: {rate}, by chance {_percent(chance)}; "
                 "are these its classes? (config.audit.input_range, geometry, label_order)"
             )
 
     def check_apart(self, ways):
         """Raises UserError for a way that may be better than the best, where choosing wrongly would change much.
 
-        What that would change is the part of the images which get another answer, times the chance that the other way
-        is as good. It has to be more than `_ALIKE`, surely: of few images one answer is a large part.
+        The change is the fraction of the images that get another answer, times the chance that the other way is as
+        good. It has to be surely more than `_ALIKE`: of few images, one answer is a large fraction.
         """
         best = ways[0]
         for way in ways[1:]:
             differs = self._predicted(way) != self._predicted(best)
             if _surely_more(differs, min(1, _ALIKE / self._worse(way, best))):
-                told = " or ".join(self._told(one, self._is_renamed(best)) for one in (best, way))
+                both = " or ".join(self._describe(one, self._is_renamed(best)) for one in (best, way))
                 raise UserError(
-                    f"it cannot be told how the model wants its images, {told}, which differ in {differs.sum()} of "
-                    f"{len(differs)} answers: say it, --config.audit.input_range=... and --config.audit.geometry=..."
+                    f"it is unclear how the model wants its images: {both}, which differ in {differs.sum()} of "
+                    f"{len(differs)} answers; set --config.audit.input_range=... and --config.audit.geometry=..."
                 )
 
-    def _told(self, way, renamed):
+    def _describe(self, way, renamed):
         right, labels = self._right(way)[renamed], self._labels_of(way)
         order = " with the labels matched anew" if renamed else ""
         rate, ends = _percent(balanced(right, labels)), _ends(interval(right, labels))
@@ -276,7 +276,7 @@ class _Asking:
         predicted, labels, renamed = self._predicted(way), self._labels_of(way), self._is_renamed(way)
         if not np.isfinite(np.concatenate(self._scores[way])).all():
             raise UserError("the model gives values that are not finite for clean images")
-        order = _match(predicted, labels, self.model.num_classes) if renamed else self.given
+        order = _match(predicted, labels, self.model.num_classes) if renamed else self.order
         tried = tuple(self._tried(other) for other in self._scores)
         unmatched = _unmatched(predicted, labels, order)
         return Convention(*way, self._kind(), order, renamed, unmatched, self._draws(way), tried)
@@ -288,7 +288,7 @@ class _Asking:
 
 
 def _within(low, high) -> str:
-    """The range that fits between these limits best."""
+    """The range that fits these limits best."""
     extremes = tf.constant([[[[0.0] * 3, [1.0] * 3]]])
 
     def distance(name):
@@ -299,7 +299,7 @@ def _within(low, high) -> str:
 
 
 def balanced(right, labels) -> float:
-    """Mean over the classes of the part of its images that is right."""
+    """Mean over the classes of the fraction of its images that is right."""
     return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
 
@@ -313,7 +313,7 @@ def interval(right, labels, z=1.96) -> tuple[float, float]:
 
 
 def _by_turns(labels, seed) -> np.ndarray:
-    """The images' places in an order of which each beginning has about as many of each class."""
+    """The images' places, ordered so that any number of the first has about as many of each class."""
     generator, turns = np.random.default_rng(seed), np.zeros(len(labels))
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -322,7 +322,7 @@ def _by_turns(labels, seed) -> np.ndarray:
 
 
 def _worse(right, best, labels, seed) -> float:
-    """The chance that `right` would be so much below `best`, bool [N] each, if both were equally good."""
+    """The chance that `right` would be so far below `best`, bool [N] each, if both were equally good."""
     counts = np.bincount(labels)
     difference = (best.astype(float) - right) / counts[labels]
     difference = difference[difference != 0]
@@ -344,10 +344,10 @@ def _order(order, num_classes) -> np.ndarray:
 
 
 def _cross_matched(predicted, labels, num_classes):
-    """Whether each answer is right by what was matched on the other half of the images."""
-    right, half = np.zeros(len(labels), bool), _halves(labels)
-    for own in (half, ~half):
-        right[own] = _match(predicted[~own], labels[~own], num_classes)[labels[own]] == predicted[own]
+    """Whether each answer is right by the matching of the other half of the images."""
+    right, first = np.zeros(len(labels), bool), _halves(labels)
+    for half in (first, ~first):
+        right[half] = _match(predicted[~half], labels[~half], num_classes)[labels[half]] == predicted[half]
     return right
 
 
@@ -376,7 +376,7 @@ def _unmatched(predicted, labels, order) -> tuple[int, ...]:
 
 
 def _surely_more(hits, limit: float, *, error=_ERROR) -> bool:
-    """Whether more images than this part of them are hits, of which N were drawn, bool [N]; a few are never sure."""
+    """Whether surely more than this fraction of all images are hits, from N drawn ones, bool [N]; a few never are."""
     return binomtest(int(hits.sum()), len(hits), limit, alternative="greater").pvalue < error
 
 

@@ -15,15 +15,15 @@ class Foreign:
     """A classifier as its file describes it."""
 
     call: Callable  # images [B, H, W, 3] in its own range -> scores [B, outputs], of whatever kind
-    format: str  # "SavedModel", "Keras 2", "Keras 3", "TFLite", "ONNX", or whatever a caller's own function is called
+    format: str  # "SavedModel", "Keras 2", "Keras 3", "TFLite", "ONNX", or the name of a caller's own function
     height: int | None  # of its input in pixels, None where it takes any
     width: int | None
     num_outputs: int  # 1 stands for two classes
     integers: bool = False  # whether it takes whole numbers, as an image file has them
-    near: float = EXACT  # how exactly its probabilities add up to 1
+    near: float = EXACT  # how closely its probabilities add up to 1
     limits: tuple[float, float] | None = None  # the least and the most that its input can hold, if that says its range
     can_only_be_asked: bool = False  # whether it gives no gradient
-    layers: tuple[str, ...] = ()  # what Keras calls the layers that tell what it is: "EfficientNetB0", "Rescaling"
+    layers: tuple[str, ...] = ()  # the names of the layers that say what it is: "EfficientNetB0", "Rescaling"
 
     @property
     def num_classes(self) -> int:
@@ -32,7 +32,7 @@ class Foreign:
     def answer(self, images) -> tuple[np.ndarray, float]:
         """Scores, float32 [B, outputs], for images [B, H, W, 3] in its own range.
 
-        Also how exactly probabilities of their type add up to 1. Raises UserError if it fails.
+        Also how closely probabilities of their type add up to 1. Raises UserError if it fails.
         """
         try:
             return as_floats(self.call(tf.constant(images, tf.float32)))
@@ -41,15 +41,15 @@ class Foreign:
             raise UserError(f"the model does not answer images of {size} pixels: {one_line(error)}") from error
 
 
-def described(call, input_shape, output, path, **facts) -> Foreign:
+def make_foreign(call, input_shape, output, path, **fields) -> Foreign:
     """The model that gives what `output` specifies, [images, classes], for images of that shape [B, H, W, 3].
 
-    Where B is a number it is asked for so many at once, and gradients pass all the same. Raises UserError unless the
-    shapes are those of a classifier of colour images. **facts: fields of `Foreign`.
+    Where B is a number, it is called with so many at once, and gradients still pass. Raises UserError unless the shapes
+    are those of a classifier of colour images. **fields: those of `Foreign`.
     """
     check_shapes(input_shape, output.shape, path)
-    facts |= {"height": input_shape[1], "width": input_shape[2], "num_outputs": int(output.shape[-1])}
-    return Foreign(call=_in_batches(call, input_shape[0], output), **facts)
+    fields |= {"height": input_shape[1], "width": input_shape[2], "num_outputs": int(output.shape[-1])}
+    return Foreign(call=_in_batches(call, input_shape[0], output), **fields)
 
 
 def _in_batches(call, size, output):
@@ -71,8 +71,8 @@ def _in_batches(call, size, output):
 def check_shapes(input_shape, output_shape, path) -> None:
     """Raises UserError unless they are those of a classifier of colour images."""
     if tf.TensorShape(input_shape).rank is None:
-        raise UserError(f"{path} takes inputs of no known shape; export it for images [None, height, width, 3]")
+        raise UserError(f"{path} takes inputs of unknown shape; export it for images [None, height, width, 3]")
     if len(input_shape) != 4 or input_shape[-1] != 3:
         raise UserError(f"{path} takes inputs of shape {tuple(input_shape)}, not colour images [B, H, W, 3]")
     if not output_shape[-1]:
-        raise UserError(f"{path} gives outputs of shape {tuple(output_shape)}, not scores of so many classes")
+        raise UserError(f"{path} gives outputs of shape {tuple(output_shape)}, not scores of a known number of classes")

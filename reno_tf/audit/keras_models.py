@@ -1,9 +1,9 @@
-"""Opens what Keras 2 and Keras 3 wrote, a .keras or .h5 file, once it is looked through."""
+"""Opens a .keras or .h5 file of Keras 2 or Keras 3, after checking what it holds."""
 
 import tensorflow as tf
 
 from reno_tf.audit import outputs, safety
-from reno_tf.audit.foreign import Foreign, described
+from reno_tf.audit.foreign import Foreign, make_foreign
 from reno_tf.errors import UserError, one_line
 
 
@@ -17,27 +17,27 @@ def open_keras(path: str, scores: str | None) -> Foreign:
     shape = inputs[0].shape
     run = tf.function(lambda images: model(images, training=False), input_signature=[tf.TensorSpec(shape)])
     try:
-        given = run.get_concrete_function().structured_outputs
+        model_outputs = run.get_concrete_function().structured_outputs
     except Exception as error:  # Whatever its layers raise.
         raise UserError(f"{path} cannot be run: {one_line(error)}") from None
 
     def call(images):
         return outputs.only_scores(run(images), scores, path)
 
-    found = outputs.only_scores(given, scores, path)
-    return described(call, shape, found, path, format=version, layers=_telling(model))
+    output = outputs.only_scores(model_outputs, scores, path)
+    return make_foreign(call, shape, output, path, format=version, layers=_telling_layers(model))
 
 
-def _telling(model) -> tuple[str, ...]:
-    """The networks inside of it, and what prepares its images."""
+def _telling_layers(model) -> tuple[str, ...]:
+    """The names of the networks inside of it, and of what prepares its images."""
     prepares = ("Rescaling", "Normalization", "Resizing", "CenterCrop")
-    told = []
+    names = []
     for layer in model.layers:
         if hasattr(layer, "layers"):
-            told += [layer.name, *_telling(layer)]
+            names += [layer.name, *_telling_layers(layer)]
         elif type(layer).__name__ in prepares or type(layer).__name__.startswith("Random"):
-            told.append(type(layer).__name__)
-    return tuple(told)
+            names.append(type(layer).__name__)
+    return tuple(names)
 
 
 def _load(path):
@@ -53,5 +53,5 @@ def _load(path):
         else:
             if isinstance(model, library.Model):
                 return model, version
-            reasons.append(f"{library.__name__}: it is no model, but a {type(model).__name__}")
+            reasons.append(f"{library.__name__}: it is not a model, but a {type(model).__name__}")
     raise UserError(f"{path} cannot be opened ({'; '.join(reasons)})")

@@ -1,4 +1,4 @@
-"""Opens a .onnx, and knows the files in which it keeps its weights."""
+"""Opens a .onnx, and lists the files in which it keeps its weights."""
 
 import re
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(ui
 
 
 def open_onnx(path: str, scores: str | None) -> Foreign:
-    """See `open_model`. Its images are [B, 3, H, W] or [B, H, W, 3]. Raises UserError if it is damaged or no classifier
-    of images, or if a file that it keeps weights in is missing or lies outside of its folder.
+    """See `open_model`. Its images are [B, 3, H, W] or [B, H, W, 3]. Raises UserError if it is damaged or not a
+    classifier of images, or if a file that it keeps weights in is missing or lies outside of its folder.
     """
     try:
         import onnxruntime
@@ -34,7 +34,7 @@ def open_onnx(path: str, scores: str | None) -> Foreign:
     inputs = session.get_inputs()
     if len(inputs) != 1:
         raise UserError(f"{path} takes {', '.join(one.name for one in inputs)}, not one batch of images")
-    (taken,), given = inputs, _scores(session, scores, path)
+    (taken,), output = inputs, _scores(session, scores, path)
     if taken.type not in _TYPES:
         raise UserError(f"{path} takes {taken.type}; allowed are {', '.join(_TYPES)}")
     shape = [side if isinstance(side, int) else None for side in taken.shape]
@@ -43,23 +43,23 @@ def open_onnx(path: str, scores: str | None) -> Foreign:
     def ask(images):
         images = images.transpose(0, 3, 1, 2) if channels_first else images
         images = np.round(images).astype(kind) if kind is np.uint8 else images.astype(kind)
-        return session.run([given.name], {taken.name: np.ascontiguousarray(images)})[0].astype(np.float32)
+        return session.run([output.name], {taken.name: np.ascontiguousarray(images)})[0].astype(np.float32)
 
     seen = [shape[0], *shape[2:], shape[1]] if channels_first else shape
-    width = given.shape[1] if isinstance(given.shape[1], int) else None
-    near = COARSE if given.type == "tensor(float16)" else EXACT
+    width = output.shape[1] if isinstance(output.shape[1], int) else None
+    near = COARSE if output.type == "tensor(float16)" else EXACT
     return answering(ask, seen, [None, width], path, format="ONNX", near=near, integers=kind is np.uint8)
 
 
 def _scores(session, wanted, path):
-    """What the runtime says of the output that has the scores."""
+    """What the runtime says about the output that has the scores."""
     named = {one.name: one for one in session.get_outputs()}
     ranks = {name: len(one.shape) for name, one in named.items() if one.type in _TYPES}
     return named[outputs.name_of_scores(ranks, named.keys() - ranks.keys(), wanted, path)]
 
 
 def files_beside(path: str) -> dict[str, Path]:
-    """The files that the model keeps weights in, by the names that it has for them.
+    """The files that the model keeps weights in, by the names that it uses for them.
 
     Raises UserError if it is damaged, or names one that is missing or lies outside of its folder.
     """
@@ -85,13 +85,13 @@ def _tensors_outside(message) -> Iterator:
         return
     for field, value in message.ListFields():
         if field.message_type is not None:
-            for part in [value] if isinstance(value, Message) else value:
-                yield from _tensors_outside(part)
+            for inner in [value] if isinstance(value, Message) else value:
+                yield from _tensors_outside(inner)
 
 
 def _inside(path, name) -> Path:
     if name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name):
         raise UserError(f"{path} keeps weights in {name!r}, outside of its folder")
     if not (path.parent / name).is_file():
-        raise UserError(f"{path} keeps weights in {name!r}, which does not lie beside it")
+        raise UserError(f"{path} keeps weights in {name!r}, which is not beside it")
     return path.parent / name

@@ -1,4 +1,4 @@
-"""Opens models of every format that is known here without running Python code of theirs, and tells them apart."""
+"""Opens models of every supported format without running Python code of theirs, and identifies each by a digest."""
 
 from pathlib import Path
 
@@ -22,17 +22,17 @@ _OPENERS = {
 def open_model(path: str, *, trust: bool = False, scores: str | None = None) -> Foreign:
     """Opens a SavedModel folder, a .keras or .h5 file of Keras 2 or 3, a .tflite or a .onnx.
 
-    A SavedModel and what Keras wrote are looked through before.
+    What a SavedModel or a Keras file holds is checked first.
     `trust`: a SavedModel may also do more than compute. `scores`: which of several outputs has the scores. Raises
-    UserError if it is none of these, names what is not Keras's, runs an operation that does more than compute, or is no
-    classifier of colour images.
+    UserError if it is not one of these, names what is not Keras's, runs an operation that does more than compute, or is
+    not a classifier of colour images.
     """
     if not Path(path).exists():
         raise UserError(f"there is no model {path}")
     if Path(path).is_dir():
         return open_saved_model(path, scores, trust=trust)
     if Path(path).suffix not in _OPENERS:
-        raise UserError(f"{path} must be a SavedModel folder, or a file .keras, .h5, .tflite or .onnx")
+        raise UserError(f"{path} must be a SavedModel folder, or a .keras, .h5, .tflite or .onnx file")
     if trust:
         raise UserError(f"--trust goes with a SavedModel folder: {path} is a file, and no code in it is ever run")
     archives.refuse_stand_in(path)
@@ -41,7 +41,7 @@ def open_model(path: str, *, trust: bool = False, scores: str | None = None) -> 
 
 def digest_model(path: str) -> str:
     """SHA-256 of the file or folder, and of the files that a .onnx keeps its weights in."""
-    own = files.digest_path(Path(path))
+    digest = files.digest_path(Path(path))
     beside = files_beside(path) if Path(path).suffix == ".onnx" and Path(path).is_file() else {}
-    parts = [part for name, file in beside.items() for part in (name, files.digest_path(file))]
-    return files.digest(*(part.encode() for part in (own, *parts))) if parts else own
+    texts = [text for name, file in beside.items() for text in (name, files.digest_path(file))]
+    return files.digest(*(text.encode() for text in (digest, *texts))) if texts else digest

@@ -7,7 +7,7 @@ from reno_tf.errors import UserError, choose
 
 _SMALLEST = 1e-30  # probability; its logarithm is finite in float32
 _FLOATS = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
-EXACT, COARSE = 1e-3, 5e-3  # Probabilities add up to 1 within so much, in float32 and in half precision.
+EXACT, COARSE = 1e-3, 5e-3  # Probabilities add up to 1 within this, in float32 and in half precision.
 
 
 def _logarithm(values):
@@ -15,7 +15,7 @@ def _logarithm(values):
 
 
 def _two(second):
-    """The logits of two classes, of which the second has the one that is given."""
+    """The logits of two classes: 0, and that of the second."""
     return tf.concat([tf.zeros_like(second), second], axis=1)
 
 
@@ -37,31 +37,32 @@ KINDS = {
 def name_of_scores(ranks: dict[str, int | None], others, wanted: str | None, path) -> str:
     """The output that has the scores: the one that is `wanted`; else "logits", or the only one of rank 2.
 
-    ranks: of the outputs that hold numbers, None where it is not known. others: names of outputs of other types. Raises
-    UserError if there is none, or several.
+    ranks: of the outputs that hold numbers, None where it is unknown. others: names of outputs of other types. Raises
+    UserError if there is no such output, or several.
     """
     names = [*ranks, *others]
     asked = ranks if wanted is None else {choose("config.audit.scores", wanted, names): ranks.get(wanted, 0)}
     if unknown := [name for name, rank in asked.items() if rank is None]:
-        raise UserError(f"{path} gives {unknown[0]!r} in no known shape; export it with one, [None, classes]")
-    found = [name for name, rank in asked.items() if rank == 2]
-    if "logits" in found or len(found) == 1:
-        return "logits" if "logits" in found else found[0]
-    if not found:
-        told = "no output of rank 2" if wanted is None else f"no scores as {wanted!r}, real numbers of rank 2"
-        raise UserError(f"{path} gives {told}: [images, classes]; it has {', '.join(names)}")
+        raise UserError(f"{path} gives {unknown[0]!r} in an unknown shape; export it with [None, classes]")
+    matching = [name for name, rank in asked.items() if rank == 2]
+    if "logits" in matching or len(matching) == 1:
+        return "logits" if "logits" in matching else matching[0]
+    if not matching:
+        missing = "no output of rank 2" if wanted is None else f"no scores in {wanted!r}, real numbers of rank 2"
+        raise UserError(f"{path} gives {missing}: [images, classes]; it has {', '.join(names)}")
     raise UserError(
-        f"{path} gives {', '.join(found)}, each of rank 2: say which has the scores, --config.audit.scores=NAME"
+        f"{path} gives {', '.join(matching)}, each of rank 2: say which has the scores, --config.audit.scores=NAME"
     )
 
 
-def only_scores(given, wanted: str | None, path):
-    """The one of a model's outputs that `name_of_scores` finds: a tensor alone, or a dictionary or list of them."""
-    if not isinstance(given, dict):
-        given = dict(enumerate(given)) if isinstance(given, (list, tuple)) else {"logits": given}
-    given = {str(key): value for key, value in given.items()}
-    ranks = {key: value.shape.rank for key, value in given.items() if value.dtype in _FLOATS}
-    return given[name_of_scores(ranks, given.keys() - ranks.keys(), wanted, path)]
+def only_scores(model_outputs, wanted: str | None, path):
+    """The output that `name_of_scores` names. model_outputs: a tensor alone, or a dictionary or list of them."""
+    if not isinstance(model_outputs, dict):
+        is_list = isinstance(model_outputs, (list, tuple))
+        model_outputs = dict(enumerate(model_outputs)) if is_list else {"logits": model_outputs}
+    named = {str(key): value for key, value in model_outputs.items()}
+    ranks = {key: value.shape.rank for key, value in named.items() if value.dtype in _FLOATS}
+    return named[name_of_scores(ranks, named.keys() - ranks.keys(), wanted, path)]
 
 
 def kind_of(scores: np.ndarray, near: float = EXACT) -> str:
@@ -83,9 +84,9 @@ def kind_of(scores: np.ndarray, near: float = EXACT) -> str:
 
 
 def refuse_misfit(kind: str, num_outputs: int) -> None:
-    """Raises UserError for a kind that so many outputs cannot be; "auto" is any."""
+    """Raises UserError for a kind that does not fit this number of outputs; "auto" always fits."""
     if kind != "auto" and choose("config.audit.outputs", kind, KINDS).startswith("one ") != (num_outputs == 1):
-        raise UserError(f"config.audit.outputs={kind!r} cannot be: the model gives {num_outputs} for each image")
+        raise UserError(f"config.audit.outputs={kind!r} does not fit: the model gives {num_outputs} for each image")
 
 
 def as_logits(scores, kind: str):
@@ -94,5 +95,5 @@ def as_logits(scores, kind: str):
 
 
 def as_floats(scores) -> tuple[np.ndarray, float]:
-    """The scores as float32, and how exactly probabilities of their type add up to 1."""
+    """The scores as float32, and how closely probabilities of their type add up to 1."""
     return np.asarray(tf.cast(scores, tf.float32)), COARSE if scores.dtype.size < tf.float32.size else EXACT

@@ -7,7 +7,7 @@ from reno_tf.audit.foreign import Foreign, check_shapes
 
 
 def from_function(function, *, name: str, size: tuple[int, int], num_outputs: int) -> Foreign:
-    """Whatever answers: images, float32 [B, H, W, 3] as NumPy has them -> scores [B, num_outputs].
+    """The model that a function answers for: images, float32 [B, H, W, 3] in NumPy -> scores [B, num_outputs].
 
     size: (H, W) in pixels. name: what reports call it.
     """
@@ -16,11 +16,11 @@ def from_function(function, *, name: str, size: tuple[int, int], num_outputs: in
     )
 
 
-def answering(ask, input_shape, output_shape, path, **facts) -> Foreign:
-    """The model that `ask` answers for: images [B, H, W, 3] as NumPy has them -> scores [B, outputs].
+def answering(ask, input_shape, output_shape, path, **fields) -> Foreign:
+    """The model that `ask` answers for: images [B, H, W, 3] in NumPy -> scores [B, outputs].
 
-    Where the first of `input_shape` is a number it is asked about so many at once. Raises UserError unless the shapes
-    are those of a classifier of colour images. **facts: fields of `Foreign`.
+    Where the first of `input_shape` is a number, it is asked about so many at once. Raises UserError unless the shapes
+    are those of a classifier of colour images. **fields: those of `Foreign`.
     """
     check_shapes(input_shape, output_shape, path)
     width, ask_all = output_shape[1], _in_batches(ask, input_shape[0])
@@ -35,8 +35,8 @@ def answering(ask, input_shape, output_shape, path, **facts) -> Foreign:
     def call(images):
         return tf.ensure_shape(tf.numpy_function(answer, [images], tf.float32), [images.shape[0], width])
 
-    facts |= {"height": input_shape[1], "width": input_shape[2], "num_outputs": width, "can_only_be_asked": True}
-    return Foreign(call=call, **facts)
+    fields |= {"height": input_shape[1], "width": input_shape[2], "num_outputs": width, "can_only_be_asked": True}
+    return Foreign(call=call, **fields)
 
 
 def _in_batches(ask, size):

@@ -1,4 +1,4 @@
-"""What a file may hold before anything of it is built or run: classes of Keras, and operations that compute."""
+"""Checks what a file holds before anything in it is built or run: classes of Keras, and operations that compute."""
 
 import functools
 import importlib
@@ -30,7 +30,7 @@ _PLAIN = {
     *("__keras_tensor__", "__tensor__", "__numpy__", "__tuple__", "__ellipsis__"),
     *("TensorShape", "Functional", "Model", "Sequential"),
 }
-_OPERATIONS = ("numpy", "nn", "image", "math")  # Modules of keras.src.ops; others call what they are given.
+_OPERATIONS = ("numpy", "nn", "image", "math")  # Modules of keras.src.ops; others call their arguments.
 _CALLS = {"TFOpLambda", "SlicingOpLambda"}  # They name a function of TensorFlow.
 _COMPUTING = re.compile(
     r"__operators__\.\w+|math\.\w+|nn\.\w+|cast|reshape|concat|stack|unstack|split|transpose|identity|squeeze|expand_dims|"
@@ -52,7 +52,7 @@ _STATEFUL = {
     *("HashTableV2", "MutableHashTableV2", "AnonymousHashTable", "InitializeTableV2", "LookupTableFindV2"),
     *("LookupTableSizeV2", "LookupTableImportV2", "LookupTableExportV2", "LookupTableInsertV2", "_Arg", "_Retval"),
 }
-# Datasets of what is in memory already, by which an export decodes each image for itself.
+# Datasets of what is in memory already, with which an export decodes each image on its own.
 _IN_MEMORY = {
     *("TensorDataset", "TensorSliceDataset", "MapDataset", "ParallelMapDatasetV2", "IgnoreErrorsDataset"),
     *("ConcatenateDataset", "BatchDatasetV2", "DatasetToSingleElement"),
@@ -68,7 +68,7 @@ def check_keras(path: str) -> None:
     """Raises UserError unless the .keras or .h5 file names nothing but classes of Keras, and holds what it should."""
     zipped, is_hdf5 = zipfile.is_zipfile(path), h5py.is_hdf5(path)
     if not zipped and not is_hdf5:
-        raise UserError(f"{path} is no .keras or .h5 file: it is cut short, or of another format")
+        raise UserError(f"{path} is not a .keras or .h5 file: it is cut short, or of another format")
     try:
         if zipped:
             _check_archive(path)
@@ -80,24 +80,24 @@ def check_keras(path: str) -> None:
 
 def check_config(config, origin: str) -> None:
     """Raises UserError unless every object that the config describes is of Keras, and only computes."""
-    for described in _objects(config):
-        name, module = described.get("class_name"), described.get("module")
+    for entry in _objects(config):
+        name, module = entry.get("class_name"), entry.get("module")
         if module is not None and not (isinstance(module, str) and _MODULES.fullmatch(module)):
             raise UserError(f"{origin} names the module {module!r}, which is not Keras's; {_ADVICE}")
-        inner = described.get("config")
+        inner = entry.get("config")
         if not isinstance(name, str):
-            known, told = False, f"the class {name!r}"
+            allowed, title = False, f"the class {name!r}"
         elif name == "function":
-            known, told = isinstance(inner, str) and inner in _functions(), f"the function {inner!r}"
+            allowed, title = isinstance(inner, str) and inner in _functions(), f"the function {inner!r}"
         elif name in _CALLS:
             function = inner.get("function") if isinstance(inner, dict) else None
-            known = isinstance(function, str) and bool(_COMPUTING.fullmatch(function))
-            told = f"the operation {function!r}"
+            allowed = isinstance(function, str) and bool(_COMPUTING.fullmatch(function))
+            title = f"the operation {function!r}"
         else:
-            known, told = name in _classes(), f"the class {name!r}"
-        if not known:
-            why = "runs code of its own" if told in _RUN_CODE else "is none of Keras's that are loaded"
-            raise UserError(f"{origin} names {' '.join(told.split())[:120]}, which {why}; {_ADVICE}")
+            allowed, title = name in _classes(), f"the class {name!r}"
+        if not allowed:
+            why = "runs code of its own" if title in _RUN_CODE else "is not one of Keras's that are loaded"
+            raise UserError(f"{origin} names {' '.join(title.split())[:120]}, which {why}; {_ADVICE}")
 
 
 def check_saved_model(path: str) -> None:
@@ -107,7 +107,7 @@ def check_saved_model(path: str) -> None:
     try:
         meta_graphs = loader_impl.parse_saved_model(path).meta_graphs
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} is no SavedModel: {one_line(error)}") from None
+        raise UserError(f"{path} is not a SavedModel: {one_line(error)}") from None
     for meta_graph in meta_graphs:
         library = {function.signature.name: function for function in meta_graph.graph_def.library.function}
         nodes = {node.name: node for node in meta_graph.graph_def.node}
@@ -116,7 +116,7 @@ def check_saved_model(path: str) -> None:
         for function in library.values():
             called |= set(_functions_of(function.node_def))
         for name, function in library.items():
-            # What writes and reads checkpoints stands in every SavedModel, and nothing that is run calls it.
+            # Every SavedModel has functions that write and read checkpoints, and nothing that is run calls them.
             _check_operations(function.node_def, library.keys() | (set() if name in called else _CHECKPOINTS), path)
         _check_operations(run, library.keys(), path)
         _check_operations(restored, library.keys() | _CHECKPOINTS, path)
@@ -134,13 +134,13 @@ def _reached(meta_graph, nodes) -> tuple[list, list]:
 
 
 def _ancestors(roots, nodes) -> set[str]:
-    found, waiting = set(), [root.lstrip("^").partition(":")[0] for root in roots]
+    ancestors, waiting = set(), [root.lstrip("^").partition(":")[0] for root in roots]
     while waiting:
         name = waiting.pop()
-        if name in nodes and name not in found:
-            found.add(name)
+        if name in nodes and name not in ancestors:
+            ancestors.add(name)
             waiting += [source.lstrip("^").partition(":")[0] for source in nodes[name].input]
-    return found
+    return ancestors
 
 
 def _functions_of(nodes) -> Iterator[str]:
@@ -153,7 +153,7 @@ def _functions_of(nodes) -> Iterator[str]:
 def _check_operations(nodes, allowed, path):
     for node in nodes:
         if node.op not in allowed and not _computes(node.op):
-            raise UserError(f"{path} runs {node.op}, which does more than compute; --trust opens it nevertheless")
+            raise UserError(f"{path} runs {node.op}, which does more than compute; --trust opens it anyway")
 
 
 @functools.cache
@@ -163,25 +163,25 @@ def _computes(operation: str) -> bool:
     if operation in _STATEFUL | _IN_MEMORY:
         return True
     definition = op_def_registry.get(operation)
-    if definition is None:  # A function's own name, in older graphs; or an operation that is not there.
+    if definition is None:  # A function's own name, in older graphs; or an unknown operation.
         return False
     return not definition.is_stateful and not _OUTSIDE.fullmatch(operation)
 
 
-def _parts(config) -> Iterable:
+def _values(config) -> Iterable:
     if isinstance(config, dict):
         return config.values()
     return config if isinstance(config, list) else ()
 
 
 def _objects(config, depth: int = 0) -> Iterator[dict]:
-    """Every part of the config that describes an object: what has a class's name, or a module."""
+    """Every dictionary of the config that describes an object, by a class's name or a module."""
     if depth > 500:
         raise UserError("the model's config is nested too deeply")
     if isinstance(config, dict) and ("class_name" in config or "module" in config):
         yield config
-    for part in _parts(config):
-        yield from _objects(part, depth + 1)
+    for value in _values(config):
+        yield from _objects(value, depth + 1)
 
 
 @functools.cache
@@ -190,9 +190,9 @@ def _classes() -> set[str]:
     import keras
     import tf_keras
 
-    parts = [getattr(library, part, None) for library in (keras, tf_keras) for part in _PARTS]
-    parts += [importlib.import_module(f"keras.src.ops.{part}") for part in _OPERATIONS]
-    names = {name for part in parts if part for name, _ in inspect.getmembers(part, inspect.isclass)}
+    modules = [getattr(library, name, None) for library in (keras, tf_keras) for name in _PARTS]
+    modules += [importlib.import_module(f"keras.src.ops.{name}") for name in _OPERATIONS]
+    names = {name for module in modules if module for name, _ in inspect.getmembers(module, inspect.isclass)}
     return (names | _PLAIN) - _UNSAFE - _CALLS
 
 
@@ -202,8 +202,8 @@ def _functions() -> set[str]:
     import keras
     import tf_keras
 
-    parts = (keras.activations, tf_keras.activations)
-    names = {name for part in parts for name, member in inspect.getmembers(part, callable)}
+    modules = (keras.activations, tf_keras.activations)
+    names = {name for module in modules for name, member in inspect.getmembers(module, callable)}
     return names - {"get", "serialize", "deserialize"}
 
 
@@ -212,7 +212,7 @@ def _check_archive(path):
         archives.check_members(archive, path)
         names = archive.namelist()
         if "config.json" not in names:
-            raise UserError(f"{path} is no model of Keras: it holds no config.json")
+            raise UserError(f"{path} is not a model of Keras: it holds no config.json")
         if archive.getinfo("config.json").file_size > _MOST_JSON:
             raise UserError(f"{path} holds a config of more than {_MOST_JSON} bytes")
         config = _json(archive.read("config.json"), path)
@@ -230,7 +230,7 @@ def _check_hdf5(path):
     with h5py.File(path, "r") as file:
         archives.check_hdf5(file, path, stored=Path(path).stat().st_size)
         if "model_config" not in file.attrs:
-            raise UserError(f"{path} holds weights alone, no model: save the whole model with model.save")
+            raise UserError(f"{path} holds weights alone, not a model: save the whole model with model.save")
         check_config(_json(file.attrs["model_config"], path), path)
 
 
@@ -238,4 +238,4 @@ def _json(text, path):
     try:
         return json.loads(text)
     except (ValueError, TypeError, RecursionError):
-        raise UserError(f"{path} holds a config that is no JSON") from None
+        raise UserError(f"{path} holds a config that is not JSON") from None

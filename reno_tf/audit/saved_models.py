@@ -1,4 +1,4 @@
-"""Opens a SavedModel, once the operations that it runs are looked through."""
+"""Opens a SavedModel, after checking the operations that it runs."""
 
 from pathlib import Path
 
@@ -6,21 +6,21 @@ import tensorflow as tf
 
 from reno_tf import archives, files
 from reno_tf.audit import outputs, safety
-from reno_tf.audit.foreign import Foreign, described
+from reno_tf.audit.foreign import Foreign, make_foreign
 from reno_tf.errors import UserError, one_line
 
 
 def open_saved_model(path: str, scores: str | None, *, trust: bool) -> Foreign:
     """See `open_model`."""
     for file in files.files_below(Path(path)):
-        if file.suffix != ".html":  # A page about the model may lie there.
+        if file.suffix != ".html":  # A page about the model may be there.
             archives.refuse_stand_in(file)
     if not trust:
         safety.check_saved_model(path)
     try:
         loaded = _load(path)
     except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
-        raise UserError(f"{path} is no SavedModel: {one_line(error)}") from None
+        raise UserError(f"{path} is not a SavedModel: {one_line(error)}") from None
     signature = _signature(loaded.signatures, path)
     inputs = signature.structured_input_signature[1]
     if len(inputs) != 1:
@@ -29,26 +29,26 @@ def open_saved_model(path: str, scores: str | None, *, trust: bool) -> Foreign:
 
     # Inlined into an attack's loop, a loaded graph makes TensorFlow's optimizer complain.
     @tf.function(autograph=False, experimental_attributes={"_noinline": True})
-    def call(images, kept=loaded):  # `kept`: a signature does not keep its variables alive.
+    def call(images, model=loaded):  # `model`: a signature does not keep its variables alive.
         taken = tf.round(images) if spec.dtype.is_integer else images
         return outputs.only_scores(signature(**{name: tf.cast(taken, spec.dtype)}), scores, path)
 
-    given = outputs.only_scores(signature.structured_outputs, scores, path)
-    return described(call, spec.shape, given, path, format="SavedModel", integers=spec.dtype.is_integer)
+    output = outputs.only_scores(signature.structured_outputs, scores, path)
+    return make_foreign(call, spec.shape, output, path, format="SavedModel", integers=spec.dtype.is_integer)
 
 
 def _signature(signatures, path):
     """serving_default, or the only one; where that takes encoded images, the only other one that takes numbers."""
     names = list(signatures)
     if "serving_default" not in names and len(names) != 1:
-        raise UserError(f"{path} has no signature serving_default, but: {', '.join(names) or 'none'}")
+        raise UserError(f"{path} has no signature serving_default; it has: {', '.join(names) or 'none'}")
     first = "serving_default" if "serving_default" in names else names[0]
     if not _takes_text(signatures[first]):
         return signatures[first]
     numbers = [name for name in names if not _takes_text(signatures[name])]
     if len(numbers) != 1:
         others = f"those that take numbers are {', '.join(numbers)}" if numbers else "no other takes numbers"
-        raise UserError(f"{path}: its signature {first} takes encoded images, and {others}; export it with one")
+        raise UserError(f"{path}: its signature {first} takes encoded images, and {others}; export it with exactly one")
     return signatures[numbers[0]]
 
 

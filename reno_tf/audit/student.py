@@ -1,4 +1,4 @@
-"""A model made elsewhere, as this package's students are."""
+"""A model made elsewhere, called as this package's students are."""
 
 import tensorflow as tf
 

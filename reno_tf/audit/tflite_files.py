@@ -13,13 +13,13 @@ from reno_tf.errors import UserError, one_line
 
 
 def open_tflite(path: str, scores: str | None) -> Foreign:
-    """See `open_model`. Raises UserError if it is damaged or no classifier of images."""
+    """See `open_model`. Raises UserError if it is damaged or not a classifier of images."""
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
         raise UserError(f"{path} needs LiteRT: pip install 'reno-tf[tflite]'") from None
     try:
-        with compat.quiet_native_logs():  # It says which delegate it has made.
+        with compat.quiet_native_logs():  # It logs which delegate it has made.
             interpreter = Interpreter(model_path=path)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError, OSError) as error:
@@ -27,7 +27,7 @@ def open_tflite(path: str, scores: str | None) -> Foreign:
     inputs = interpreter.get_input_details()
     if len(inputs) != 1:
         raise UserError(f"{path} takes {len(inputs)} inputs, not one batch of images")
-    (taken,), given = inputs, _scores(interpreter, scores, path)
+    (taken,), output = inputs, _scores(interpreter, scores, path)
     shape = [None if side < 0 else int(side) for side in taken["shape_signature"]]
 
     def ask(images):
@@ -36,17 +36,17 @@ def open_tflite(path: str, scores: str | None) -> Foreign:
             interpreter.allocate_tensors()
         interpreter.set_tensor(taken["index"], _quantised(images, taken))
         interpreter.invoke()
-        return _real(interpreter.get_tensor(given["index"]), given)
+        return _real(interpreter.get_tensor(output["index"]), output)
 
-    width = int(given["shape"][1])
-    near = EXACT + math.sqrt(width) * given["quantization"][0]  # As many roundings of that size as there are classes.
-    if shape:  # What leaves its batch open is made for one image at a time, too.
+    width = int(output["shape"][1])
+    near = EXACT + math.sqrt(width) * output["quantization"][0]  # One rounding of that size for each class.
+    if shape:  # A file that leaves its batch open is made for one image at a time, too.
         shape[0] = shape[0] or 1
     return answering(ask, shape, [None, width], path, format="TFLite", near=near, limits=_limits(taken))
 
 
 def _scores(interpreter, wanted, path) -> dict:
-    """What the runtime says of the output that has the scores."""
+    """What the runtime says about the output that has the scores."""
     named = _named_outputs(interpreter)
     ranks = {name: len(detail["shape"]) for name, detail in named.items() if _is_real(detail)}
     return named[outputs.name_of_scores(ranks, named.keys() - ranks.keys(), wanted, path)]

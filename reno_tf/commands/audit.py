@@ -1,4 +1,4 @@
-"""--mode=audit: how exposed a model is, that was made elsewhere, to someone who has the public backbone."""
+"""--mode=audit: how exposed a model that was made elsewhere is to someone who has the public backbone."""
 
 import dataclasses
 from collections.abc import Collection
@@ -33,20 +33,20 @@ def audit(
 
     The attacker has `config.model.backbone` with its weights.
 
-    `said`: the config's keys that the user gave, of which those that would have no effect are refused. `compare` also
-    trains Renofeation from the same teacher on the same data, below the workdir, to set its numbers beside the model's.
-    `trust` opens a SavedModel that does more than compute. `save_images` keeps so many adversarial images of each
-    attack. Returns the content of results.json. Raises UserError if the model is no classifier of the data's classes,
-    or not safe to open, or if the headline's attack cannot go through it; TooExposed, after the report, if the worst
-    case's interval lies above `fail_above`.
+    `said`: the config's keys that the user gave; those that would have no effect are refused. `compare` also trains
+    Renofeation from the same teacher on the same data, below the workdir, to set its numbers beside the model's.
+    `trust` opens a SavedModel that does more than compute. `save_images` keeps this many adversarial images of each
+    attack. Returns the content of results.json. Raises UserError if the model is not a classifier of the data's
+    classes, or not safe to open, or if the headline's attack cannot go through it; TooExposed, after the report, if
+    the worst case's interval lies above `fail_above`.
     """
     _refuse_flags(student=student, workdir=workdir, overwrite=overwrite, gate=fail_above, save_images=save_images)
     config = config.copy_and_resolve_references()
-    asked = settings.read(config, preset="suite")
+    asked = settings.read(config, preset="suite", copied=False)
     workdir = Path(workdir or f"runs/audit-{Path(audited.path_of(student)).stem}-{asked.data.short_name}")
 
     def is_finished(results) -> bool:
-        """Whether nothing is left to do; says so."""
+        """Whether nothing is left to do; prints that."""
         if not results or compare and not results["audit"]["comparison"]:
             return False
         whole = audited.has_images(workdir / "images", save_images, results)
@@ -55,27 +55,27 @@ def audit(
         return whole
 
     def request() -> str | None:
-        return audited.request(student, asked, config.audit, said)
+        return audited.audit_request_digest(student, asked, config.audit, said)
 
     if not overwrite and is_finished(results := files.results_of(workdir, request())):
         return _judged(results, fail_above)
 
     common.seed_everything(config.seed)
     opened = audited.open_model(student, trust=trust, scores=config.audit.scores)
-    given = config.data.to_dict()
+    config_data = config.data.to_dict()
     # All published training images, at the size that the model takes.
     config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
-    chosen = settings.read(config, preset="suite")
-    dataset = audited.load_data(chosen, opened)
-    audited.refuse_without_effect(given, said, dataset)
-    subject = audited.examine(student, opened, dataset, chosen, config.audit)
+    run_settings = settings.read(config, preset="suite", copied=False)
+    dataset = audited.load_data_for(run_settings, opened)
+    audited.refuse_without_effect(config_data, said, dataset)
+    subject = audited.examine(student, opened, dataset, run_settings, config.audit)
     _fit_recipes(config, subject.dataset)
-    chosen = settings.read(config, preset="suite", dataset=subject.dataset)
+    run_settings = settings.read(config, preset="suite", dataset=subject.dataset, copied=False)
     for line in subject.lines():
         print(line, flush=True)
-    teacher = common.build_teacher(chosen.networks)
-    common.check_suite(chosen, teacher.model, subject.dataset)
-    job = _Audit(workdir, chosen, config.audit.to_dict(), subject, teacher)
+    teacher = common.build_teacher(run_settings.networks)
+    common.check_suite(run_settings, teacher.model, subject.dataset)
+    job = _Audit(workdir, run_settings, config.audit.to_dict(), subject, teacher)
     job.suite.refuse_without_headline(job.absent)
     job.claim(overwrite=overwrite, request=request())
     if is_finished(results := files.read_json(workdir / "results.json")):
@@ -84,7 +84,7 @@ def audit(
     with files.lock(workdir):
         measured = job.measure(Pictures(workdir / "images", save_images) if save_images else None)
         rows = _compare(config, workdir, measured.evaluation, command, subject.convention.geometry) if compare else []
-        results = common.write_report(workdir, job.results(measured, rows), measured, chosen, command=command)
+        results = common.write_report(workdir, job.results(measured, rows), measured, run_settings, command=command)
     return _judged(results, fail_above)
 
 
@@ -118,7 +118,7 @@ class _Audit:
 
     @property
     def suite(self) -> Suite:
-        """In whose smaller balls all attacks are tried, but where it is to be quick."""
+        """The attacks, which are also tried in smaller balls unless the audit is quick."""
         return self.settings.suite(exposure=self.settings.attack.preset != "quick")
 
     @property
@@ -156,14 +156,14 @@ class _Audit:
             )
 
     def _needs(self) -> str:
-        """What is told of the time beforehand."""
+        """The time that it will take, for a line that is printed beforehand."""
         teacher, attacked = self.teacher.model, self.subject.attacked
         passes = {"attacking": cost.attack_passes(self.suite, teacher, len(attacked), absent=self.absent)}
         return cost.tell(passes | common.surrogate_passes(self.settings), teacher, attacked.images)
 
     def results(self, measured: Measured, comparison: list[dict]) -> Results:
         subject = self.subject
-        found = {
+        audit_facts = {
             "path": subject.path,
             "sha256": subject.sha256,
             **subject.facts(),
@@ -173,25 +173,25 @@ class _Audit:
         }
         return Results(
             **vars(measured.evaluation),
-            **common.facts(self.settings, subject.dataset, self.teacher),
+            **common.run_facts(self.settings, subject.dataset, self.teacher),
             method=f"audit of {subject.name}",
             precision=None,
-            audit=records.from_json(AuditFacts, records.to_json(found)),
+            audit=records.from_json(AuditFacts, records.to_json(audit_facts)),
         )
 
 
 def _judged(results, fail_above) -> dict:
-    """The results, unless the model is surely more exposed than that."""
+    """The results. Raises TooExposed if the model is surely more exposed than `fail_above`."""
     rate, interval = results["worst_case_success_rate"], results["worst_case_success_rate_ci95"]
     if fail_above is not None and interval is None:
         raise UserError(
-            "--fail_above cannot judge: the worst case is undefined, for no attack that counts met an image that the "
+            "--fail_above cannot judge: the worst case is undefined, as no attack that counts met an image that the "
             "model gets right"
         )
     if fail_above is not None and interval[0] > fail_above:
         low, high = (f"{100 * bound:.1f}" for bound in interval)
         raise TooExposed(
-            f"the worst case turns {100 * rate:.1f} % [{low}, {high}] of the images wrong that the model gets right, "
+            f"the worst case turns wrong {100 * rate:.1f} % [{low}, {high}] of the images that the model gets right, "
             f"surely more than the {100 * fail_above:g} % of --fail_above"
         )
     return results

@@ -1,4 +1,4 @@
-"""The model that --mode=audit is given: opened, fed as it wants, and told from others."""
+"""The model that --mode=audit is given: opened, fed as it wants, and identified."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from reno_tf.evaluation import Network, gradients
 from reno_tf.reporting import metrics
 from reno_tf.settings import Settings
 
-_PROBES = 100  # images, by the answers to which a function is told from others
+_PROBES = 100  # images; the answers to them identify a model that came without a file
 _OVERRULED = ("size", "shots", "fraction")  # keys of config.data, for which an audit has values of its own
 
 
@@ -62,7 +62,7 @@ class Subject:
         return Network(self.model, files.digest(self.sha256.encode(), json.dumps(self.facts()).encode()))
 
     def lines(self) -> Iterator[str]:
-        """What was found, for whoever waits."""
+        """What was found, as lines to print."""
         convention, names = self.convention, self.dataset.class_names
         seen = f"photos by {convention.geometry!r}, " if convention.geometry else ""
         yield (
@@ -98,7 +98,7 @@ def open_model(student: str | foreign.Foreign, *, trust: bool, scores: str | Non
     return student
 
 
-def load_data(settings: Settings, opened: foreign.Foreign) -> data.Dataset:
+def load_data_for(settings: Settings, opened: foreign.Foreign) -> data.Dataset:
     """The data set of the settings. Raises UserError if the model takes other images, or has other classes."""
     dataset = common.load_data(settings.data, seed=settings.seed)
     shape, name = dataset.test.images.shape[1:3], settings.data.name
@@ -127,7 +127,7 @@ def examine(student: str | foreign.Foreign, opened: foreign.Foreign, dataset: da
         dataset=dataset,
         attacked=attacked,
         path=path_of(student),
-        sha256=digest(student, model, attacked),
+        sha256=subject_digest(student, model, attacked),
         why_no_gradient=why_no_gradient(opened, model, attacked),
     )
 
@@ -144,8 +144,8 @@ def _ask(opened, dataset, ways, *, seed) -> foreign.Convention:
     return foreign.detect(opened, views, train.labels, stated, seed=seed)
 
 
-def digest(student: str | foreign.Foreign, model: foreign.Student, attacked) -> str:
-    """SHA-256 that tells the model from others: of its files, or of its answers if it came without one."""
+def subject_digest(student: str | foreign.Foreign, model: foreign.Student, attacked) -> str:
+    """SHA-256 that identifies the model: of its files, or of its answers if it came without one."""
     if not isinstance(student, foreign.Foreign):
         return foreign.digest_model(student)
     images = attacked.take(np.arange(min(_PROBES, len(attacked)))).floats()[:]
@@ -160,7 +160,7 @@ def why_no_gradient(opened: foreign.Foreign, model: foreign.Student, attacked) -
 
 
 def refuse_without_effect(config_data, said: Collection[str], dataset: data.Dataset) -> None:
-    """Raises UserError for a key of config.data that was said, where an audit has another value."""
+    """Raises UserError for a key of config.data that the user gave, where an audit has another value."""
     height, width = dataset.test.images.shape[1:3]
     size = (height, f"the model takes, or the data set has, images of {height}x{width}")
     everything = "an audit has all training images"
@@ -169,19 +169,19 @@ def refuse_without_effect(config_data, said: Collection[str], dataset: data.Data
             raise UserError(f"config.data.{key}={config_data[key]} would have no effect: {why}")
 
 
-def request(student: str | foreign.Foreign, settings: Settings, ways, said: Collection[str]) -> str | None:
-    """A digest of what this audit is asked for, which nothing need be opened for; None where there is none yet."""
+def audit_request_digest(student: str | foreign.Foreign, settings: Settings, ways, said: Collection[str]) -> str | None:
+    """A digest of what this audit is asked for, made without opening anything; None where there is none yet."""
     if isinstance(student, foreign.Foreign) or not Path(student).exists():
         return None
     overruled = [key for key in _OVERRULED if f"data.{key}" in said]
-    return common.request(settings, ways.to_dict(), overruled, foreign.digest_model(student))
+    return common.request_digest(settings, ways.to_dict(), overruled, foreign.digest_model(student))
 
 
 def has_images(folder: Path, wanted: int | None, results: dict) -> bool:
-    """Whether so many adversarial images of each attack that the finished audit made lie in `folder`."""
+    """Whether `folder` holds as many adversarial images of each attack as are wanted, if the audit made as many."""
     if not wanted:
         return True
     by_headline = sum(row["num_images"] for row in results["per_class"])
     by_others = results["worst_case"]["num_images"]
-    kept = [len(list(attack.glob("*.png"))) for attack in folder.glob("*")]
-    return bool(kept) and max(kept) >= min(wanted, by_headline) and min(kept) >= min(wanted, by_others)
+    counts = [len(list(attack.glob("*.png"))) for attack in folder.glob("*")]
+    return bool(counts) and max(counts) >= min(wanted, by_headline) and min(counts) >= min(wanted, by_others)

@@ -43,5 +43,5 @@ def _crafted(config) -> Iterator[tuple[str, Path, Callable]]:
     cache = Path(config.attack.cache).expanduser() if config.attack.cache else None
     if cache and cache.is_dir():
         unlink = functools.partial(Path.unlink, missing_ok=True)  # Another process deletes too.
-        yield from (("attacker's student", path, shutil.rmtree) for path in surrogate.kept(cache))
+        yield from (("attacker's student", path, shutil.rmtree) for path in surrogate.stored_students(cache))
         yield from (("adversarial set", path, unlink) for path in store.own_files(cache))

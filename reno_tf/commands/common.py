@@ -11,11 +11,13 @@ import tensorflow as tf
 import tf_keras
 from absl import logging
 
-from reno_tf import data, files, hardware, models, ownership, progress, records, reporting
+from reno_tf import attacks, data, files, hardware, models, ownership, progress, records, reporting
 from reno_tf.errors import UserError
 from reno_tf.evaluation import Attacker, Measured, Network, cost, own_images, surrogate
 from reno_tf.results import DatasetFacts, Results, TeacherFacts
 from reno_tf.settings import Data, Networks, Settings
+
+_TWINS = 3  # of the ensemble of twins
 
 
 def seed_everything(seed: int) -> None:
@@ -26,7 +28,7 @@ def seed_everything(seed: int) -> None:
 
 @contextlib.contextmanager
 def enough_memory(key: str, images: int) -> Iterator[None]:
-    """Raises UserError where memory does not suffice for batches of so many `images`, config.`key`."""
+    """Raises UserError where memory does not suffice for batches of that many `images`, config.`key`."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError):
@@ -34,9 +36,9 @@ def enough_memory(key: str, images: int) -> Iterator[None]:
         raise UserError(f"out of memory with config.{key}={images}; {less}") from None
 
 
-def load_data(chosen: Data, **changes) -> data.Dataset:
-    """The data set of the settings; `changes` are further arguments of `reno_tf.data.load`, or other ones."""
-    arguments = dataclasses.asdict(chosen)
+def load_data(data_settings: Data, **changes) -> data.Dataset:
+    """The data set of the settings; `changes`: arguments of `reno_tf.data.load` to add or replace."""
+    arguments = dataclasses.asdict(data_settings)
     arguments |= {"folder": arguments.pop("dir"), "data_dir": arguments.pop("tfds_dir")}
     most = arguments.pop("max_pixels")
     arguments["progress"] = functools.partial(progress.bar, label="looking at images", unit="image")
@@ -49,7 +51,7 @@ class Teacher:
     """The public network."""
 
     network: Network
-    facts: TeacherFacts
+    record: TeacherFacts
 
     @property
     def model(self):
@@ -65,14 +67,17 @@ def build_teacher(networks: Networks) -> Teacher:
     return Teacher(Network(model, identity), TeacherFacts(f"{networks.backbone}/{networks.weights}", digest))
 
 
-def request(settings: Settings, *further) -> str | None:
+def request_digest(settings: Settings, *further) -> str | None:
     """A digest of what a run is asked for, with `further` facts of its own, as JSON; see `files.results_of`.
 
-    It needs neither images nor networks opened. None: the data set is not built yet.
+    It opens neither images nor networks. None: the data set is not built yet.
     """
-    chosen = settings.data
+    data_settings = settings.data
     images = data.fingerprint(
-        chosen.name, folder=chosen.dir, data_dir=chosen.tfds_dir, skip_unreadable=chosen.skip_unreadable
+        data_settings.name,
+        folder=data_settings.dir,
+        data_dir=data_settings.tfds_dir,
+        skip_unreadable=data_settings.skip_unreadable,
     )
     _, teacher = models.locate(settings.networks.backbone, settings.networks.weights)
     asked = [settings.identity(), images, teacher, *further]
@@ -90,10 +95,11 @@ def check_suite(settings: Settings, teacher, dataset) -> None:
     if wanted and (height, width) != (wanted, wanted):
         raise UserError(f"config.model.image_size={wanted}, but the images of {dataset.name} are {height}x{width}")
     # The other networks have the teacher's stages, and a head.
-    for member in settings.suite().plan(dict.fromkeys(("teacher", "surrogate", "ensemble", "student"), teacher)):
+    for member in settings.suite().plan(dict.fromkeys(attacks.NETWORKS, teacher)):
         if member.entry.network == "teacher":
             member.attack.objective.on(teacher)
-    if settings.surrogate and (settings.report.split == "validation" or not len(dataset.validation)):
+    learns = settings.surrogate or settings.sibling
+    if learns and (settings.report.split == "validation" or not len(dataset.validation)):
         raise UserError(
             "the attacker's own student learns from the validation split: it needs config.split=test "
             "and config.data.validation_per_class of at least 1"
@@ -101,46 +107,68 @@ def check_suite(settings: Settings, teacher, dataset) -> None:
 
 
 def attacker_with(teacher: Network, settings: Settings, dataset) -> Attacker:
-    """Someone who has the teacher, and images of the validation split, or without one some of those attacked."""
+    """An attacker who has the teacher, and images of the validation split, or without one some of those attacked."""
     has_own = len(dataset.validation) and settings.report.split == "test"
-    own = dataset.validation if has_own else getattr(dataset, settings.report.split)
-    images = own_images(own, settings.attack.own_images, seed=settings.attack.seed)
+    split = dataset.validation if has_own else getattr(dataset, settings.report.split)
+    images = own_images(split, settings.attack.own_images, seed=settings.attack.seed)
     return Attacker(networks={"teacher": teacher}, own_images=images)
 
 
 def build_attacker(settings: Settings, dataset, teacher: Network, workdir: Path) -> Attacker:
-    """Who attacks by these settings: with the teacher, and a student of their own if an attack wants one.
+    """The attacker of these settings: has the teacher, and the students of their own that an attack wants.
 
-    The own student is not there if it learned nothing. `workdir` keeps it if there is no cache.
+    A student that learned nothing is left out. `workdir` keeps them if there is no cache.
     """
-    attacker = attacker_with(teacher, settings, dataset)
-    if not settings.surrogate:
-        return attacker
-    identity = json.dumps(settings.surrogate.identity(of_training=True), sort_keys=True)
-    folder = settings.attack.cache or workdir
-    found = surrogate.train_once(settings.surrogate.job, dataset, teacher, identity=identity, folder=folder)
-    attacker = dataclasses.replace(attacker, networks={"teacher": teacher, **found})
-    why = surrogate.why_useless(found["surrogate"].model, dataset.train)
-    if why:
-        logging.warning("%s: the attacks through it are left out", why)
-    return attacker.without(surrogate=why, ensemble=why) if why else attacker
+    attacker, empty = attacker_with(teacher, settings, dataset), dataset.validation.take([])
+
+    def train(student: Settings, images, *, augment, number=0):
+        attackers = data.Dataset(dataset.name, dataset.class_names, images, empty, empty, augment)
+        identity = json.dumps(student.identity(of_training=True), sort_keys=True)
+        folder = settings.attack.cache or workdir
+        return surrogate.train_once(student.job, attackers, teacher, identity=identity, folder=folder, number=number)
+
+    networks = {"teacher": teacher}
+    if settings.surrogate:
+        first, *others = train(settings.surrogate, dataset.validation, augment=None)
+        networks |= {"surrogate": first} | ({"ensemble": surrogate.together([first, *others])} if others else {})
+    if settings.sibling:
+        networks["sibling"] = train(settings.sibling, dataset.validation, augment=dataset.augment)[0]
+    if settings.twin:
+        numbers = range(_num_twins(settings))
+        twins = [train(settings.twin, dataset.train, augment=dataset.augment, number=number)[0] for number in numbers]
+        networks |= {"twin": twins[0], "twins": surrogate.together(twins)}
+    useless = {}
+    for name, dependent in {"surrogate": ("surrogate", "ensemble"), "sibling": ("sibling",)}.items():
+        if name in networks and (why := surrogate.why_useless(networks[name].model, dataset.train)):
+            logging.warning("%s: the attacks through it are left out", why)
+            useless |= dict.fromkeys(dependent, why)
+    return dataclasses.replace(attacker, networks=networks).without(**useless)
 
 
 def surrogate_passes(settings: Settings) -> dict[str, float]:
-    """What `cost.tell` takes of the attacker's own student, if an attack wants one."""
-    if not settings.surrogate:
-        return {}
-    job = settings.surrogate.job
-    return {f"{job.steps} of the attacker's own student": cost.training_passes(job)}
+    """What `cost.tell` takes of the attacker's own students, if an attack wants some."""
+    passes = {}
+    if settings.surrogate:
+        job = settings.surrogate.job
+        passes[f"{job.steps} of the attacker's own student"] = cost.training_passes(job)
+    if settings.sibling:
+        passes["the attacker's copy of the defence"] = cost.training_passes(settings.sibling.job)
+    if settings.twin:
+        passes["its twins"] = _num_twins(settings) * cost.training_passes(settings.twin.job)
+    return passes
 
 
-def facts(settings: Settings, dataset, teacher: Teacher) -> dict:
+def _num_twins(settings) -> int:
+    return _TWINS if "twins" in settings.suite().networks else 1
+
+
+def run_facts(settings: Settings, dataset, teacher: Teacher) -> dict:
     """The fields of the results that are known before anything is measured."""
     return {
         "seed": settings.seed,
         "split": settings.report.split,
         "dataset": records.from_json(DatasetFacts, dataset.facts()),
-        "teacher": teacher.facts,
+        "teacher": teacher.record,
         "versions": hardware.versions(),
     }
 
@@ -152,9 +180,9 @@ def write_report(
     settings: Settings,
     *,
     command: str,
-    training: reporting.Training | None = None,
+    training: reporting.TrainingRecord | None = None,
 ) -> dict:
-    """The report and images.csv; results.json then says that all was written. Returns its content."""
+    """Writes the report and images.csv, then results.json, which says that all is there. Returns its content."""
     content = files.finite(records.to_json(results))
     files.write_text(workdir / "images.csv", measured.table)
     material = reporting.Material(
@@ -166,7 +194,7 @@ def write_report(
         command=command,
         training=training,
     )
-    reporting.write(workdir, material)
+    reporting.write_report_files(workdir, material)
     files.write_json(workdir / "results.json", content)
     ownership.remove(workdir / "suite", ownership.ANSWERS)
     print(f"{reporting.headline(content)}; report in {workdir / 'report.html'}")

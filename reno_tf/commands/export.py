@@ -8,22 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
-from reno_tf import audit, conversion, files, records, reporting, settings
+from reno_tf import attacks, audit, conversion, files, records, reporting, settings
 from reno_tf.commands import common
 from reno_tf.errors import UserError, choose
 from reno_tf.evaluation import Network, evaluate
 
 FORMATS = ("saved_model", "tflite", "onnx")
 _ENDINGS = {"onnx": (".onnx",), "tflite": tuple(f"-{form}.tflite" for form in conversion.FORMS)}
-_LEFT_OUT = dict.fromkeys(("student", "surrogate", "ensemble"), "a file for devices is attacked through the teacher")
+_LEFT_OUT = dict.fromkeys(attacks.NETWORKS.keys() - {"teacher"}, "a file for devices is attacked through the teacher")
 
 
 def export(config, *, workdir: str | None = None, to: str | None = None, format: str | None = None) -> None:
     """Copies the SavedModel of the finished run in `workdir` to `to`/<the next number>, or writes files for devices.
 
-    A server that watches `to`, its model base path, takes the new version up once it is whole. Of `format` "tflite" are
-    three files, of "onnx" one, with the names of the classes and a model card that says what the run's attacks do to
-    each. Raises UserError for a run that is not finished, for a folder that cannot be written, and where it would
+    A server that watches `to`, its model base path, takes up the new version once it is complete. `format` "tflite"
+    makes three files, "onnx" one, with the names of the classes and a model card that says what the run's attacks do
+    to each. Raises UserError for a run that is not finished, for a folder that cannot be written, and where it would
     write over a file.
     """
     if workdir is None or to is None:
@@ -32,7 +32,7 @@ def export(config, *, workdir: str | None = None, to: str | None = None, format:
     kind = choose("format", format or "saved_model", FORMATS)
     models = [file.parent for file in Path(workdir).glob("export/*/*/saved_model.pb")]
     if not (Path(workdir) / "results.json").is_file() or len(models) != 1:
-        raise UserError(f"{workdir} is no finished run: it has no results.json beside one SavedModel in export/")
+        raise UserError(f"{workdir} is not a finished run: it has no results.json beside one SavedModel in export/")
     try:
         if kind == "saved_model":
             _copy_version(models[0], Path(to))
@@ -55,9 +55,10 @@ def _copy_version(model, folder):
 def _write_files(kind, workdir, model, folder):
     name, rows = model.parent.name, []
     _check_absent(folder, [*(f"{name}{ending}" for ending in _ENDINGS[kind]), f"{name}-labels.txt", "model_card.md"])
-    chosen = settings.restore(files.read_json(workdir / "config.json"))
-    common.seed_everything(chosen.seed)
-    dataset, teacher = common.load_data(chosen.data, seed=chosen.seed), common.build_teacher(chosen.networks)
+    run_settings = settings.restore(files.read_json(workdir / "config.json"))
+    common.seed_everything(run_settings.seed)
+    dataset = common.load_data(run_settings.data, seed=run_settings.seed)
+    teacher = common.build_teacher(run_settings.networks)
     if kind == "onnx":
         contents = {".onnx": conversion.to_onnx(model)}
     else:
@@ -68,7 +69,7 @@ def _write_files(kind, workdir, model, folder):
         for ending, content in contents.items():
             path = Path(scratch) / f"{name}{ending}"
             path.write_bytes(content)
-            rows.append({"file": path.name, "bytes": len(content), **_measured(path, chosen, dataset, teacher)})
+            rows.append({"file": path.name, "bytes": len(content), **_measured(path, run_settings, dataset, teacher)})
             print(f"{reporting.headline(rows[-1])}; in {folder}", flush=True)
         names = (model / "assets.extra" / "class_names.txt").read_text(encoding="utf-8")
         (Path(scratch) / f"{name}-labels.txt").write_text(names, encoding="utf-8")
@@ -85,7 +86,7 @@ def _check_absent(folder, names):
         raise UserError(f"{folder} holds {', '.join(there)} already; move that, or choose another folder for --to")
 
 
-def _measured(path, chosen, dataset, teacher) -> dict:
+def _measured(path, run_settings, dataset, teacher) -> dict:
     """What the run's attacks do to the file."""
     opened = audit.open_model(str(path))
     convention = audit.Convention(
@@ -99,8 +100,9 @@ def _measured(path, chosen, dataset, teacher) -> dict:
         tried=(),
     )
     student = audit.Student(opened, convention)
-    attacker = common.attacker_with(teacher.network, chosen, dataset).without(**_LEFT_OUT)
-    suite, network = dataclasses.replace(chosen.suite(), curve=()), Network(student, audit.digest_model(str(path)))
-    attacked = dataset.tested_on(chosen.report.split)
-    measured = evaluate(network, attacker, attacked, suite, crafting=chosen.attack.crafting)
+    attacker = common.attacker_with(teacher.network, run_settings, dataset).without(**_LEFT_OUT)
+    suite = dataclasses.replace(run_settings.suite(), curve=())
+    network = Network(student, audit.digest_model(str(path)))
+    attacked = dataset.tested_on(run_settings.report.split)
+    measured = evaluate(network, attacker, attacked, suite, crafting=run_settings.attack.crafting)
     return {"method": path.name, **records.to_json(measured.evaluation)}

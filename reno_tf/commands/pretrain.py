@@ -16,44 +16,44 @@ def pretrain(config, *, command: str, workdir: str | None = None, overwrite: boo
     Writes pretrained/<backbone>_<data>.safetensors and its entry: SHA-256, command and accuracy on
     the held-out test split, which is looked at once, at the end.
     """
-    chosen, backbone = settings.read_pretrain(config), settings.read_networks(config).backbone
-    phase = methods.Phase(name="pretrain", steps=chosen.steps, learning_rate=chosen.learning_rate)
-    phase.interval(chosen.interval)  # Refuses what does not divide.
-    workdir = Path(workdir or f"runs/pretrain-{backbone}-{chosen.data}-{config.seed}")
+    pretraining, backbone = settings.read_pretrain(config), settings.read_networks(config).backbone
+    phase = methods.Phase(name="pretrain", steps=pretraining.steps, learning_rate=pretraining.learning_rate)
+    phase.interval(pretraining.interval)  # Refuses what does not divide.
+    workdir = Path(workdir or f"runs/pretrain-{backbone}-{pretraining.data}-{config.seed}")
     common.seed_everything(config.seed)
     dataset = common.load_data(
         settings.read_data(config),
-        name=chosen.data,
+        name=pretraining.data,
         seed=config.seed,
         shots=0,
         fraction=1.0,
-        validation_per_class=chosen.validation_per_class,
+        validation_per_class=pretraining.validation_per_class,
     )
     student = models.build(backbone, num_classes=len(dataset.class_names), seed=config.seed)
-    plain = methods.Retraining(weight_decay=chosen.weight_decay, head_decay=0.0)
+    plain = methods.Retraining(weight_decay=pretraining.weight_decay, head_decay=0.0)
     model = training.Transfer(student, None, plain, seed=config.seed)
-    claimed = {"mode": "pretrain", "seed": config.seed, "backbone": backbone, **vars(chosen)}
+    claimed = {"mode": "pretrain", "seed": config.seed, "backbone": backbone, **vars(pretraining)}
     files.claim(workdir, {**claimed, "format": settings.FORMAT}, identity=claimed, overwrite=overwrite)
 
     def batches_from(step):
         # Mild: "c" and "C" differ by their size alone.
         augment = functools.partial(data.random_affine, rotation=0.1, scale=0.03, shift=1.0)
         return data.train_batches(
-            dataset.train, start_step=step, batch_size=chosen.batch_size, seed=config.seed, augment=augment
+            dataset.train, start_step=step, batch_size=pretraining.batch_size, seed=config.seed, augment=augment
         )
 
     course = training.Course(
         workdir=workdir,
         batches_from=batches_from,
-        batch_size=chosen.batch_size,
-        interval=chosen.interval,
+        batch_size=pretraining.batch_size,
+        interval=pretraining.interval,
         validation=data.eval_batches(dataset.validation, batch_size=100),
     )
     training.RunningPhase(model, phase, course).run()
 
     test = dataset.test
     accuracy = evaluation.accuracy(test.labels, evaluation.predict(student, test.floats())).rate
-    facts = {
+    entry = {
         "url": None,
         "licence": "as this project; rendered from fonts that matplotlib ships",
         "input": "RGB in [0, 1], 32x32",
@@ -61,5 +61,5 @@ def pretrain(config, *, command: str, workdir: str | None = None, overwrite: boo
         "accuracy": accuracy,
         "tensorflow": tf.__version__,
     }
-    path = weights.keep(backbone, chosen.data, models.save(student), facts)
+    path = weights.keep(backbone, pretraining.data, models.save(student), entry)
     print(f"{path.name}: {100 * accuracy:.2f} % on {len(dataset.test)} held-out glyphs")

@@ -21,13 +21,13 @@ def report(config, *, command: str, workdir: str | None = None) -> None:
     if page.exists() and not results_page.is_page(page.read_text(errors="replace")):
         raise UserError(f"{page} is not a page of this project; move it, or choose another --workdir")
     reader, tried = Reader(folder), trials.recorded(folder)
-    found = results_page.gather(reader, without=tried)
+    gathered = results_page.gather(reader, without=tried)
     added = drawing.additions(reader, num_trials=len(tried))
-    if not found.runs:
+    if not gathered.runs:
         unread = [one for one in reader.unread if one.file.endswith("results.json")]
         why = f" that can be read ({unread[0].file} {unread[0].why})" if unread else ""
         raise UserError(f"no finished run in {folder}{why}; this makes one: python main.py --method=renofeation")
-    content = results_page.page(found, methods=list(METHODS), command=command, unread=reader.unread, added=added)
+    content = results_page.page(gathered, methods=list(METHODS), command=command, unread=reader.unread, added=added)
     files.write_text(page, content)
     left_out = f"; files left out, which the page names: {len(reader.unread)}" if reader.unread else ""
-    print(f"report in {page}; runs: {len(found.runs)}{left_out}")
+    print(f"report in {page}; runs: {len(gathered.runs)}{left_out}")

@@ -25,8 +25,8 @@ def reproduce(
     """Does the runs that `config.reproduce` asks for below `workdir`, and writes what they show.
 
     Hyper-parameters are chosen first, on the validation split; then come all runs of seed 0, of seed 1, ... Finished
-    runs are kept. Writes each of `config.reproduce.artefacts` from the runs that there are, claims.md if there are
-    all, and runs.jsonl to results in `workdir`. That has what is needed of each run: with it there, a run with the same
+    runs are kept. Writes to results in `workdir` each of `config.reproduce.artefacts` from the runs that there are,
+    claims.md if there are all, and runs.jsonl. That file has what is needed of each run: with it, a run with the same
     settings counts as finished without its folder. dry_run: prints the runs and an estimate of their time and disk,
     and does none.
 
@@ -36,22 +36,22 @@ def reproduce(
     if "reproduce" not in config:
         raise UserError("--mode=reproduce goes with --config=configs/reproduce.py:table2 or the like, not with another")
     plan, folder = Plan(config), Path(workdir or f"runs/reproduce-{config.reproduce.scale}")
-    kept = outcomes.read_all(folder / "results" / "runs.jsonl")
-    sweeping, mistakes = Sweep(plan, folder, command, overwrite, ray_address, kept), []
+    run_results = outcomes.read_all(folder / "results" / "runs.jsonl")
+    sweeping, mistakes = Sweep(plan, folder, command, overwrite, ray_address, run_results), []
     if dry_run:
-        estimate.print_plan(plan, sweeping.is_finished, kept)
+        estimate.print_plan(plan, sweeping.is_finished, run_results)
         for name, why in list(sweeping.missing.items())[:1]:
             print(f"{len(sweeping.missing)} of them would be missing, among them {name}: {why}")
         return
-    _claim(folder, is_sweep=bool(kept))
+    _claim(folder, is_sweep=bool(run_results))
     with contextlib.suppress(RuntimeError):  # Initialised already: by someone's own program.
         tf.config.set_visible_devices([], "GPU")  # The runs are processes of their own, and want the GPUs whole.
-    with sweep.lock(folder):
+    with sweep.lock_sweep(folder):
         try:
             sweeping.do()
         except OSError as error:
             mistakes.append(f"{error.filename or folder} cannot be written: {error.strerror}")
-    for name, why in list(sweeping.missing.items())[:1]:  # Of one mistake that has others after it, the first.
+    for name, why in list(sweeping.missing.items())[:1]:  # The others may follow from the first.
         mistakes.append(f"{len(sweeping.missing)} runs are missing, among them {name}: {why}")
     if mistakes:
         raise UserError("; ".join(mistakes))

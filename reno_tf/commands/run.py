@@ -31,25 +31,26 @@ def run(
     the views that are attacked, a key of `data.GEOMETRIES`; None: "zoom". Returns the content of results.json, or
     nothing to a worker that only trains.
     """
-    chosen, watched = settings.read(config, method), settings.read_watch(config)
-    workdir = Path(workdir or f"runs/{RunRef(method=method, data=chosen.data.short_name, seed=chosen.seed)}")
-    strategy = distribution.strategy(chosen.training.distribution, batch_size=chosen.training.batch_size)
-    asked = chosen
+    run_settings, watched = settings.read(config, method), settings.read_watch(config)
+    ref = RunRef(method=method, data=run_settings.data.short_name, seed=run_settings.seed)
+    workdir = Path(workdir or f"runs/{ref}")
+    strategy = distribution.strategy(run_settings.training.distribution, batch_size=run_settings.training.batch_size)
+    asked = run_settings
 
     def request() -> str | None:
-        return common.request(asked, geometry)
+        return common.request_digest(asked, geometry)
 
     if not overwrite and distribution.ask_chief(strategy, lambda: bool(files.results_of(workdir, request()))):
         return _finished(workdir)
 
-    common.seed_everything(chosen.seed)
-    dataset = common.load_data(chosen.data, seed=chosen.seed)
+    common.seed_everything(run_settings.seed)
+    dataset = common.load_data(run_settings.data, seed=run_settings.seed)
     dataset = dataset.seen(geometry) if geometry else dataset
-    chosen = settings.read(config, method, dataset=dataset)
-    teacher = common.build_teacher(chosen.networks)
-    model = chosen.job.transfer(dataset, teacher.model)
-    common.check_suite(chosen, teacher.model, dataset)
-    job = _Run(workdir, chosen, dataset, teacher, strategy)
+    run_settings = settings.read(config, method, dataset=dataset)
+    teacher = common.build_teacher(run_settings.networks)
+    model = run_settings.job.transfer(dataset, teacher.model)
+    common.check_suite(run_settings, teacher.model, dataset)
+    job = _Run(workdir, run_settings, dataset, teacher, strategy)
     job.check_watch(watched)
 
     def claim():
@@ -89,7 +90,7 @@ class _Run:
         """Raises UserError if the student cannot be attacked while it trains."""
         if watched.images:
             several = self.settings.training.distribution != "none"
-            watch.check(self.settings.suite().attacks[0], self.dataset, several_devices=several)
+            watch.check_watchable(self.settings.suite().attacks[0], self.dataset, several_devices=several)
 
     def claim(self, *, overwrite: bool, request: str | None) -> None:
         files.claim(
@@ -102,7 +103,7 @@ class _Run:
         )
 
     def needs(self) -> str:
-        """What is told of the time beforehand."""
+        """The time that it will take, for a line that is printed beforehand."""
         suite, job, teacher = self.settings.suite(), self.settings.job, self.teacher.model
         attacked = suite.attacked(getattr(self.dataset, self.settings.report.split))
         passes = {f"{job.steps} steps of training": cost.training_passes(job)}
@@ -111,28 +112,28 @@ class _Run:
 
     def train(self, model: training.Transfer, watched: settings.Watch):
         """The trained student."""
-        chosen, dataset = self.settings, self.dataset
+        run_settings, dataset = self.settings, self.dataset
         if self.is_chief:
             files.write_json(self.workdir / "data.json", dataset.chosen())
-        with common.enough_memory("batch_size", chosen.training.batch_size):
-            student = chosen.job.train(model, dataset, self.workdir, callbacks=list(self._watching(watched)))
-        if chosen.training.distribution != "none":
-            # A strategy's own variables can be read by all workers together alone.
-            trained, student = student, chosen.job.untrained(num_classes=len(dataset.class_names))
+        with common.enough_memory("batch_size", run_settings.training.batch_size):
+            student = run_settings.job.train(model, dataset, self.workdir, callbacks=list(self._watching(watched)))
+        if run_settings.training.distribution != "none":
+            # Only all workers together can read a strategy's own variables.
+            trained, student = student, run_settings.job.untrained(num_classes=len(dataset.class_names))
             student.set_weights(trained.get_weights())
         return student
 
     def _watching(self, watched):
-        folder, chosen = self.workdir / "tensorboard", self.settings
+        folder, run_settings = self.workdir / "tensorboard", self.settings
         if watched.images:
-            options = {"images": watched.images, "folder": folder, "crafting": chosen.attack.crafting}
-            yield watch.Watch(chosen.suite(), self.dataset, self.teacher.model, **options)
+            options = {"images": watched.images, "folder": folder, "crafting": run_settings.attack.crafting}
+            yield watch.Watch(run_settings.suite(), self.dataset, self.teacher.model, **options)
         if watched.profile:
             yield watch.Profile(folder)
 
     def measure(self, student, *, command: str) -> dict:
         """Attacks the student, writes the report and the SavedModel. Returns the content of results.json."""
-        chosen, dataset, workdir = self.settings, self.dataset, self.workdir
+        run_settings, dataset, workdir = self.settings, self.dataset, self.workdir
         precision = "mixed_bfloat16" if models.is_mixed(student) else "float32"
         models.as_float32(student)  # What is measured and exported.
         measured = self._evaluate(student)
@@ -142,31 +143,31 @@ class _Run:
         evaluation = dataclasses.replace(evaluation, seconds=dataclasses.replace(evaluation.seconds, train=seconds))
         results = Results(
             **vars(evaluation),
-            **common.facts(chosen, dataset, self.teacher),
-            method=chosen.method.name,
+            **common.run_facts(run_settings, dataset, self.teacher),
+            method=run_settings.method.name,
             precision=precision,
             audit=None,
         )
         card = reporting.model_card(records.to_json(results), **_views(dataset))
-        path = workdir / "export" / f"{chosen.method.name}-{dataset.name}" / "1"
+        path = workdir / "export" / f"{run_settings.method.name}-{dataset.name}" / "1"
         serving.write_saved_model(student, path, class_names=dataset.class_names, card=card, **_views(dataset))
-        seen = data.first_images(dataset, batch_size=chosen.training.batch_size, seed=chosen.seed)
-        trained = reporting.Training(history, seen)
-        return common.write_report(workdir, results, measured, chosen, command=command, training=trained)
+        seen = data.first_images(dataset, batch_size=run_settings.training.batch_size, seed=run_settings.seed)
+        trained = reporting.TrainingRecord(history, seen)
+        return common.write_report(workdir, results, measured, run_settings, command=command, training=trained)
 
     def _evaluate(self, student) -> Measured:
-        chosen, network = self.settings, Network.of(student)
-        with common.enough_memory("batch_size", chosen.training.batch_size):
-            attacker = common.build_attacker(chosen, self.dataset, self.teacher.network, self.workdir)
+        run_settings, network = self.settings, Network.of(student)
+        with common.enough_memory("batch_size", run_settings.training.batch_size):
+            attacker = common.build_attacker(run_settings, self.dataset, self.teacher.network, self.workdir)
         attacker = dataclasses.replace(attacker, networks={**attacker.networks, "student": network})
-        with common.enough_memory("attack.batch_size", chosen.attack.batch_size):
+        with common.enough_memory("attack.batch_size", run_settings.attack.batch_size):
             return evaluate(
                 network,
                 attacker,
-                self.dataset.tested_on(chosen.report.split),
-                chosen.suite(),
-                undefended=chosen.method.undefended,
-                crafting=dataclasses.replace(chosen.attack.crafting, answers=self.workdir / "suite"),
+                self.dataset.tested_on(run_settings.report.split),
+                run_settings.suite(),
+                undefended=run_settings.method.undefended,
+                crafting=dataclasses.replace(run_settings.attack.crafting, answers=self.workdir / "suite"),
             )
 
 

@@ -17,7 +17,7 @@ class Split:
     """Images, uint8 [N, H, W, 3], with their labels, int64 [N].
 
     images: an array, or `Photos` that are decoded when indexed. Raises UserError for another type of pixels.
-    files: names [N] of the images' files, or None where images never were files.
+    files: names [N] of the images' files, or None for images that never were files.
     indices: int64 [N], each image's place in the published split; 0, 1, ... by default.
     """
 
@@ -42,7 +42,7 @@ class Split:
         return Split(images, self.labels[positions], files, self.indices[positions])
 
     def first(self, count: int) -> "Split":
-        """The first images; 0, or more than there are: all."""
+        """The first `count` images; all if that is 0, or more than there are."""
         return self.take(np.arange(count)) if 0 < count < len(self) else self
 
     def seen(self, geometry: str) -> "Split":
@@ -87,12 +87,12 @@ class Dataset:
     leaks: Leaks = Leaks()
 
     def seen(self, geometry: str) -> "Dataset":
-        """The same with the views of photos in another geometry; images that never were photos stay as they are."""
+        """The same data set with the views of photos in another geometry; other images stay as they are."""
         splits = {split: getattr(self, split) for split in ("train", "validation", "test")}
         return dataclasses.replace(self, **{name: split.seen(geometry) for name, split in splits.items()})
 
     def tested_on(self, split: str) -> "Dataset":
-        """The same with that split, "test" or "validation", as its test."""
+        """The same data set with that split, "test" or "validation", as its test split."""
         return dataclasses.replace(self, test=getattr(self, split))
 
     def digest(self) -> str:
@@ -125,21 +125,21 @@ class Dataset:
         return {"train": self.train.origin(), "validation": self.validation.origin()}
 
 
-_VALIDATION_SHARE = 5  # Of this many images at most one is held out, where all others are trained on.
+_VALIDATION_SHARE = 5  # At most one image in this many is held out, where all others are trained on.
 
 
-def draw(
+def draw_splits(
     split: Split, *, shots=0, fraction=1.0, validation_per_class=0, seed: int, class_names=None
 ) -> tuple[Split, Split]:
     """Draws training and validation images of each class, as a pure function of (seed, class).
 
-    Smaller draws are parts of larger ones: four shots of ten, 33 % of 66 %. Raises UserError if a class is too small.
+    Smaller draws are subsets of larger ones: four shots of ten, 33 % of 66 %. Raises UserError if a class is too small.
 
     Args:
       shots: training images of each class; 0: all images except those of validation.
       fraction: in (0, 1], the part of the shots that is drawn, at least one image of each class.
-      validation_per_class: validation images of each class, if the class has as many. Shots leave fewer, but one;
-        without shots it is at most a fifth of the class, rounded, but one.
+      validation_per_class: validation images of each class, if the class has as many: with shots at most what these
+        leave; without shots at most a fifth of the class, rounded; in either case at least one.
       class_names: what the error calls the classes; by default their labels.
     """
     if not 0 < fraction <= 1:

@@ -7,13 +7,13 @@ import tensorflow_datasets as tfds
 from reno_tf.data.imagefile import ImageError, normalize
 from reno_tf.errors import UserError
 
-_MAX_NAMED = 10  # A message names so many files, and counts the others.
+_MAX_NAMED = 10  # A message names this many files, and counts the others.
 
 
 def image_info(builder, class_names, *, size=None, homepage=None, metadata=None, **features) -> tfds.core.DatasetInfo:
     """The description of images with a class each. The text is the builder's docstring.
 
-    Images of `size` pixels a side are kept as PNG; with None, any size is kept as it is.
+    Images of `size` pixels a side are stored as PNG; with None, images of any size are stored as they are.
     """
     image = tfds.features.Image(shape=(size, size, 3), encoding_format="png" if size else None)
     label = tfds.features.ClassLabel(names=list(class_names))
@@ -43,7 +43,7 @@ class PhotosBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     An unreadable file fails the build. The error names all such files, and nothing stays on the disk.
     With `skip_unreadable` the build leaves them out, and lists them in `info.metadata["unreadable"]`:
-    {split: ["file (reason)", ...]}. It is another config of the builder, so a copy of its own.
+    {split: ["file (reason)", ...]}. That is another config of the builder, with a copy of its own.
     """
 
     VERSION = tfds.core.Version("1.0.0")

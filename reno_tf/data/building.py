@@ -23,8 +23,8 @@ _FILE_KEYS = ("file", "file_name", "image/filename")  # The builders have differ
 _COLUMNS = ("labels", "files", "readable", "pixels", "hashes", "thumbnails")
 
 
-def build(name: str, source: sources.Source, open_builder: Callable, *, folder: str | None, download: bool):
-    """The builder that `open_builder` makes, with its data. If two processes build them at once, the second waits.
+def build_once(name: str, source: sources.Source, open_builder: Callable, *, folder: str | None, download: bool):
+    """The builder that `open_builder` makes, with its data. If two processes build at once, the second waits.
 
     Raises UserError that says how to get the data: one of `folder`'s archives is missing, or there is no network.
     """
@@ -40,8 +40,8 @@ def build(name: str, source: sources.Source, open_builder: Callable, *, folder: 
         try:
             parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            told = f"{name} cannot be kept in {parent}: {error.strerror}"
-            raise UserError(f"{told}; name another folder by --config.data.tfds_dir=FOLDER") from None
+            message = f"{name} cannot be kept in {parent}: {error.strerror}"
+            raise UserError(f"{message}; name another folder by --config.data.tfds_dir=FOLDER") from None
         if source.origin == "download":
             _check_network(name, builder.url_infos or {}, folder)
         config = tfds.download.DownloadConfig(manual_dir=folder)
@@ -63,7 +63,7 @@ def records(builder, split: str):
     options = {"split": split, "decoders": {"image": tfds.decode.SkipDecoding()}}
     try:
         return builder.as_data_source(**options)
-    except NotImplementedError:  # A format that is read from one end to the other, as TFRecord: in memory, then.
+    except NotImplementedError:  # A format without random access, such as TFRecord: read into memory.
         in_order = tfds.ReadConfig(interleave_cycle_length=1)
         return list(tfds.as_numpy(builder.as_dataset(**options, read_config=in_order)))
 
@@ -71,26 +71,26 @@ def records(builder, split: str):
 def index(builder, split: str, *, progress: Callable[[Iterable], Iterable] = iter) -> dict[str, np.ndarray]:
     """{"labels" int64, "files" str, "readable" bool}, each [N], and the columns of `leaks.Prints`.
 
-    The first call decodes every photo, as the iterable `progress` wraps, and stores the result beside the data set,
-    unless that is another user's and may be read alone.
+    The first call decodes every photo, in an iterable that `progress` wraps, and stores the result beside the data
+    set, unless that is another user's and read-only.
     """
     path = Path(builder.data_path) / f"index-{split}.npz"
     if path.is_file():
         with np.load(path) as stored:
-            if set(stored) == set(_COLUMNS):  # Another version has others.
+            if set(stored) == set(_COLUMNS):  # Another version has other columns.
                 return dict(stored)
     examples = records(builder, split)
     with concurrent.futures.ThreadPoolExecutor() as pool:  # TensorFlow decodes outside Python's lock.
         rows = list(progress(pool.map(lambda number: _row(examples[number], number), range(len(examples)))))
-    columns = zip(_COLUMNS, zip(*rows, strict=True), strict=True)
-    found: dict[str, Any] = {name: np.array(column) for name, column in columns}
+    named = zip(_COLUMNS, zip(*rows, strict=True), strict=True)
+    columns: dict[str, Any] = {name: np.array(column) for name, column in named}
     content = io.BytesIO()
-    np.savez(content, **found)
+    np.savez(content, **columns)
     try:
         files.write_bytes(path, content.getvalue())
     except OSError as error:
         logging.warning("%s: %s; each start decodes all photos anew", path, error.strerror)
-    return found
+    return columns
 
 
 def _row(example, number):

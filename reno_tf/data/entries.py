@@ -1,4 +1,4 @@
-"""What a user sees in a folder, and which of it are images by their names."""
+"""What a user sees in a folder, and which files are images by their names."""
 
 import os
 from pathlib import Path
@@ -26,7 +26,7 @@ def is_hidden(name: str) -> bool:
 
 
 def visible(folder: str | os.PathLike[str]) -> list[os.DirEntry]:
-    """What is in the folder and not hidden, by name. Raises UserError if it cannot be read."""
+    """The folder's entries that are not hidden, by name. Raises UserError if it cannot be read."""
     try:
         with os.scandir(os.fspath(folder)) as entries:
             return sorted((entry for entry in entries if not is_hidden(entry.name)), key=lambda entry: entry.name)
@@ -40,7 +40,7 @@ def images(folder: Path) -> list[str]:
 
 
 def folders(parent: Path) -> list[Path]:
-    """The folders in it, and links to such. Raises UserError for a link that leads nowhere."""
+    """The folders in it, and links to folders. Raises UserError for a link that leads nowhere."""
     entries = visible(parent)
     for entry in entries:
         if entry.is_symlink() and not os.path.exists(entry):

@@ -44,11 +44,13 @@ class FolderImages(PhotosBuilder):
         return self._config  # tfds would warn of a config that is not in BUILDER_CONFIGS.
 
     def older(self) -> list[Path]:
-        """The copies of the same folder as it was before."""
-        own = Path(self.data_path).parent
-        copies = prepared.own_builds(own.parents[1], own.parent.name)
+        """The copies of the same folder in earlier states."""
+        current = Path(self.data_path).parent
+        copies = prepared.own_builds(current.parents[1], current.parent.name)
         return [
-            copy for copy in copies if copy.parent.name.startswith(f"{self._place}-") and copy.parent.name != own.name
+            copy
+            for copy in copies
+            if copy.parent.name.startswith(f"{self._place}-") and copy.parent.name != current.name
         ]
 
     def photos(self, dl_manager):
@@ -63,7 +65,7 @@ class FolderImages(PhotosBuilder):
 
 @functools.cache
 def _warn_once(line):
-    """A data set that is built is opened twice."""
+    """Building a data set opens it twice."""
     logging.warning(line)
 
 

@@ -18,7 +18,7 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 def limit_pixels(most: int) -> Iterator[None]:
     """Inside, an image with more pixels than that, width times height, is refused before it is decoded.
 
-    The limit is Pillow's, of the whole process; the one before holds again afterwards.
+    The limit is Pillow's, of the whole process; the previous one holds again afterwards.
     """
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, most
     try:
@@ -28,7 +28,7 @@ def limit_pixels(most: int) -> Iterator[None]:
 
 
 class ImageError(Exception):
-    """The reason why a file is no readable image, in one short line."""
+    """The reason why a file is not a readable image, in one short line."""
 
 
 def normalize(content: bytes) -> bytes:
@@ -61,8 +61,8 @@ def _decode(content):
     """Returns uint8 [H, W, 3] and whether it came from a grey or RGB JPEG."""
     if not content:
         raise ImageError("empty file")
-    if told := archives.stand_in(content[:100]):
-        raise ImageError(told.removeprefix("is "))
+    if reason := archives.stand_in(content[:100]):
+        raise ImageError(reason.removeprefix("is "))
     try:
         # Pillow warns above MAX_IMAGE_PIXELS, and fails above twice as many; here both are too many.
         with warnings.catch_warnings():

@@ -19,7 +19,7 @@ _TEST_FRACTION, _SPLIT_SEED = 0.2, 0
 def list_splits(root: Path) -> dict[str, dict[str, list[str]]]:
     """Lists the images of ROOT/train/<class>/* and ROOT/test/<class>/*, or else of ROOT/<class>/*.
 
-    Beside the first two may be ROOT/validation/<class>/*, of all classes or some. The three folders may be called
+    ROOT/validation/<class>/*, of all classes or some, may be beside the first two. The three folders may be called
     Training, test_set, val and the like. The second layout has no test split: 20 % of each class, at least one image,
     are drawn for it, as a pure function of the class's name and its files' names. An image is a file directly in a
     class's folder that is not hidden and ends in .jpg, .jpeg, .jpe, .jfif, .png, .webp, .bmp or .gif.
@@ -49,15 +49,15 @@ def _split_folders(root):
         if twin != folder:
             raise UserError(f"{twin} and {folder} both hold {_split_of(folder.name)} images; merge them or rename one")
     if folders and "train" not in folders:
-        found = next(iter(folders.values())).name
-        raise UserError(f"{root} has the folder {found!r}, and no folder 'train' with a folder for each class")
+        name = next(iter(folders.values())).name
+        raise UserError(f"{root} has the folder {name!r}, and no folder 'train' with a folder for each class")
     if folders and "test" not in folders:
         raise UserError(_no_test(root, **folders) + _perhaps_a_class(root, folders["train"]))
     return {split: folders[split] for split in _NAMES if split in folders}
 
 
 def _split_of(name):
-    """The split that a folder is called as, or None."""
+    """The split that a folder of this name holds, or None."""
     return next((split for split in _NAMES if re.fullmatch(_NAMES[split] + _ADDITION, name, re.IGNORECASE)), None)
 
 
@@ -67,11 +67,11 @@ def _is_divided(folder):
 
 
 def _no_test(root, train, validation=None):
-    told = f"{root} has the folder {train.name!r}, and no folder 'test' with a folder for each class"
+    message = f"{root} has the folder {train.name!r}, and no folder 'test' with a folder for each class"
     draw = f"pass {_flag(train)}, and a fifth of each class is the test"
     if validation is None:
-        return f"{told}; {draw}"
-    return f"{told}; rename {validation.name!r} to 'test' if nothing was chosen by its images, or {draw}"
+        return f"{message}; {draw}"
+    return f"{message}; rename {validation.name!r} to 'test' if nothing was chosen by its images, or {draw}"
 
 
 def _perhaps_a_class(root, train):
@@ -102,8 +102,8 @@ def _classes(parent, root):
 
 def _no_class(parent):
     if flat := [entry.name for entry in entries.visible(parent) if "\\" in entry.name]:
-        told = f"{parent} holds files such as '{flat[0]}' in the place of folders: a zip made on Windows"
-        return f"{told}; unpack it by the command unzip, which makes the folders"
+        message = f"{parent} holds files such as '{flat[0]}' in place of folders: a zip made on Windows"
+        return f"{message}; unpack it with the command unzip, which makes the folders"
     return f"{parent} holds no class: a folder of images is needed for each"
 
 
@@ -128,8 +128,8 @@ def _check_names(names):
 
 def _images(folder, root):
     if deeper := entries.folders_of_images(folder):
-        told = f"class {folder.name!r} has images in folders of its own, such as {deeper[0]!r}"
-        raise UserError(f"{told}; put them directly into {folder}")
+        message = f"class {folder.name!r} has images in folders of its own, such as {deeper[0]!r}"
+        raise UserError(f"{message}; put them directly into {folder}")
     images = entries.images(folder)
     if not images:
         names = [entry.name for entry in entries.visible(folder)]

@@ -7,14 +7,14 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-_LARGE = 256  # pixels; a larger photo is reduced to so many first
+_LARGE = 256  # pixels; a larger photo is reduced to this many first
 _HASH_SIDE = 16  # bits
 _THUMBNAIL_SIDE = 16  # pixels
-# The two images of a pair look alike if both hold (docs/choices.md): of the 256 bits of their hashes at most so many
-# differ, and their thumbnails' grey levels by so much, root mean square. The hash alone calls solar cells the same.
+# Two images look alike if both hold (docs/choices.md): at most this many of the 256 bits of their hashes differ, and
+# their thumbnails' grey levels by at most this, root mean square. By the hash alone, solar cells are all alike.
 _BITS = 32
 _LEVELS = 1.0
-_NAMED = 10  # pairs that are kept by name
+_NAMED = 10  # pairs that are named
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,18 +35,18 @@ class Prints:
     def of_images(cls, images: np.ndarray, labels: np.ndarray) -> "Prints":
         """Of uint8 [N, H, W, 3]."""
         names = np.array([f"image {number}" for number in range(len(images))])
-        return cls(names, labels, np.array([digest(image) for image in images]))
+        return cls(names, labels, np.array([pixel_digest(image) for image in images]))
 
     @classmethod
     def of_index(cls, index: dict[str, np.ndarray]) -> "Prints":
-        """Of what `building.index` gives; a row of an unreadable photo says nothing."""
+        """Of what `building.index` returns; the row of an unreadable photo is all zeros."""
         return cls(**{field.name: index[field.name] for field in dataclasses.fields(cls)})
 
     def take(self, positions) -> "Prints":
         return Prints(*(None if column is None else column[positions] for column in self._columns()))
 
     def join(self, other: "Prints") -> "Prints":
-        """These and the other's."""
+        """These prints and the other's."""
         pairs = zip(self._columns(), other._columns(), strict=True)
         return Prints(*(None if one is None else np.concatenate([one, two]) for one, two in pairs))
 
@@ -60,20 +60,20 @@ class Leak:
 
     file: str
     training_file: str
-    same: bool  # whether each pixel is
+    same: bool  # whether every pixel is the same
     other_label: bool
 
 
 @dataclasses.dataclass(frozen=True)
 class Leaks:
-    """test: the test images that are in training or validation too; validation: those of it that are in training."""
+    """test: the test images that are in training or validation too; validation: its images that are in training."""
 
     test: tuple[Leak, ...] = ()
     validation: tuple[Leak, ...] = ()
 
     @classmethod
     def of(cls, *, train: Prints, validation: Prints, test: Prints) -> "Leaks":
-        return cls(find(test, train.join(validation)), find(validation, train))
+        return cls(find_leaks(test, train.join(validation)), find_leaks(validation, train))
 
     def facts(self) -> dict:
         """For results.json: how many images leaked, and the first of the test."""
@@ -86,37 +86,37 @@ class Leaks:
         }
 
 
-def digest(image: np.ndarray) -> np.ndarray:
-    """Of an image's size and pixels, uint8 [16]."""
+def pixel_digest(image: np.ndarray) -> np.ndarray:
+    """Digest of an image's size and pixels, uint8 [16]."""
     content = hashlib.sha256(str(image.shape).encode())
     content.update(image.tobytes())
     return np.frombuffer(content.digest()[:16], np.uint8)
 
 
 def look(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A row of each column of `Prints`, of a photo, uint8 [H, W, 3]."""
+    """A photo's row of each column of `Prints`; image: uint8 [H, W, 3]."""
     grey = Image.fromarray(image).convert("L")
     grey.thumbnail((_LARGE, _LARGE))
     bits = imagehash.phash(grey, _HASH_SIDE).hash
     thumbnail = grey.resize((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    return digest(image), np.packbits(bits), np.asarray(thumbnail).ravel()
+    return pixel_digest(image), np.packbits(bits), np.asarray(thumbnail).ravel()
 
 
 NOTHING = tuple(np.zeros(size, np.uint8) for size in (16, _HASH_SIDE**2 // 8, _THUMBNAIL_SIDE**2))  # No image's row.
 
 
-def find(prints: Prints, training: Prints) -> tuple[Leak, ...]:
-    """The images that are in training too, each beside the one there that is most like it."""
-    found = []
+def find_leaks(prints: Prints, training: Prints) -> tuple[Leak, ...]:
+    """The images that are in training too, each with the training image that is most like it."""
+    leaks = []
     for place, twin in _twins(prints, training).items():
         same = bool((prints.pixels[place] == training.pixels[twin]).all())
         other_label = bool(prints.labels[place] != training.labels[twin])
-        found.append(Leak(str(prints.files[place]), str(training.files[twin]), same, other_label))
-    return tuple(found)
+        leaks.append(Leak(str(prints.files[place]), str(training.files[twin]), same, other_label))
+    return tuple(leaks)
 
 
 def sentence(dataset: dict, *, names: int = _NAMED) -> str:
-    """What `Dataset.facts` says of leaks, with so many pairs by name; "" if there is none."""
+    """What `Dataset.facts` says of leaks, with this many pairs by name; "" if there are none."""
     parts = []
     if count := dataset.get("num_leaked_test", 0):
         same, relabelled = dataset["num_leaked_test_same"], dataset["num_leaked_test_other_label"]
@@ -137,15 +137,15 @@ def _also_in_training(split, count, dataset):
 
 
 def _twins(prints, others) -> dict[int, int]:
-    """{place of an image: that of the one most like it among the others}; those alone that have one."""
-    known = {row.tobytes(): place for place, row in reversed([*enumerate(others.pixels)])}
-    twins = {place: known.get(row.tobytes()) for place, row in enumerate(prints.pixels)}
+    """{place of an image: that of the one most like it among the others}, for images that have one."""
+    places = {row.tobytes(): place for place, row in reversed([*enumerate(others.pixels)])}
+    twins = {place: places.get(row.tobytes()) for place, row in enumerate(prints.pixels)}
     if prints.hashes is not None:
         bits, their_bits = (np.ascontiguousarray(rows).view(np.uint64) for rows in (prints.hashes, others.hashes))
-        thumbnails, theirs = (rows.astype(np.int32) for rows in (prints.thumbnails, others.thumbnails))
+        thumbnails, their_thumbnails = (rows.astype(np.int32) for rows in (prints.thumbnails, others.thumbnails))
         for place in [place for place, twin in twins.items() if twin is None]:
             near = np.flatnonzero(np.bitwise_count(their_bits ^ bits[place]).sum(1) <= _BITS)
-            difference = np.square(theirs[near] - thumbnails[place]).mean(1)
+            difference = np.square(their_thumbnails[near] - thumbnails[place]).mean(1)
             if len(near) and difference.min() <= _LEVELS**2:
                 twins[place] = near[difference.argmin()]
     return {place: twin for place, twin in twins.items() if twin is not None}

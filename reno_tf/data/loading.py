@@ -11,7 +11,7 @@ from absl import logging
 
 from reno_tf import files
 from reno_tf.data import builders, building, leaks, photos, sources, transforms
-from reno_tf.data.base import Dataset, Split, draw
+from reno_tf.data.base import Dataset, Split, draw_splits
 from reno_tf.errors import UserError
 
 
@@ -34,8 +34,8 @@ def load(
 
     Args:
       name: a key of `DATASETS`, or "tfds:NAME"; see `sources.find`.
-      seed, shots, fraction, validation_per_class: of the training and validation images; see `draw`. A validation split
-        that the folder has is taken as a whole, and nothing is held out.
+      seed, shots, fraction, validation_per_class: of the training and validation images; see `base.draw_splits`. A
+        validation split that the folder has is taken as a whole, and nothing is held out.
       size: side of the photos' views, in pixels. The embedded sets have a fixed size.
       folder: the user's images, or the archives that the user fetched.
       data_dir: where tensorflow-datasets stores its builds; None: where it does by default. In both "~" is the user's
@@ -52,28 +52,28 @@ def load(
     folder, data_dir = (path and os.path.expanduser(path) for path in (folder, data_dir))
     source = sources.find(name, data_dir)
     open_builder = functools.partial(source.open, folder=folder, skip_unreadable=skip_unreadable, data_dir=data_dir)
-    builder = building.build(name, source, open_builder, folder=folder, download=download)
+    builder = building.build_once(name, source, open_builder, folder=folder, download=download)
     published = {}
-    for split, theirs in source.splits(builder).items():
+    for split, tfds_split in source.splits(builder).items():
         if source.origin == "embedded":
-            published[split] = _embedded(builder, theirs)
+            published[split] = _embedded(builder, tfds_split)
         else:
-            index = building.index(builder, theirs, progress=progress)
-            if np.any(index["labels"] < 0):  # As in the tests of contests.
-                raise UserError(f"{name} has images without a label in its split {theirs!r}")
-            photos_of_split = _photos(building.records(builder, theirs), index, size=size, cache=cache)
+            index = building.index(builder, tfds_split, progress=progress)
+            if np.any(index["labels"] < 0):  # As in the test splits of contests.
+                raise UserError(f"{name} has images without a label in its split {tfds_split!r}")
+            photos_of_split = _photos(building.records(builder, tfds_split), index, size=size, cache=cache)
             published[split] = _Published(
                 photos_of_split, leaks.Prints.of_index(index), _unreadable(builder, split, index)
             )
-    unreadable = {split: part.unreadable for split, part in published.items()}
+    unreadable = {split: content.unreadable for split, content in published.items()}
     if any(unreadable.values()) and not skip_unreadable:
         message = builders.unreadable_message(unreadable)
         raise UserError(f"{name} holds {message}; leave them out with --skip_unreadable")
     class_names = builder.info.features["label"].names
-    sizes = (len(class_names), *(len(part.split) + len(part.unreadable) for part in published.values()))
+    sizes = (len(class_names), *(len(content.split) + len(content.unreadable) for content in published.values()))
     if source.sizes not in (None, sizes):
         raise UserError(f"{name} has {sizes} classes, training and test images; published are {source.sizes}")
-    train, validation = draw(
+    train, validation = draw_splits(
         published["train"].split,
         shots=shots,
         fraction=fraction,
@@ -84,7 +84,7 @@ def load(
     validation = published["validation"].split if "validation" in published else validation
     test = published["test"].split
     dataset = Dataset(
-        name=name.removeprefix("tfds:"),  # Folders are called by it.
+        name=name.removeprefix("tfds:"),  # Folders are named after it.
         class_names=class_names,
         train=train,
         validation=validation,
@@ -92,7 +92,7 @@ def load(
         augment=transforms.random_affine if source.origin == "embedded" else None,
         unreadable=unreadable,
         note=source.note,
-        leaks=_leaks(train, validation, test, {split: part.prints for split, part in published.items()}),
+        leaks=_leaks(train, validation, test, {split: content.prints for split, content in published.items()}),
     )
     if sentence := leaks.sentence(dataset.facts(), names=1):
         logging.warning("%s: %s", dataset.name, sentence)
@@ -123,9 +123,9 @@ def _unreadable(builder, split, index) -> list[str]:
 def fingerprint(
     name: str, *, folder: str | None = None, data_dir: str | None = None, skip_unreadable: bool = False
 ) -> str | None:
-    """SHA-256 by which a data set that is built is told from another: of its files' names, sizes and times.
+    """SHA-256 of the names, sizes and times of a built data set's files, which tells it from any other.
 
-    Of a user's folder it is another once a file in there has changed. None: the data set is not built. Raises UserError
+    For a user's folder it changes once a file in there has changed. None: the data set is not built. Raises UserError
     as `load` does for names and folders.
     """
     folder, data_dir = (path and os.path.expanduser(path) for path in (folder, data_dir))
@@ -140,7 +140,7 @@ def fingerprint(
 
 
 def _leaks(train, validation, test, prints) -> leaks.Leaks:
-    """`prints`: of the published splits; a validation split that is not published is a part of the training's."""
+    """`prints`: of the published splits; a validation split that is not published is part of the training split."""
     held_out = prints.get("validation", prints["train"])
     return leaks.Leaks.of(
         train=prints["train"].take(train.indices),

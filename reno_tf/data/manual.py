@@ -37,7 +37,7 @@ trainstation tv_studio videostore waitingroom warehouse winecellar
 class ManualBuilder(PhotosBuilder, skip_registration=True):
     """Photos with published classes and splits. A subclass has `listed_photos(split)` -> {file: class name}.
 
-    No archive is unpacked. Where the folder that it holds is there already, that folder is read.
+    No archive is unpacked. Where the folder that an archive holds is there already, that folder is read.
     """
 
     SIZES: dict[str, int]  # images of each split

@@ -23,7 +23,7 @@ class Photos:
     def __init__(self, read: Callable, numbers, *, size: int, geometry: str = "zoom"):
         self._read, self.numbers, self.size, self.geometry = read, np.asarray(numbers, np.int64), size, geometry
         self.shape = len(self), size, size, 3
-        self._views = functools.cache(functools.partial(_compiled_views, read, size, geometry))  # For all its parts.
+        self._views = functools.cache(functools.partial(_compiled_views, read, size, geometry))  # For all subsets.
 
     def __len__(self):
         return len(self.numbers)
@@ -33,10 +33,10 @@ class Photos:
         return self._views()(tf.constant(self.numbers[index])).numpy()
 
     def take(self, positions) -> "Photos":
-        part = copy.copy(self)
-        part.numbers = self.numbers[positions]
-        part.shape = len(part), *self.shape[1:]
-        return part
+        subset = copy.copy(self)
+        subset.numbers = self.numbers[positions]
+        subset.shape = len(subset), *self.shape[1:]
+        return subset
 
     def seen(self, geometry: str) -> "Photos":
         """The same photos in another geometry."""

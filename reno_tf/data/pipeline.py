@@ -85,7 +85,7 @@ def _key(seed, stream):
 
 
 def _order(positions, *, size, seed):
-    """The place in the split of each position of the endless sequence: a permutation a pass, computed by need."""
+    """The place in the split of each position of the endless sequence: one permutation per pass, computed on demand."""
     passes, offsets = positions // size, positions % size
     streams = [tf.fill(tf.shape(positions), tf.constant(c, tf.int64)) for c in (seed, _ORDER_STREAM)]
     keys = tf.stack([*streams, passes], 1)

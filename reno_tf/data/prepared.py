@@ -1,4 +1,4 @@
-"""Builds of this project's data sets in tensorflow-datasets' folder, told from what others keep there."""
+"""Builds of this project's data sets in tensorflow-datasets' folder, told apart from what others keep there."""
 
 import contextlib
 import shutil

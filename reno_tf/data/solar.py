@@ -47,17 +47,17 @@ class SolarCells(PhotosBuilder, skip_registration=True):
 
 def package_folder() -> Path:
     """Where the photographs lie. Raises UserError if the package is not installed."""
-    found = importlib.util.find_spec(_PACKAGE)
-    if found is None:
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None:
         raise UserError("the photographs of solar cells are in a package: pip install 'reno-tf[photos]'")
-    return Path(found.submodule_search_locations[0]) / "data"
+    return Path(spec.submodule_search_locations[0]) / "data"
 
 
 def blocks(kinds: list[str]) -> list[slice]:
-    """Which cells stand together: at most 60 neighbours of one kind each."""
-    found, first = [], 0
+    """The cells that stand together: blocks of at most 60 neighbours of one kind."""
+    slices, first = [], 0
     for _, run in itertools.groupby(kinds):
         last = first + len(list(run))
-        found += [slice(start, min(start + _BLOCK, last)) for start in range(first, last, _BLOCK)]
+        slices += [slice(start, min(start + _BLOCK, last)) for start in range(first, last, _BLOCK)]
         first = last
-    return found
+    return slices

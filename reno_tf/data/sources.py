@@ -44,8 +44,8 @@ class Source:
         """
         there = builder.info.splits
         if self.test:
-            own = {"validation": "validation"} if self.origin == "folder" and "validation" in there else {}
-            return {"train": self.train, "test": self.test, **own}
+            validation = {"validation": "validation"} if self.origin == "folder" and "validation" in there else {}
+            return {"train": self.train, "test": self.test, **validation}
         for split in ("test", "validation"):
             if split in there:
                 return {"train": self.train, "test": split}
@@ -105,18 +105,19 @@ DATASETS = {
 def find(name: str, data_dir: str | None = None) -> Source:
     """The source of a key of `DATASETS`, or of "tfds:NAME", any image classification that tensorflow-datasets knows.
 
-    It knows its own, and what is prepared in `data_dir`, also without the code that made it; None: its own folder.
+    It knows its own sets, and those prepared in `data_dir`, even without their code; None: its own folder.
 
     Raises UserError for an unknown name, or if it has no image with a class.
     """
     if not name.startswith(_TFDS):
         return DATASETS[choose("data set", name, [*DATASETS, f"{_TFDS}NAME"])]
-    known = name.removeprefix(_TFDS)
+    tfds_name = name.removeprefix(_TFDS)
     try:
-        features = dict((tfds.builder(known, data_dir=data_dir).info.features or {}).items())
+        features = dict((tfds.builder(tfds_name, data_dir=data_dir).info.features or {}).items())
     except (tfds.core.DatasetNotFoundError, ValueError, ImportError) as error:
-        raise UserError(f"tensorflow-datasets opens no {known!r}: {str(error).strip().splitlines()[0]}") from None
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"tensorflow-datasets cannot open {tfds_name!r}: {reason}") from None
     image, label = (features.get(key) for key in ("image", "label"))
     if not isinstance(image, tfds.features.Image) or not isinstance(label, tfds.features.ClassLabel):
-        raise UserError(f"{name} is no image classification: it has {', '.join(features)}, not an image and a label")
-    return Source(builder=functools.partial(tfds.builder, known), origin="download", sizes=None, test=None)
+        raise UserError(f"{name} is not image classification: it has {', '.join(features)}, not an image and a label")
+    return Source(builder=functools.partial(tfds.builder, tfds_name), origin="download", sizes=None, test=None)

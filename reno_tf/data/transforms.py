@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-_BANDS = 16  # A resize computes its output rows in so many bands.
+_BANDS = 16  # A resize computes its output rows in this many bands.
 
 
 def decode(encoded):
@@ -30,7 +30,7 @@ def decode_crop(encoded, window, *, size: int):
             encoded, window // ratio, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE"
         )
 
-    reduction = tf.reduce_min(window[2:]) // (2 * size)  # The crop may be decoded so many times smaller.
+    reduction = tf.reduce_min(window[2:]) // (2 * size)  # The crop may be decoded this many times smaller.
     halvings = tf.reduce_sum(tf.cast(reduction >= [2, 4, 8], tf.int32))
     jpeg = lambda: tf.switch_case(halvings, [scaled(ratio) for ratio in (1, 2, 4, 8)])  # noqa: E731
     cropped = lambda: tf.image.crop_to_bounding_box(decode(encoded), *tf.unstack(window))  # noqa: E731
@@ -74,7 +74,7 @@ def test_view(encoded, *, size: int, geometry: str = "zoom"):
 
 
 def view(image, *, size: int, geometry: str):
-    """The same of an image that is decoded, uint8 [H, W, 3]."""
+    """The same for a decoded image, uint8 [H, W, 3]."""
     sides = tf.shape(image)[:2]
     height, width = tf.unstack(GEOMETRIES[geometry](sides, size))
     image = tf.cast(tf.round(resize(image, height, width)), tf.uint8)
@@ -87,8 +87,8 @@ def view(image, *, size: int, geometry: str):
     return tf.ensure_shape(tf.pad(cut, [[above, below], [before, behind], [0, 0]]), [size, size, 3])
 
 
-# (height and width of an image, the view's side) -> what it is resized to, before what is more is cut off at the centre
-# and what is less is black.
+# (height and width of an image, the view's side) -> the size it is resized to; then a centred view is cut, black where
+# it lies outside.
 GEOMETRIES = {
     "zoom": lambda sides, size: round(size * 256 / 224) * sides // tf.reduce_min(sides),  # torchvision's
     "crop": lambda sides, size: size * sides // tf.reduce_min(sides),
@@ -114,7 +114,7 @@ def crop_window(shape, key, *, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)):
     """RandomResizedCrop's window (top, left, height, width), int32 [4], in an image of `shape` (H, W).
 
     It is the first of ten draws (torchvision's number) that lies in the image, or else the largest centred window of
-    an allowed ratio. `scale` is the range of its part of the image's area, `ratio` that of its width / height.
+    an allowed ratio. `scale` is the range of its share of the image's area, `ratio` that of its width / height.
     """
     height, width = (tf.cast(side, tf.float32) for side in tf.unstack(shape))
     draw = tf.random.stateless_uniform([4, 10], key, alg="philox")

@@ -8,11 +8,11 @@ from pathlib import Path
 from reno_tf.data import entries
 
 _HIDDEN = ("hidden file", "")  # A kind of files is what they are, and where.
-_MOST_KINDS = 10  # A line counts so many kinds apart.
+_MOST_KINDS = 10  # A line counts this many kinds apart.
 
 
 def line(root: Path, splits: dict[str, dict[str, list[str]]]) -> str | None:
-    """Counts the files below `root` that are in no split of `layout.list_splits`; None if at most hidden ones are."""
+    """Counts the files below `root` that are in no split of `layout.list_splits`; None if only hidden ones are."""
     used = {file for classes in splits.values() for files in classes.values() for file in files}
     class_folders = {file.rpartition("/")[0] for file in used}
     above = {folder.rpartition("/")[0] for folder in class_folders} | {""}
@@ -21,7 +21,7 @@ def line(root: Path, splits: dict[str, dict[str, list[str]]]) -> str | None:
 
 
 def without_images(names: list[str]) -> str:
-    """Counts files of which none is an image, and says what images are."""
+    """Counts files, none of which is an image, and says how images end."""
     return _counted(collections.Counter(_kind(name, {""}) for name in names))
 
 
@@ -61,10 +61,10 @@ def _kind(file, above):
 
 def _counted(kinds):
     ordered = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
-    told = [f"{count} {noun}{_plural(noun, count)}{place}" for (noun, place), count in ordered[:_MOST_KINDS]]
+    counts = [f"{count} {noun}{_plural(noun, count)}{place}" for (noun, place), count in ordered[:_MOST_KINDS]]
     others = sum(count for _, count in ordered[_MOST_KINDS:])
-    told += [f"{others} of other kinds"] * bool(others)
-    return f"{', '.join(told)}; images end in {', '.join(entries.ENDINGS)}"
+    counts += [f"{others} of other kinds"] * bool(others)
+    return f"{', '.join(counts)}; images end in {', '.join(entries.ENDINGS)}"
 
 
 def _plural(noun, count):

@@ -16,7 +16,7 @@ from reno_tf.errors import UserError
 
 _EVERY, _FIRST = 4, 2  # Of the blocks of neighbours, or of the students, these are the test.
 _NEIGHBOURS = 20  # photographs of waste with consecutive numbers, which may show one object
-_NEXT_STUDENT = 5  # Who shows a digit that is so much below the one before is another student.
+_NEXT_STUDENT = 5  # A digit that is this much below the one before is shown by another student.
 
 
 class ClassFolders(PhotosBuilder, skip_registration=True):
@@ -93,7 +93,7 @@ class Trashnet(ClassFolders, skip_registration=True):
 
     def read(self, file):
         content = super().read(file)
-        with contextlib.suppress(OSError):  # What is no image is named later.
+        with contextlib.suppress(OSError):  # A file that is not an image is named later.
             return _reduced(content, 160)
         return content
 
@@ -126,7 +126,7 @@ def _number(file):
 
 
 def _reduced(content: bytes, shorter: int) -> bytes:
-    """A JPEG with a shorter side of at most so many pixels. Raises OSError: no image."""
+    """A JPEG with a shorter side of at most `shorter` pixels. Raises OSError: not an image."""
     image = Image.open(io.BytesIO(content))
     scale = shorter / min(image.size)
     if scale >= 1:

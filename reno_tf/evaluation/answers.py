@@ -12,7 +12,7 @@ from reno_tf.results import Skipped
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AttackAnswers:
-    """The student's answers to the images of one attack, which is dropped by now. A class each, int64 [n].
+    """The student's answers to the images of one attack, a class each, int64 [n]; the images are dropped by now.
 
     at: times the radius -> the answers to the first images, attacked in that ball; 1.0 is the attack itself.
     rounded: of 1.0, rounded to 8 bits; None where that was not asked for.
@@ -72,7 +72,7 @@ class Answers:
 
     def groups(self) -> dict[str, list[AttackAnswers]]:
         """The attacks by their name in the registry."""
-        found: dict[str, list[AttackAnswers]] = {}
+        groups: dict[str, list[AttackAnswers]] = {}
         for attack in self.attacks:
-            found.setdefault(attack.reference.name, []).append(attack)
-        return found
+            groups.setdefault(attack.reference.name, []).append(attack)
+        return groups

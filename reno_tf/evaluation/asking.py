@@ -1,4 +1,4 @@
-"""Runs a suite, one attack in memory at a time: crafted, shown to the student, dropped. The answers are left."""
+"""Runs a suite, one attack in memory at a time: crafted, shown to the student, dropped. Only the answers stay."""
 
 import dataclasses
 import functools
@@ -14,13 +14,13 @@ from reno_tf import attacks, files, hardware, progress
 from reno_tf.data import Split, imagefile
 from reno_tf.data.photos import Floats
 from reno_tf.errors import UserError
-from reno_tf.evaluation import kept
 from reno_tf.evaluation.answers import Answers, AttackAnswers
 from reno_tf.evaluation.attacker import CRAFTING, Attacker, Crafting, Network
+from reno_tf.evaluation.stored_answers import StoredAnswers, file_name, read_answers, write_answers
 from reno_tf.evaluation.suite import Member, Suite
 from reno_tf.results import Skipped
 
-_SHOWN = 8  # adversarial images of the headline that are kept to be looked at
+_SHOWN = 8  # adversarial images of the headline that are kept for a look
 
 
 def predict(student, images, *, batch_size: int = 100, progress: Callable[[Iterable], Iterable] = iter) -> np.ndarray:
@@ -65,8 +65,8 @@ def ask(
 ) -> Answers:
     """What the student answers to the split's images, clean and under every attack of the suite.
 
-    An attack whose network is not there is skipped; so is, with a warning, one whose gradient is zero everywhere.
-    The headline is not: that raises UserError.
+    An attack whose network is absent is skipped; an attack whose gradient is zero everywhere too, with a warning. If
+    either is the headline, it raises UserError.
     """
     return _Asking(student.model, student.digest, attacker, suite, crafting).answers(suite.attacked(split))
 
@@ -114,26 +114,26 @@ class _Asking:
         )
 
     def _absent(self) -> list[Skipped]:
-        """The attacks whose network is not there. Raises UserError if the headline is one of them."""
+        """The attacks whose network is absent. Raises UserError if the headline is one of them."""
         networks = [ref.entry.network for ref in self.suite.attacks]
         absent = {name: self.attacker.why_absent(name) for name in networks if name not in self.attacker.networks}
         self.suite.refuse_without_headline(absent)
         return [Skipped(str(ref), absent[ref.entry.network]) for ref in self.suite.through(set(absent))]
 
-    def _once(self, member: Member, attacked: "_Attacked", is_headline: bool, members) -> kept.Kept:
-        """The answers to one attack, from the folder if they lie there."""
+    def _once(self, member: Member, attacked: "_Attacked", is_headline: bool, members) -> StoredAnswers:
+        """The answers to one attack, from the folder if they are there."""
         network = self.attacker.networks[member.entry.network]
         crafter = self._crafter(member, network, attacked)
-        tells = [crafter.parameters, network.digest, attacked.digest, self.digest, self._wanted(is_headline, members)]
+        digests, wanted = (network.digest, attacked.digest, self.digest), self._wanted(is_headline, members)
         folder, pictures = self.crafting.answers, self.crafting.pictures
-        path = folder and folder / kept.name(tells)
+        path = folder and folder / file_name([crafter.parameters, *digests, wanted])
         pngs = pictures.files(member.name, len(attacked.split)) if pictures else []
-        found = kept.read(path, member, crafter) if path else None
-        if not found or not all(png.is_file() for png in pngs):
-            found = _OneAttack(self, member, crafter, network.digest, attacked).run(is_headline, members, pngs)
+        answers = read_answers(path, member, crafter) if path else None
+        if not answers or not all(png.is_file() for png in pngs):
+            answers = _OneAttack(self, member, crafter, network.digest, attacked).run(is_headline, members, pngs)
             if path:
-                kept.write(path, found)
-        return found
+                write_answers(path, answers)
+        return answers
 
     def _wanted(self, is_headline, members) -> list:
         """What is asked beside the attack itself."""
@@ -151,7 +151,7 @@ class _Asking:
 
 
 class _Attacked:
-    """A split that is attacked, with what is computed of it once."""
+    """A split that is attacked, with what is computed from it once."""
 
     def __init__(self, split):
         self.split = split
@@ -182,7 +182,7 @@ class _OneAttack:
     def __post_init__(self):
         self._crafting, self._asking_seconds = 0.0, 0.0
 
-    def run(self, is_headline: bool, members, pngs: list[Path]) -> kept.Kept:
+    def run(self, is_headline: bool, members, pngs: list[Path]) -> StoredAnswers:
         suite = self.asking.suite
         eight_bit = suite.eight_bit and not is_headline
         adversarial = self._craft(self.crafter, self.attacked, eight_bit=eight_bit)
@@ -207,16 +207,16 @@ class _OneAttack:
             crafting=self._crafting,
             asking=self._asking_seconds,
         )
-        return kept.Kept(attack, noise, convergence, shown)
+        return StoredAnswers(attack, noise, convergence, shown)
 
     def _within_other_balls(self, is_headline) -> dict[float, np.ndarray]:
         """The curve of the headline, which has 0 too; of another attack, what its exposure needs."""
-        suite, found = self.asking.suite, {}
+        suite, answers = self.asking.suite, {}
         beginning = self.attacked.first(suite.curve_images)
         for factor in suite.balls if is_headline else suite.exposed:
             other = self.crafter.within(self.crafter.budget.scaled(factor))
-            found[factor] = self._ask(self._craft(other, beginning))
-        return found
+            answers[factor] = self._ask(self._craft(other, beginning))
+        return answers
 
     def _noise(self, members) -> dict[tuple[float, int], np.ndarray]:
         """Answers to a draw for each attack that counts, the first on all images; and to one in each other ball."""
@@ -242,7 +242,7 @@ class _OneAttack:
         return self.asking.crafting.cache if self.digest else None
 
     def _craft(self, crafter, attacked: _Attacked, *, eight_bit=False) -> np.ndarray:
-        """The adversarial images, from the cache if they lie there."""
+        """The adversarial images, from the cache if they are there."""
         crafting, started = self.asking.crafting, time.monotonic()
         images = attacks.craft_once(
             crafter,
@@ -281,6 +281,6 @@ class _Rounded:
     def __len__(self):
         return len(self._images)
 
-    def __getitem__(self, chosen):
-        levels = self._crafter.levels(self._adversarial[chosen], self._images[chosen])
+    def __getitem__(self, indices):
+        levels = self._crafter.levels(self._adversarial[indices], self._images[indices])
         return levels.numpy().astype(np.float32) / 255

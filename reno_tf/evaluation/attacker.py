@@ -13,6 +13,9 @@ from reno_tf import models
 _ABSENT = {
     "surrogate": "the attacker has no student of their own",
     "ensemble": "the attacker has no students of their own",
+    "sibling": "it is not known how the student was made",
+    "twin": "it is not known how the student was made",
+    "twins": "it is not known how the student was made",
     "student": "the attacker does not have the student",
 }
 
@@ -29,7 +32,7 @@ class Network:
 
     @classmethod
     def of(cls, model) -> "Network":
-        """The network with the digest of its weights, if it is a model of Keras's; a `Network` is itself."""
+        """The network with the digest of its weights, if it is a model of Keras's; a `Network` as it is."""
         if isinstance(model, cls):
             return model
         return cls(model, models.sha256(models.save(model)) if isinstance(model, tf_keras.Model) else None)
@@ -39,9 +42,8 @@ class Network:
 class Attacker:
     """What an attacker has beside the images that are attacked.
 
-    networks: "teacher", the public network; "surrogate" and "ensemble", the attacker's own students; "student", which
-    an attacker does not have, for the white box that is shown beside. own_images: float32 [N, H, W, 3], an array or
-    what gives arrays when it is indexed. absent: a network's name -> why it is not there.
+    networks: some of `attacks.NETWORKS`; also what an attacker does not have, for what is shown beside. own_images:
+    float32 [N, H, W, 3], an array or what gives arrays when it is indexed. absent: a network's name -> why.
     """
 
     networks: Mapping[str, Network]
@@ -89,5 +91,5 @@ CRAFTING = Crafting()
 
 
 def own_images(split, count: int = 200, *, seed: int = 0):
-    """An attacker's own: so many images of a split, drawn by the seed."""
+    """An attacker's own images: this many of a split, drawn by the seed."""
     return split.take(np.random.default_rng(seed).permutation(len(split))[:count]).floats()

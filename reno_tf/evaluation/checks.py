@@ -1,4 +1,4 @@
-"""Could the numbers be an artefact? Rules that a robust student and a broken attack answer differently.
+"""Could the numbers be an artefact? Rules whose outcome differs between a robust student and a broken attack.
 
 A low attack success rate means something only if the attack works: these are the usual signs that
 it does not (Athalye et al., 2018; Carlini et al., "On Evaluating Adversarial Robustness", 2019). Each gives a code and
@@ -14,7 +14,7 @@ _STILL_FALLING = 0.10  # of the whole fall, in the last quarter of the steps; an
 _NEARLY_ALL = 0.95
 
 
-def check(
+def run_checks(
     *, attack: Rate, noise: Rate, curve: Sequence[CurvePoint], convergence: list[float], num_classes, undefended
 ) -> list[Check]:
     """Runs every rule.
@@ -22,7 +22,7 @@ def check(
     Args:
       attack, noise: success of the headline and of noise. curve: by epsilon.
       convergence: the objective before each step and after the last.
-      undefended: whether the student inherits the teacher's weights without any defence; None: nobody here knows.
+      undefended: whether the student inherits the teacher's weights without any defence; None: unknown.
     """
     defined = [point for point in curve if point.attack_success_rate.total]
     return [

@@ -1,7 +1,7 @@
-"""How long a run, an audit or a sweep will take, told before it starts.
+"""How long a run, an audit or a sweep will take, estimated before it starts.
 
 All work is counted in passes: forward passes of the frozen teacher over one image. A pass is timed here, in about a
-second. The factors are those of six networks on two cores (docs/speed.md), so what is told is "about".
+second. The factors are those of six networks on two cores (docs/speed.md), so an estimate says "about".
 """
 
 import time
@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from reno_tf import models
+from reno_tf.attacks import NETWORKS
 from reno_tf.evaluation.suite import Suite
 from reno_tf.training import Job
 
@@ -23,20 +24,20 @@ _MINUTE, _SHORT = 60, "less than a minute"
 def tell(passes: Mapping[str, float], teacher, images) -> str:
     """About how many minutes it takes on this machine, and what for. passes: what for -> how many.
 
-    `images`: uint8 [N, H, W, 3], some that are attacked. What earlier runs have kept (adversarial images, the
-    attacker's student) takes less.
+    `images`: uint8 [N, H, W, 3], some that are attacked. What earlier runs have stored (adversarial images,
+    the attacker's student) takes less.
     """
     each = seconds_of_pass(teacher, images[:PROBE])
-    parts = ", ".join(f"{part} {duration(amount * each)}" for part, amount in passes.items())
+    parts = ", ".join(f"{purpose} {duration(amount * each)}" for purpose, amount in passes.items())
     total = duration(sum(passes.values()) * each)
     return f"{'' if total == _SHORT else 'about '}{total} on this machine ({parts})"
 
 
 def training_passes(job: Job) -> float:
-    """Of all phases, and of its siblings'; the gradients that a method takes of its images count too."""
+    """Of all phases, and of its siblings; the gradients that a method takes of its images count too."""
     trained = _TRAINED_HEAD if job.method.trains == "head" else _TRAINED
-    own = job.steps * job.batch_size * (trained + _GRADIENT * getattr(job.method, "attack_steps", 0))
-    return own + sum(map(training_passes, job.siblings))
+    passes = job.steps * job.batch_size * (trained + _GRADIENT * getattr(job.method, "attack_steps", 0))
+    return passes + sum(map(training_passes, job.siblings))
 
 
 def attack_passes(suite: Suite, network, num_images: int, *, absent=frozenset(), kept=False) -> float:
@@ -44,7 +45,7 @@ def attack_passes(suite: Suite, network, num_images: int, *, absent=frozenset(),
 
     `network`: one like the teacher, with any weights. `absent`: networks that no attack can go through.
     """
-    names = {"teacher", "surrogate", "ensemble", "student"} - set(absent)
+    names = NETWORKS.keys() - set(absent)
     members = suite.plan(dict.fromkeys(names, network))
     first = min(suite.images or num_images, num_images)  # on which all but the headline's are tried
     shown = min(suite.curve_images, num_images)
@@ -63,7 +64,7 @@ def seconds_of_pass(network, images: np.ndarray) -> float:
     frozen, outputs = models.freeze(network), list(network.output)
     forward = tf.function(lambda images: frozen(images, outputs))
     batch = tf.constant(images.astype(np.float32) / 255)
-    forward(batch)  # Tracing is no part of it.
+    forward(batch)  # Tracing is not part of the time.
     started = time.perf_counter()
     forward(batch)["penultimate"].numpy()
     return (time.perf_counter() - started) / len(images)

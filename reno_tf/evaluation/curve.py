@@ -13,13 +13,13 @@ def curve(answers: Answers) -> list[CurvePoint]:
 
 def _point(answers, factor, attacked) -> CurvePoint:
     labels, clean = answers.labels[: len(attacked)], answers.clean[: len(attacked)]
-    found = rates.success(labels, clean, attacked)
+    attack = rates.success(labels, clean, attacked)
     noise = rates.success(labels, clean, answers.noise[factor, 0])
     return CurvePoint(
         epsilon=factor * answers.epsilon,
-        attack_success_rate=found,
+        attack_success_rate=attack,
         noise_success_rate=noise,
-        num_attacked=found.total,
+        num_attacked=attack.total,
         num_images=len(attacked),
     )
 
@@ -33,9 +33,9 @@ def exposure(answers: Answers) -> list[Exposure]:
 
 
 def _exposure(answers, name, group, factors, count) -> Exposure:
-    found = {}
+    success_rates = {}
     for factor in factors:
         attacked = [(attack.final if factor == 1 else attack.at[factor])[:count] for attack in group]
         rate = rates.worst_success(answers.labels, answers.clean, attacked).rate
-        found[f"{factor * answers.epsilon:.3g}"] = rate
-    return Exposure(name, group[0].outside, found)
+        success_rates[f"{factor * answers.epsilon:.3g}"] = rate
+    return Exposure(name, group[0].outside, success_rates)

@@ -19,7 +19,7 @@ from reno_tf.results import AttackRates, CurvePoint, Distance, Evaluation, Expos
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """An evaluation, and what is drawn of it."""
+    """An evaluation, and what its figures are drawn from."""
 
     evaluation: Evaluation
     answers: Answers
@@ -46,9 +46,9 @@ def worst_case(
 
     Args:
       student: a callable (images, training=False) -> {"logits": [B, classes]}, images float32 [B, H, W, 3] in [0, 1]:
-        a model of this package, an `audit.Student`, or an own one.
+        a model of this package, an `audit.Student`, or one of your own.
       teacher: a model of this package, the public network.
-      suite: "core", what every run tries; "suite", all; "quick"; or an own one.
+      suite: "core", what every run tries; "suite", all; "quick"; or one of your own.
       attacker: None has the teacher, and some of the attacked images as their own. Without students of the attacker's
         own, the attacks through them are skipped.
 
@@ -56,8 +56,8 @@ def worst_case(
     """
     suite = named(suite)
     if attacker is None:
-        own = own_images(test, seed=suite.seed)
-        attacker = Attacker(networks={"teacher": Network.of(teacher)}, own_images=own)
+        images = own_images(test, seed=suite.seed)
+        attacker = Attacker(networks={"teacher": Network.of(teacher)}, own_images=images)
     classes = student(test.take([0]).floats(), training=False)["logits"].shape[-1]
     empty, names = test.take([]), [str(number) for number in range(classes)]
     return evaluate(student, attacker, Dataset("", names, empty, empty, test), suite, crafting=crafting).evaluation
@@ -66,8 +66,8 @@ def worst_case(
 def attack_success(student, attack, test: Split, *, batch_size: int = 100) -> AttackRates:
     """Attacks the whole split with a `Crafter`, which never sees the student (paper, section 3).
 
-    `student`: a model with "logits" among its outputs. Raises UserError if a label is no class of the student's, or the
-    attack cannot work.
+    `student`: a model with "logits" among its outputs. Raises UserError if a label is not a class of the student's, or
+    the attack cannot work.
     """
     check_student(student, test.labels)
     images = test.floats()
@@ -103,10 +103,10 @@ def evaluate(
     check_student(student.model, attacked.labels, dataset.class_names)
     answers = ask(student, attacker, attacked, suite, crafting=crafting)
     started, points = time.monotonic(), curve.curve(answers)
-    found = _rates(answers, suite)
-    judged = checks.check(
-        attack=found["attack_success_rate"],
-        noise=found["noise_success_rate"],
+    from_answers = _rates(answers, suite)
+    judged = checks.run_checks(
+        attack=from_answers["attack_success_rate"],
+        noise=from_answers["noise_success_rate"],
         curve=points,
         convergence=answers.convergence,
         num_classes=len(dataset.class_names),
@@ -116,7 +116,7 @@ def evaluate(
     validation_accuracy = _validation_accuracy(student.model, dataset.validation)
     evaluating = answers.asking + time.monotonic() - started
     evaluation = Evaluation(
-        **found,
+        **from_answers,
         **distances_to_teacher,
         validation_accuracy=validation_accuracy,
         attack=_headline(answers, suite),
@@ -143,11 +143,11 @@ def _rates(answers: Answers, suite: Suite) -> dict:
         "attack_success_rate_of_all": rates.success_of_all(labels, clean, headline.final),
         "noise_success_rate": rates.success(labels, clean, answers.noise[1.0, 0]),
         "num_attacked": success.total,
-        "worst_case_success_rate": worst.success(answers, answers.counting),
+        "worst_case_success_rate": worst.worst_case_success(answers, answers.counting),
         "worst_case_success_rate_of_all": rates.success_of_all(labels[tried], clean[tried], rates.worst(answers)),
         "core_worst_case_success_rate": worst.of_core(answers, suite.core),
         "worst_case_noise_success_rate": worst.of_noise(answers),
-        "worst_case_of": worst.facts(answers),
+        "worst_case_of": worst.describe_worst_case(answers),
         "suite": tuple(worst.rows(answers)),
         "skipped": answers.skipped,
     }
@@ -176,9 +176,9 @@ def _distances(student, teacher, train: Split) -> dict:
     if not isinstance(student, tf_keras.Model) or not len(train):
         return dict.fromkeys(fields)
     stages = distances.stage_distances(student, teacher, train.floats())
-    found = {stage: Distance(**values) for stage, values in stages.items()} if stages else None
-    means = [_mean([getattr(one, kind) for one in (found or {}).values()]) for kind in ("absolute", "relative")]
-    return dict(zip(fields, (*means, found, distances.weight_distance(student, teacher)), strict=True))
+    by_stage = {stage: Distance(**values) for stage, values in stages.items()} if stages else None
+    means = [_mean([getattr(one, kind) for one in (by_stage or {}).values()]) for kind in ("absolute", "relative")]
+    return dict(zip(fields, (*means, by_stage, distances.weight_distance(student, teacher)), strict=True))
 
 
 def _mean(values) -> float | None:

@@ -22,11 +22,11 @@ def why_none(network, images) -> str | None:
         return tape.gradient(total, images)
 
     try:
-        found = tf.function(gradient, autograph=False, jit_compile=hardware.resolve_jit("auto"))(tf.constant(images))
-    except Exception as error:  # Of whatever operation has none, or none that compiles.
+        values = tf.function(gradient, autograph=False, jit_compile=hardware.resolve_jit("auto"))(tf.constant(images))
+    except Exception as error:  # From any operation that has no gradient, or none that compiles.
         return f"the model gives no gradient: {one_line(error).partition('. ')[0]}"
-    if found is None:
+    if values is None:
         return "the model gives no gradient: an operation between its images and its answers has none"
-    if not tf.reduce_all(tf.math.is_finite(found)):
+    if not tf.reduce_all(tf.math.is_finite(values)):
         return "the model's gradient is not finite"
     return None

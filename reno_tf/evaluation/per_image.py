@@ -31,13 +31,13 @@ def per_class(answers: Answers, class_names) -> list[ClassRow]:
 
 
 def _row(answers, label, name) -> ClassRow:
-    own = answers.labels == label
-    labels, clean, beginning = answers.labels[own], answers.clean[own], own[: answers.num_tried]
+    members = answers.labels == label
+    labels, clean, beginning = answers.labels[members], answers.clean[members], members[: answers.num_tried]
     worst = rates.worst(answers)[beginning]
     return ClassRow(
         label=name,
-        num_images=int(own.sum()),
+        num_images=int(members.sum()),
         clean_accuracy=rates.accuracy(labels, clean),
-        attack_success_rate=rates.success(labels, clean, answers.headline.final[own]),
+        attack_success_rate=rates.success(labels, clean, answers.headline.final[members]),
         worst_case_success_rate=rates.success(labels[: len(worst)], clean[: len(worst)], worst),
     )

@@ -27,7 +27,7 @@ def worst_success(labels, clean, attacked: Sequence) -> Rate:
 
 
 def success_of_all(labels, clean, attacked) -> Rate:
-    """The same successes, as a part of all images: lower."""
+    """The same successes, as a fraction of all images, which is lower."""
     return Rate(success(labels, clean, attacked).hits, len(attacked))
 
 

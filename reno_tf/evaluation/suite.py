@@ -1,4 +1,4 @@
-"""What is tried: a suite of attacks as a value, and the attacks that it becomes on an attacker's networks."""
+"""A suite of attacks as a value, and the attacks that it becomes on an attacker's networks."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,6 +18,11 @@ WHOLE = references(
     *("pixel", "disruption", "disruption_l2", "disruption_all", "bsr", "momentum", "diverse", "smoothed"),
     *("neurons", "stages", "joint", "guide", "universal", "universal_lift", "surrogate", "ensemble"),
     *("ensemble_disruption", "l2", "white_box"),
+)
+# What an attacker who copies the defence can do, beside the headline and the core.
+ADAPTIVE = references(
+    *("pixel", "disruption", "sibling", "sibling_neuron", "sibling_disruption"),
+    *("twin", "twin_neuron", "twin_disruption", "twins"),
 )
 QUICK = references("pixel", "disruption stage1", "disruption stage2", "disruption stage3")
 QUICK_BUDGET = Budget(epsilon=0.1, step_size=0.04, steps=9)  # docs/choices.md
@@ -62,7 +67,7 @@ class Suite:
         """The attacks one by one, the headline first. networks: each that an attack goes through, by its name.
 
         All that count are in the ball and unit of the first, so that one budget means the same for all. An attack
-        whose network is not there is left out. Raises UserError for a variant that a network does not have.
+        whose network is absent is left out. Raises UserError for a variant that a network does not have.
         """
         members: list[Member] = []
         for reference in self.attacks:
@@ -74,7 +79,7 @@ class Suite:
                 if members and not entry.outside:
                     first = members[0].attack
                     attack = attack.changed(ball=first.ball, unit=first.unit)
-                counts = entry.network != "student" and not (members and entry.outside)
+                counts = entry.network not in attacks.OUT_OF_REACH and not (members and entry.outside)
                 members.append(Member(single, attack, counts))
         return members
 
@@ -82,7 +87,7 @@ class Suite:
     def balls(self) -> list[float]:
         """Times the radius: where the headline is tried beside its own ball.
 
-        At 0 the random start is the image itself: a success there would be the measurement's own.
+        At 0 the random start is the image itself: a success there would be an error of the measurement.
         """
         return [factor for factor in dict.fromkeys((0.0, *self.curve)) if factor != 1]
 
@@ -138,14 +143,19 @@ def whole() -> Suite:
     return Suite(name="suite", attacks=WHOLE)
 
 
+def adaptive() -> Suite:
+    """The core, and attacks through networks that are made as the student is."""
+    return Suite(name="adaptive", attacks=ADAPTIVE)
+
+
 def quick() -> Suite:
     """Four attacks by nine gradients, on the first images, without the curve: an audit in minutes."""
     return Suite(name="quick", attacks=QUICK, budget=QUICK_BUDGET, headline_images=Suite.images, curve=())
 
 
-SUITES = {"core": core, "suite": whole, "quick": quick}
+SUITES = {"core": core, "suite": whole, "adaptive": adaptive, "quick": quick}
 
 
 def named(suite: "str | Suite") -> Suite:
-    """The suite of that name, a key of `SUITES`; a suite is itself. Raises UserError for another name."""
+    """The suite of that name, a key of `SUITES`; a suite as it is. Raises UserError for another name."""
     return suite if isinstance(suite, Suite) else SUITES[choose("suite", suite, SUITES)]()

@@ -1,8 +1,9 @@
-"""The attacker's own student: trained from the public teacher on the attacker's own images."""
+"""The attacker's own students: trained from the public teacher on the attacker's own images."""
 
 import dataclasses
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import filelock
@@ -22,28 +23,28 @@ _SAMPLES = 4  # beside the average
 _SEED_OFFSET = 10**6  # The attacker does not know the defender's seed.
 
 
-def train_once(job: Job, dataset: Dataset, teacher: Network, *, identity: str, folder) -> dict[str, Network]:
-    """Trains the attacker's student on the validation split, which the defender's never learns from.
+def train_once(job: Job, attackers: Dataset, teacher: Network, *, identity: str, folder, number: int = 0) -> list:
+    """Trains an attacker's student on the training images of the data set `attackers`.
 
-    `folder` keeps it for every later run; where that cannot be written, nothing is kept, with a warning. `identity`: of
-    all that the job is, for two runs share the student only if they would train the same one.
+    `folder` keeps it for every later run; where that cannot be written, nothing is kept, with a warning. `identity`:
+    tells jobs apart, for two runs share the student only if they would train the same one. `number`: which of several
+    that differ by their seed.
 
-    Returns {"surrogate": the student}; if its training averages the weights, also "ensemble": the student and four
-    more whose weights are drawn around that average (LGV, Gubri et al., ECCV 2022, and Li et al., "Making Substitute
-    Models More Bayesian Can Enhance Transferability", ICLR 2023, attack such).
+    Returns `Network`s: the student; if its training averages the weights, then four more whose weights are drawn around
+    that average (LGV, Gubri et al., ECCV 2022, and Li et al., "Making Substitute Models More Bayesian Can Enhance
+    Transferability", ICLR 2023, attack such).
     """
     # One process trains it, on one device.
-    job = dataclasses.replace(job, seed=job.seed + _SEED_OFFSET, distribution="none")
-    empty = dataset.validation.take(np.arange(0))
-    own = Dataset(dataset.name, dataset.class_names, dataset.validation, empty, empty)
+    job = dataclasses.replace(job, seed=job.seed + (1 + number) * _SEED_OFFSET, distribution="none")
 
     def trained_in(workdir):
-        students = job.train_several(job.transfer(own, teacher.model), own, workdir, samples=_SAMPLES)
+        students = job.train_several(job.transfer(attackers, teacher.model), attackers, workdir, samples=_SAMPLES)
         return [models.as_float32(student) for student in students]
 
-    learnt_from = [identity, str(job.seed), teacher.digest, own.train.digest(), repr(own.class_names)]
-    learnt_from.append(repr(own.train.labels.tolist()))
-    workdir = Path(folder) / f"surrogate-{files.digest(*(part.encode() for part in learnt_from))[:16]}"
+    learnt_from = [identity, str(job.seed), teacher.digest, attackers.train.digest(), repr(attackers.class_names)]
+    learnt_from.append(repr(attackers.train.labels.tolist()))
+    learnt_from += ["augmented"] if attackers.augment else []
+    workdir = Path(folder) / f"surrogate-{files.digest(*(text.encode() for text in learnt_from))[:16]}"
     try:
         if not (workdir / ownership.MARKER).exists():
             files.write_json(workdir / ownership.MARKER, {"project": "reno_tf"})
@@ -53,15 +54,16 @@ def train_once(job: Job, dataset: Dataset, teacher: Network, *, identity: str, f
         logging.warning("%s: %s; the attacker's student is not kept", folder, error.strerror)
         with tempfile.TemporaryDirectory() as scratch:
             students = trained_in(Path(scratch))
-    networks = [Network.of(student) for student in students]
-    found = {"surrogate": networks[0]}
-    if len(networks) > 1:
-        digest = files.digest(*(network.digest.encode() for network in networks))
-        found["ensemble"] = Network(attacks.Ensemble(tuple(students)), digest)
-    return found
+    return [Network.of(student) for student in students]
 
 
-def kept(folder: Path) -> list[Path]:
+def together(networks: Sequence[Network]) -> Network:
+    """The ensemble that attacks go through by turns."""
+    digest = files.digest(*(network.digest.encode() for network in networks))
+    return Network(attacks.Ensemble(tuple(network.model for network in networks)), digest)
+
+
+def stored_students(folder: Path) -> list[Path]:
     """The students that `train_once` keeps there: folders with its names and marker, and nothing but its files."""
     return [path for path in sorted(folder.glob("surrogate-*")) if _is_own(path)]
 
@@ -72,10 +74,10 @@ def _is_own(path):
 
 
 def why_useless(student, others) -> str | None:
-    """Why the attacker's student tells nothing of the task: it is no better than chance. None if it is better.
+    """Why the attacker's student knows nothing of the task: it is no better than chance. None if it is better.
 
-    It is asked about up to 500 images of the split `others`, from which it did not learn. Of images so few that a
-    perfect student would be called no better it is not asked.
+    It is asked about up to 500 images of the split `others`, from which it did not learn, unless these are so few that
+    even a perfect student could not be called better.
     """
     drawn = others.take(np.random.default_rng(0).permutation(len(others))[:_TRIED])
     chance = float(np.bincount(drawn.labels).max() / len(drawn))

@@ -1,4 +1,4 @@
-"""A training watched: what the attack does to the student at each interval, for TensorBoard."""
+"""Watches a training: what the attack does to the student at each interval, for TensorBoard."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ _BATCH = 100  # images
 _PROFILED = 10, 20  # the first step of the profile, and that after its last
 
 
-def check(reference: AttackRef, dataset: Dataset, *, several_devices: bool) -> None:
+def check_watchable(reference: AttackRef, dataset: Dataset, *, several_devices: bool) -> None:
     """Raises UserError if there are no validation images, if the attack goes through another network than the
     teacher, or if several devices train together."""
     network = reference.entry.network
@@ -78,7 +78,7 @@ class Watch(tf_keras.callbacks.Callback):
 
 
 class Profile(tf_keras.callbacks.Callback):
-    """TensorBoard's profile of ten training steps, the tenth of this process and those after it."""
+    """TensorBoard's profile of ten training steps, from the tenth of this process on."""
 
     def __init__(self, folder: Path):
         super().__init__()
@@ -103,8 +103,9 @@ class Profile(tf_keras.callbacks.Callback):
 
 def _look(student, images) -> tuple[np.ndarray, np.ndarray]:
     """The penultimate features, float32 [N, d], and the classes that the student sees, int64 [N]."""
-    found = [_features_and_classes(student, tf.constant(images[i : i + _BATCH])) for i in range(0, len(images), _BATCH)]
-    features, classes = (np.concatenate([part.numpy() for part in parts]) for parts in zip(*found, strict=True))
+    offsets = range(0, len(images), _BATCH)
+    batches = [_features_and_classes(student, tf.constant(images[i : i + _BATCH])) for i in offsets]
+    features, classes = (np.concatenate([batch.numpy() for batch in output]) for output in zip(*batches, strict=True))
     return features, classes
 
 

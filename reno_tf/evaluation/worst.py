@@ -14,7 +14,7 @@ _ENOUGH = 0.01  # below the worst case of all attacks
 _FEW = 3  # attacks, at most, of which the best are named
 
 
-def success(answers: Answers, attacks: "tuple[AttackAnswers, ...] | list[AttackAnswers]") -> Rate:
+def worst_case_success(answers: Answers, attacks: "tuple[AttackAnswers, ...] | list[AttackAnswers]") -> Rate:
     """The worst case of these attacks, on the images on which all were tried; undefined for none."""
     attacked = [attack.final[: answers.num_tried] for attack in attacks]
     return rates.worst_success(answers.labels, answers.clean, attacked)
@@ -27,24 +27,24 @@ def of_noise(answers: Answers) -> Rate:
 
 
 def of_core(answers: Answers, core: tuple[AttackRef, ...]) -> Rate | None:
-    """That of the headline and the core; None if that is all that was tried, or if it was not."""
+    """The worst case of the headline and the core; None if nothing else was tried, or if the core was not."""
     first, *others = answers.counting or (None,)
     inside = [attack for attack in others if any(reference.names(attack.reference) for reference in core)]
     tried = [any(reference.names(attack.reference) for attack in answers.counting) for reference in core]
     if not core or not all(tried) or len(inside) == len(others):
         return None
-    return success(answers, [first, *inside])
+    return worst_case_success(answers, [first, *inside])
 
 
-def facts(answers: Answers) -> WorstCase:
-    """Of which attacks and images the worst case is, and which few attacks are enough."""
+def describe_worst_case(answers: Answers) -> WorstCase:
+    """The attacks and images that the worst case is of, and the few attacks that are enough."""
     labels, clean = answers.labels[: answers.num_tried], answers.clean[: answers.num_tried]
     names = tuple(attack.name for attack in answers.counting)
     return WorstCase(names, len(labels), int((clean == labels).sum()), _enough(answers))
 
 
 def _enough(answers) -> Few | None:
-    everything = success(answers, answers.counting)
+    everything = worst_case_success(answers, answers.counting)
     if not everything.total:
         return None
     fooled = {attack.name: _fooled(answers, attack) for attack in answers.counting}
@@ -66,14 +66,14 @@ def _together(fooled, names) -> int:
 
 def rows(answers: Answers) -> list[AttackRow]:
     """A row for each attack, and one for the worst case of those that share a name; none where one attack was tried."""
-    found: list[AttackRow] = []
+    table: list[AttackRow] = []
     for name, group in answers.groups().items() if len(answers.attacks) > 1 else ():
-        found += [_row(answers, attack.name, [attack]) for attack in group]
-        found += [_row(answers, f"{name}, worst case of {len(group)}", group)] if len(group) > 1 else []
-    return found
+        table += [_row(answers, attack.name, [attack]) for attack in group]
+        table += [_row(answers, f"{name}, worst case of {len(group)}", group)] if len(group) > 1 else []
+    return table
 
 
 def _row(answers, name, group) -> AttackRow:
     alone = dict(group[0].parameters) if len(group) == 1 else None
     gradients = sum(attack.gradients for attack in group)
-    return AttackRow(name, group[0].counts, group[0].outside, gradients, alone, success(answers, group))
+    return AttackRow(name, group[0].counts, group[0].outside, gradients, alone, worst_case_success(answers, group))

@@ -1,4 +1,4 @@
-"""What methods share that train on images attacked through the public teacher, as the attacker's are."""
+"""What the methods share that train on images attacked through the public teacher, as an attacker does it."""
 
 import dataclasses
 from collections.abc import Callable
@@ -22,8 +22,8 @@ _REACH = 2.5  # The steps' lengths add up to this times the radius (Madry et al.
 class AttackedImages(Delta):
     """DELTA on attacked images, whose features are matched to the teacher's of the clean ones.
 
-    At each step most images are attacked through the teacher, without the student, each towards an objective and within
-    a radius of its own draw: its features at one stage, or the penultimate ones, are turned away from the clean ones,
+    At each step most images are attacked through the teacher, without the student, each towards a random objective and
+    within a random radius: its features at one stage, or the penultimate ones, are turned away from the clean ones,
     or the penultimate ones are driven along a random direction.
     """
 
@@ -35,7 +35,7 @@ class AttackedImages(Delta):
 
     def __post_init__(self):
         super().__post_init__()
-        units.check(f"{self.name}: epsilon", self.largest_radius, "pixel")
+        units.refuse_too_large(f"{self.name}: epsilon", self.largest_radius, "pixel")
         if self.attacked > 1 or not self.attack_steps:
             limits = "attacked must be at most 1 and attack_steps at least 1"
             raise UserError(f"{self.name}: {limits}, not {self.attacked} and {self.attack_steps}")
@@ -52,7 +52,7 @@ class AttackedImages(Delta):
         """The step's images attacked through a network that is called as `Step.teacher`."""
         images, outputs = step.images, [*step.stages, "penultimate"]
         clean = network(images, outputs)
-        radius = self.largest_radius * part(_draw(step, 0, [1, 1, 1]), self.attacked)
+        radius = self.largest_radius * radius_factors(_draw(step, 0, [1, 1, 1]), self.attacked)
         direction = _draw(step, 1, clean["penultimate"].shape[1:], draws.normal)
         objective = one_of(_draw(step, 2, []), len(outputs) + 1)
         start = images + radius * (2 * _draw(step, 3, images.shape[1:]) - 1)
@@ -67,8 +67,8 @@ class AttackedImages(Delta):
         return Descent().run(loss, images, start, Limits(radius, step_size, self.attack_steps))
 
 
-def part(draw, share: float):
-    """Draws in [0, 1) -> each image's part of the radius: uniform in [0, 1) for a `share` of them, 0 for the rest."""
+def radius_factors(draw, share: float):
+    """Draws in [0, 1) -> each image's factor of the radius: uniform in [0, 1) for a `share` of them, 0 for the rest."""
     return tf.math.divide_no_nan(tf.where(draw < share, draw, 0.0), share)
 
 

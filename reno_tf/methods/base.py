@@ -15,7 +15,7 @@ from reno_tf.methods.schedule import Phase, Schedule
 class Method:
     """A transfer method (paper, Table 1). Its fields are its coefficients: `--config.method.NAME=VALUE` sets them.
 
-    Subclasses declare how they train, without annotations, so that it is no field; they add their terms, and use
+    Subclasses declare how they train, without annotations, so that it is not a field; they add their terms, and use
     the hooks that they need: `before`, `phases`, `state`, `prepare`, `perturb`, `terms`.
     """
 
@@ -58,7 +58,7 @@ class Method:
         return first, dataclasses.replace(second, average_every=schedule.swa_period)
 
     def state(self, student) -> dict[str, tf.Variable]:
-        """Variables of the method's own. They lie in every checkpoint, so that a run resumes with them."""
+        """Variables of the method's own. Every checkpoint holds them, so that a run resumes with them."""
         return {}
 
     def prepare(self, preparation: Preparation) -> None:

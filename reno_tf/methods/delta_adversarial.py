@@ -30,7 +30,7 @@ class DeltaAdversarial(Delta):
 
     def __post_init__(self):
         super().__post_init__()
-        units.check(f"{self.name}: epsilon", self.epsilon, "pixel")
+        units.refuse_too_large(f"{self.name}: epsilon", self.epsilon, "pixel")
 
     def perturb(self, step: Step):
         def loss(images, number):

@@ -1,4 +1,4 @@
-"""What the hooks of a method are handed."""
+"""What the hooks of a method receive."""
 
 import dataclasses
 from collections.abc import Callable

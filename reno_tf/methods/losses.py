@@ -31,7 +31,7 @@ def feature_distance(features, targets):
 
 
 def relative_feature_distance(features, targets):
-    """`feature_distance` with each stage in units of the targets' variance: 1 if only each channel's mean is met."""
+    """`feature_distance` with each stage in units of the targets' variance: 1 where only each channel's mean is met."""
     # sum_l mean_{b,h,w,c} (f_l - g_l)^2 / mean_{b,h,w,c} (g_l - mean_{b,h,w} g_l)^2
     return tf.add_n([feature_distance([f], [g]) / variance(g) for f, g in zip(features, targets, strict=True)])
 

@@ -13,7 +13,7 @@ from reno_tf.methods.base import Method
 from reno_tf.methods.hooks import Preparation
 from reno_tf.methods.schedule import FROM_TEACHER
 
-_ACTIVE = 0.5  # A channel answers to an image if the mean of its scaled activation is above.
+_ACTIVE = 0.5  # A channel is active on an image if the mean of its scaled activation is above this.
 _BATCH = 32  # images
 
 
@@ -61,7 +61,7 @@ def coverage(teacher, images) -> dict[str, np.ndarray]:
 
 
 def active(activation):
-    """Activations of one layer [B, h, w, c] -> whether each channel answers to each image, bool [B, c]."""
+    """Activations of one layer [B, h, w, c] -> whether each channel is active on each image, bool [B, c]."""
     # mean_{h,w} (a - min a) / (max a - min a) > 0.5, minimum and maximum over one image's h, w, c
     least, most = (reduce(activation, axis=[1, 2, 3], keepdims=True) for reduce in (tf.reduce_min, tf.reduce_max))
     return tf.reduce_mean(tf.math.divide_no_nan(activation - least, most - least), axis=[1, 2]) > _ACTIVE
@@ -70,17 +70,17 @@ def active(activation):
 def convolution_kernels(model, names) -> dict[str, tf.Variable]:
     """{convolution: the kernel that makes its output channels}."""
     kinds = ("depthwise_kernel", "pointwise_kernel", "kernel")  # A separable convolution has the first two.
-    found = {}
+    kernels = {}
     for name in names:
         layer = model.get_layer(name)
-        *_, found[name] = [getattr(layer, kind) for kind in kinds if hasattr(layer, kind)]
-    return found
+        *_, kernels[name] = [getattr(layer, kind) for kind in kinds if hasattr(layer, kind)]
+    return kernels
 
 
 def irrelevant(kernels, coverage, removed: float) -> dict[str, np.ndarray]:
     """Which weights have the lowest rank(coverage) - rank(|weight|), over all layers: bool, shaped as the kernels.
 
-    kernels: {convolution: [h, w, in, out], or [h, w, c, multiplier] of a depthwise one}; removed: which part of all.
+    kernels: {convolution: [h, w, in, out], or [h, w, c, multiplier] of a depthwise one}; removed: part of all weights.
     """
     spread = [np.broadcast_to(_by_channel(coverage[name], kernel), kernel.shape) for name, kernel in kernels.items()]
     used, size = (np.concatenate([np.ravel(one) for one in values]) for values in (spread, kernels.values()))
@@ -88,8 +88,8 @@ def irrelevant(kernels, coverage, removed: float) -> dict[str, np.ndarray]:
     lost = np.zeros(len(score), bool)
     lost[np.argsort(score, kind="stable")[: int(removed * len(score))]] = True
     ends = np.cumsum([kernel.size for kernel in kernels.values()])
-    parts = np.split(lost, ends[:-1])
-    return {name: part.reshape(kernel.shape) for (name, kernel), part in zip(kernels.items(), parts, strict=True)}
+    pieces = np.split(lost, ends[:-1])
+    return {name: piece.reshape(kernel.shape) for (name, kernel), piece in zip(kernels.items(), pieces, strict=True)}
 
 
 def _by_channel(counts, kernel):

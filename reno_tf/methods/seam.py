@@ -13,7 +13,7 @@ from reno_tf.methods.base import Method
 from reno_tf.methods.hooks import Preparation
 from reno_tf.methods.schedule import FROM_TEACHER
 
-_FIRST = 1.0  # of every mask
+_FIRST = 1.0  # every value of a new mask
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Seam(Method):
 
     Written from a description, not from the published code. Not verified, and chosen here: the masks start at 1; if
     `mask_steps` are not enough, the smallest masks are removed; what is set to 0 is trained again with the others. A
-    run that is killed meanwhile begins the masks anew, to the same end.
+    run that is killed meanwhile begins the masks anew, with the same result.
     """
 
     name = "seam"
@@ -94,7 +94,7 @@ class Seam(Method):
             step(images, labels)
             if removed_part(masks) >= self.removed:
                 return
-        for kernel, weight, keep in zip(kernels, weights, kept(masks, self.removed), strict=True):
+        for kernel, weight, keep in zip(kernels, weights, weights_to_keep(masks, self.removed), strict=True):
             kernel.assign(np.where(keep, weight, 0.0))
 
 
@@ -105,7 +105,7 @@ def maskable(student) -> list[tf.Variable]:
 
 
 def mask_gradient(gradient, weight, pull):
-    """The loss's gradient by the masks, given that by the masked weights; shaped as they all are."""
+    """The loss's gradient by a mask, from that by the masked weight; all are shaped alike."""
     # d loss / d[m > 0] = g W + kept_weight / number of weights; straight through to m, clipped
     return tf.clip_by_value(gradient * weight + pull, -1.0, 1.0)
 
@@ -116,10 +116,10 @@ def removed_part(masks) -> float:
     return int(removed) / sum(mask.shape.num_elements() for mask in masks)
 
 
-def kept(masks, removed: float) -> list[np.ndarray]:
+def weights_to_keep(masks, removed: float) -> list[np.ndarray]:
     """All weights but the part `removed`, rounded up, that has the smallest masks: bool, shaped as these."""
     values = np.concatenate([np.ravel(mask) for mask in masks])
     keep = np.ones(len(values), bool)
     keep[np.argsort(values, kind="stable")[: int(np.ceil(removed * len(values)))]] = False
-    parts = np.split(keep, np.cumsum([mask.shape.num_elements() for mask in masks])[:-1])
-    return [part.reshape(mask.shape) for part, mask in zip(parts, masks, strict=True)]
+    pieces = np.split(keep, np.cumsum([mask.shape.num_elements() for mask in masks])[:-1])
+    return [piece.reshape(mask.shape) for piece, mask in zip(pieces, masks, strict=True)]

@@ -16,10 +16,10 @@ class Vaccination(AttackedImages):
     """The student keeps what the public teacher knows and unlearns its weakness.
 
     Its features on attacked images are matched to the teacher's of the clean images at every stage, with a weight that
-    does not fade: the attack shall change none of them. FARE (arXiv 2402.12336) does so for CLIP's embedding, on images
-    that are attacked through the student itself.
+    does not fade: the attack should change none of them. FARE (arXiv 2402.12336) does so for CLIP's embedding, on
+    images that are attacked through the student itself.
 
-    Who trains another student in the same way has the same start, so what fools theirs may fool this one
+    Another student that is trained in the same way has the same start, so what fools it may fool this one too
     (docs/defences.md). So the images may be attacked, by turns, through the teacher and through siblings: networks that
     the same method trained before, from other seeds, through the teacher alone. PubDef (arXiv 2310.17645) and Ensemble
     Adversarial Training (arXiv 1705.07204) attack through other networks too.

@@ -23,8 +23,8 @@ class SpatialDropout2D(tf_keras.layers.SpatialDropout2D):
     def call(self, inputs, training=None):
         if not training or self.key is None or self.rate == 0:
             return super().call(inputs, training=training)
-        own = binascii.crc32(self.name.encode()) >> 1
-        seed = tf.random.experimental.stateless_fold_in(self.key(), own, alg="philox")
+        name_hash = binascii.crc32(self.name.encode()) >> 1
+        seed = tf.random.experimental.stateless_fold_in(self.key(), name_hash, alg="philox")
         shape = tf.shape(inputs)
         # One draw per feature map: it is kept or dropped as a whole (Tompson et al., 2015).
         draw = own_rows(lambda rows: draws.uniform([rows, 1, 1, shape[3]], seed), shape[0])

@@ -20,14 +20,14 @@ def convolve(images, kernel, *, size, padding: str):
 
     `size` is that kernel's height and width, `padding` "SAME" or "VALID".
     """
-    kept, around = [-1] * 4, [[0, 0]] * 4
+    lengths, around = [-1] * 4, [[0, 0]] * 4
     for axis in (1, 2):  # Pad or crop it to what a kernel of that size, made even, crosses in steps of 2.
         length, window = images.shape[axis], size[axis - 1]
         steps = -(-length // 2) if padding == "SAME" else (length - window) // 2 + 1
         before = max(2 * (steps - 1) + window - length, 0) // 2 if padding == "SAME" else 0
         after = 2 * (steps - 1) + window + window % 2 - length - before
-        kept[axis], around[axis] = length + min(after, 0), [before, max(after, 0)]
-    images = tf.pad(tf.slice(images, [0] * 4, kept), around)
+        lengths[axis], around[axis] = length + min(after, 0), [before, max(after, 0)]
+    images = tf.pad(tf.slice(images, [0] * 4, lengths), around)
     _, height, width, channels = images.shape
     blocks = tf.reshape(images, [-1, height // 2, 2, width // 2, 2, channels])
     blocks = tf.reshape(tf.transpose(blocks, [0, 1, 3, 2, 4, 5]), [-1, height // 2, width // 2, 4 * channels])

@@ -1,7 +1,7 @@
 """Strided depthwise convolutions whose gradient for the images is a depthwise convolution too.
 
-It has stride 1 and the flipped kernel, and runs over the upstream gradient with zeros between its values. TensorFlow's
-own gradient finds no kernel of oneDNN's in bfloat16: on CPUs it takes up to forty times as long.
+It has stride 1 and the flipped kernel, and runs over the upstream gradient with zeros between its values. For
+TensorFlow's own gradient oneDNN has no kernel in bfloat16: on CPUs it takes up to forty times as long.
 """
 
 import numpy as np

@@ -30,9 +30,10 @@ class StageDistances:
         @tf.function(reduce_retracing=True)
         def batch_sums(batch):
             """{stage: each channel's sums over the batch, of means over places, of (f - g)^2, g and g^2: [3, c]}."""
-            ours, theirs, sums = student(batch, training=False), teacher(batch, training=False), {}
+            student_features, teacher_features = student(batch, training=False), teacher(batch, training=False)
+            sums = {}
             for stage in self._stages:
-                f, g = (tf.cast(features[stage], tf.float64) for features in (ours, theirs))
+                f, g = (tf.cast(features[stage], tf.float64) for features in (student_features, teacher_features))
                 values = (tf.math.squared_difference(f, g), g, tf.square(g))
                 sums[stage] = tf.reduce_sum(tf.stack([tf.reduce_mean(value, axis=[1, 2]) for value in values]), axis=1)
             return sums
@@ -44,10 +45,10 @@ class StageDistances:
             return None
         offsets = range(0, len(images), batch_size)
         batches = (tf.constant(images[first : first + batch_size]) for first in offsets)
-        found = [self._batch_sums.get_concrete_function(batch)(batch) for batch in batches]
+        batch_sums = [self._batch_sums.get_concrete_function(batch)(batch) for batch in batches]
         distances = {}
         for stage in self._stages:
-            square, mean, second = np.sum([sums[stage].numpy() for sums in found], axis=0) / len(images)
+            square, mean, second = np.sum([sums[stage].numpy() for sums in batch_sums], axis=0) / len(images)
             absolute, variance = float(square.mean()), float((second - mean**2).mean())
             distances[stage] = {"absolute": absolute, "relative": absolute / variance if variance > 0 else None}
         return distances
@@ -60,8 +61,9 @@ def stage_distances(student, teacher, images, *, batch_size: int = 100) -> dict[
 
 def weight_distance(student, teacher) -> float | None:
     """||theta - theta_0||_2 over the backbone's trained weights; None if the backbones differ."""
-    ours, theirs = (named_weights(model, head=False) for model in (student, teacher))
-    ours, theirs = ({n: w for n, w in ws.items() if "moving_" not in n} for ws in (ours, theirs))
-    if {n: w.shape for n, w in ours.items()} != {n: w.shape for n, w in theirs.items()}:
+    models = (named_weights(model, head=False) for model in (student, teacher))
+    weights, anchors = ({n: w for n, w in named.items() if "moving_" not in n} for named in models)
+    if {n: w.shape for n, w in weights.items()} != {n: w.shape for n, w in anchors.items()}:
         return None
-    return float(np.sqrt(sum(np.sum((ours[n].numpy() - theirs[n].numpy()).astype(np.float64) ** 2) for n in ours)))
+    squares = (np.sum((weights[n].numpy() - anchors[n].numpy()).astype(np.float64) ** 2) for n in weights)
+    return float(np.sqrt(sum(squares)))

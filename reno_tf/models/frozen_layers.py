@@ -1,6 +1,6 @@
 """What takes a layer's place in a frozen network: operations (compute type, inputs...) -> output.
 
-Weights are constants of the graph: only those oneDNN lays out for its kernels once, not at each call.
+Weights are constants of the graph: oneDNN lays out only constants once for its kernels, not at each call.
 """
 
 import functools
@@ -113,7 +113,7 @@ def _depthwise(layer, scale, around=((0, 0), (0, 0))):
 
 
 def _has_own_gradient(layer):
-    """TensorFlow's own is slow for them in bfloat16, and `depthwise_convolution` knows another."""
+    """TensorFlow's own is slow for them in bfloat16, and `depthwise_convolution` has another."""
     return layer.strides[0] > 1 and layer.depth_multiplier == 1
 
 

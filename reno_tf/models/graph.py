@@ -26,15 +26,15 @@ def sole_readers(calls, outputs) -> list[tuple]:
 
 def convolution_activations(model) -> dict:
     """{name of a convolution: its output, after the BatchNorm and the activation that follow it, [B, h, w, c]}."""
-    calls, found = nodes(model), {}
+    calls, activations = nodes(model), {}
     after = {id(call): reader for call, reader in sole_readers(calls, model.output.values())}
     for call in calls:
         if isinstance(call.layer, _CONVOLUTIONS):
             last = call
             while isinstance(getattr(after.get(id(last)), "layer", None), _ELEMENTWISE):
                 last = after[id(last)]
-            found[call.layer.name] = last.outputs
-    return found
+            activations[call.layer.name] = last.outputs
+    return activations
 
 
 def replay(calls, source, x, run) -> dict:
@@ -50,7 +50,7 @@ def replay(calls, source, x, run) -> dict:
 
 
 class _Source:
-    """Keras's `map_arguments` pops each tensor that it reads: here as often as one likes."""
+    """Keras's `map_arguments` pops each tensor that it reads: this one as often as needed."""
 
     def __init__(self, tensor):
         self.pop = lambda: tensor

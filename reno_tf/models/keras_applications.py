@@ -25,9 +25,9 @@ def application_layers(application: str, images, stages, *, taps=None, keras_wei
       application: the function's name there: "ResNet50", "DenseNet121", ...
       images: [B, H, W, 3] in [0, 1]. stages: see `Backbone`.
       taps: names of the layers that end the stages, in order; None finds them (`find_taps`).
-      keras_weights: None, "imagenet" (Keras downloads them) or a file; see `keras_files.load`.
+      keras_weights: None, "imagenet" (Keras downloads them) or a file; see `keras_files.load_keras_weights`.
 
-    Raises UserError: a tap that is no layer of the network, or a network that needs `image_size` (NASNet).
+    Raises UserError: a tap that is not a layer of the network, or a network that needs `image_size` (NASNet).
     """
     tf_keras.backend.reset_uids()  # Teacher and student pair up by name, so unnamed layers need equal ones.
     build = getattr(tf_keras.applications, application)
@@ -37,7 +37,7 @@ def application_layers(application: str, images, stages, *, taps=None, keras_wei
         source = build(include_top=False, weights="imagenet", input_shape=shape)
         network.set_weights(source.get_weights())
     elif keras_weights:
-        keras_files.load(network, keras_weights)
+        keras_files.load_keras_weights(network, keras_weights)
     if keras_weights:
         _square_deviations(network)
     taps = taps or _TAPS.get(application) or find_taps(network)
@@ -47,7 +47,7 @@ def application_layers(application: str, images, stages, *, taps=None, keras_wei
 
     for layer in network.layers:
         if isinstance(layer, tf_keras.layers.Normalization) and layer.weights:
-            # Keras computes with what they were when it last looked.
+            # Keras computes with the values that they had when it last looked.
             layer.mean, layer.variance = layer.adapt_mean, layer.adapt_variance
 
     def run(node, *arguments, **keywords):
@@ -61,7 +61,7 @@ def application_layers(application: str, images, stages, *, taps=None, keras_wei
 def _square_deviations(network):
     """Turns the deviations that EfficientNet's published weights have in the place of variances into variances.
 
-    Keras divides by their root twice, but where the weights are asked for as "imagenet" alone.
+    Keras divides by their root twice, but only where the weights are asked for as "imagenet".
     """
     for layer in network.layers:
         if isinstance(layer, tf_keras.layers.Normalization) and layer.weights:
@@ -101,7 +101,7 @@ def _crossings(nodes):
 
 
 def _heights(network, nodes, side):
-    """The height of each node's output for images of that side; None for an output that is no feature map."""
+    """The height of each node's output for images of that side; None for an output that is not a feature map."""
     probe = tf.function(tf_keras.Model(network.input, [node.outputs for node in nodes]))
     try:
         outputs = probe.get_concrete_function(tf.TensorSpec([1, side, side, 3])).structured_outputs

@@ -17,7 +17,7 @@ SUFFIXES = (".h5", ".keras")
 _MEMBER = "model.weights.h5"  # of a .keras
 
 
-def load(network: tf_keras.Model, path: str) -> None:
+def load_keras_weights(network: tf_keras.Model, path: str) -> None:
     """Gives `network`, one without top, the weights in the file; those of a top are left out.
 
     The file holds the weights of that network, or the whole of it, with or without top, by Keras 2 or 3. No config in
@@ -45,13 +45,13 @@ def _weights_file(path):
         name = str(Path(folder) / _MEMBER)  # Keras tells formats apart by the name's end.
         if not zipfile.is_zipfile(path):
             if not h5py.is_hdf5(path):
-                raise UserError(f"{path} is no .keras or .h5 file: it is cut short, or of another format")
+                raise UserError(f"{path} is not a .keras or .h5 file: it is cut short, or of another format")
             Path(name).symlink_to(Path(path).absolute())
         else:
             with zipfile.ZipFile(path) as archive:
                 archives.check_members(archive, path)
                 if _MEMBER not in archive.namelist():
-                    raise UserError(f"{path} is no model of Keras: it holds no {_MEMBER}")
+                    raise UserError(f"{path} is not a model of Keras: it holds no {_MEMBER}")
                 archive.extract(_MEMBER, folder)
         yield name
 
@@ -60,14 +60,14 @@ def _by_layer(stored) -> list[tuple[str, list[np.ndarray]]]:
     """(layer, its weights) of Keras 2's older format, in the model's order."""
     names = hdf5_format.load_attributes_from_hdf5_group(stored, "layer_names")
     groups = [(name, stored[name]) for name in names]
-    found = [(name, hdf5_format.load_subset_weights_from_hdf5_group(group)) for name, group in groups]
-    return [(name, [np.asarray(value) for value in values]) for name, values in found if values]
+    weights = [(name, hdf5_format.load_subset_weights_from_hdf5_group(group)) for name, group in groups]
+    return [(name, [np.asarray(value) for value in values]) for name, values in weights if values]
 
 
-def _assign(network, found, path):
-    """Layer by layer, which the two versions name differently; what is left of `found` in the end is the top's."""
+def _assign(network, stored, path):
+    """Layer by layer, which the two versions name differently; what is left of `stored` in the end is the top's."""
     for number, layer in enumerate(layer for layer in network.layers if layer.weights):
-        name, values = found[number] if number < len(found) else ("nothing", [])
+        name, values = stored[number] if number < len(stored) else ("nothing", [])
         shapes, expected = [value.shape for value in values], [tuple(weight.shape) for weight in layer.weights]
         if shapes != expected:
             there = f"{layer.name} has the shapes {expected}, and {name} in its place {shapes}"

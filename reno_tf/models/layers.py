@@ -55,10 +55,10 @@ def timm_names(blocks) -> dict[str, str]:
     names, last, place = conv_norm_names("stem", "conv_stem", "bn1"), None, 0
     for number, (row, expansion) in enumerate(blocks, 1):
         last, place = row, place + 1 if row == last else 0
-        theirs = f"blocks.{row}.{place}"
+        block = f"blocks.{row}.{place}"
         parts: tuple[tuple[str, str], ...] = (("expand", "conv_pw"), ("depthwise", "conv_dw"), ("project", "conv_pwl"))
         if expansion == 1:  # timm's depthwise-separable block
             parts = (("depthwise", "conv_dw"), ("project", "conv_pw"))
-        for count, (part, convolution) in enumerate(parts, 1):
-            names |= conv_norm_names(f"block{number}_{part}", f"{theirs}.{convolution}", f"{theirs}.bn{count}")
+        for count, (layer, convolution) in enumerate(parts, 1):
+            names |= conv_norm_names(f"block{number}_{layer}", f"{block}.{convolution}", f"{block}.bn{count}")
     return names | conv_norm_names("last", "conv_head", "bn2") | {"head": "classifier"}

@@ -42,13 +42,13 @@ def torchvision_names() -> dict[str, str]:
     """{layer: torchvision's module}."""
     names = conv_norm_names("stem", "features.0.0", "features.0.1")
     for number, (_, expansion, *_) in enumerate(_BLOCKS, 1):
-        ours, theirs = f"block{number}", f"features.{number}.conv"
+        block, module = f"block{number}", f"features.{number}.conv"
         activated = ("expand", "depthwise") if expansion > 1 else ("depthwise",)
-        for place, part in enumerate(activated):
-            names |= conv_norm_names(f"{ours}_{part}", f"{theirs}.{place}.0", f"{theirs}.{place}.1")
+        for place, layer in enumerate(activated):
+            names |= conv_norm_names(f"{block}_{layer}", f"{module}.{place}.0", f"{module}.{place}.1")
         # torchvision groups a convolution with its activation; the projection has none.
         place = len(activated)
-        names |= conv_norm_names(f"{ours}_project", f"{theirs}.{place}", f"{theirs}.{place + 1}")
+        names |= conv_norm_names(f"{block}_project", f"{module}.{place}", f"{module}.{place + 1}")
     last = f"features.{len(_BLOCKS) + 1}"
     return names | conv_norm_names("last", f"{last}.0", f"{last}.1") | {"head": "classifier.1"}
 

@@ -42,10 +42,10 @@ def torchvision_names(*, block, depths) -> dict[str, str]:
     names = conv_norm_names("stem", "conv1", "bn1")
     for stage, blocks in enumerate(depths, 1):
         for number in range(1, blocks + 1):
-            ours, theirs = f"stage{stage}_block{number}", f"layer{stage}.{number - 1}"
+            name, module = f"stage{stage}_block{number}", f"layer{stage}.{number - 1}"
             for place in range(1, len(block(1, 1)) + 1):
-                names |= conv_norm_names(f"{ours}_{place}", f"{theirs}.conv{place}", f"{theirs}.bn{place}")
-            names |= conv_norm_names(f"{ours}_shortcut", f"{theirs}.downsample.0", f"{theirs}.downsample.1")
+                names |= conv_norm_names(f"{name}_{place}", f"{module}.conv{place}", f"{module}.bn{place}")
+            names |= conv_norm_names(f"{name}_shortcut", f"{module}.downsample.0", f"{module}.downsample.1")
     return names | {"head": "fc"}
 
 

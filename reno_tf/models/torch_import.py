@@ -29,10 +29,10 @@ def importable() -> list[str]:
 
 def suffix_of(file: str) -> str:
     """The one of `SUFFIXES` that the file's name has. Raises UserError if it has another."""
-    found = next((suffix for suffix in SUFFIXES if file.endswith(suffix)), None)
-    if found is None:
+    suffix = next((suffix for suffix in SUFFIXES if file.endswith(suffix)), None)
+    if suffix is None:
         raise UserError(f"{file} must be a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
-    return found
+    return suffix
 
 
 def read_state(content: bytes, *, suffix: str, origin: str) -> dict[str, np.ndarray]:
@@ -47,21 +47,21 @@ def read_state(content: bytes, *, suffix: str, origin: str) -> dict[str, np.ndar
     try:
         import torch
     except ImportError:
-        told = f"a {suffix} needs PyTorch (pip install torch); a .safetensors needs nothing"
-        raise UserError(f"{origin}: {told}") from None
+        message = f"a {suffix} needs PyTorch (pip install torch); a .safetensors needs nothing"
+        raise UserError(f"{origin}: {message}") from None
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):  # A training's arguments, names and values.
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # A damaged file makes its reader raise almost anything.
-        if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
-            told = "keep the tensors alone, by torch.save(model.state_dict(), FILE)"
-            raise UserError(f"{origin} holds more than tensors, {found[1]}, and is not opened: {told}") from None
+        if refused := re.search(r"GLOBAL ([\w.]+)", str(error)):
+            advice = "keep the tensors alone, by torch.save(model.state_dict(), FILE)"
+            raise UserError(f"{origin} holds more than tensors, {refused[1]}, and is not opened: {advice}") from None
         raise UserError(f"{origin} is damaged: {one_line(error)}") from None
     state = unwrapped(state)
     if not isinstance(state, dict) or not all(
         isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
     ):
-        raise UserError(f"{origin} is no state dict, a dictionary of tensors alone")
+        raise UserError(f"{origin} is not a state dict, a dictionary of tensors alone")
     if odd := [key for key, value in state.items() if value.layout != torch.strided or value.is_complex()]:
         raise UserError(f"{origin}: {odd[0]} is sparse or complex, not an array of real numbers")
     return {key: value.detach().float().numpy() for key, value in state.items()}
@@ -84,7 +84,7 @@ def _read_safetensors(content, origin):
     try:
         tensors = safetensors.deserialize(content)
     except safetensors.SafetensorError as error:
-        raise UserError(f"{origin} is no safetensors file: {error}") from None
+        raise UserError(f"{origin} is not a safetensors file: {error}") from None
     state = {}
     for name, tensor in tensors:
         if tensor["dtype"] not in _TYPES:

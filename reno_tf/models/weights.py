@@ -83,19 +83,19 @@ def _assign(model, values, *, head, origin):
         weight.assign(values[name].astype(weight.dtype.as_numpy_dtype))  # The file may have float16.
 
 
-def check_fit(expected: dict[str, tuple], found: dict[str, tuple], origin: str, network: str) -> None:
+def check_fit(expected: dict[str, tuple], actual: dict[str, tuple], origin: str, network: str) -> None:
     """Raises UserError, naming the misfits, unless both hold the same names and shapes."""
-    problems = {"lacks": expected.keys() - found.keys(), "also has": found.keys() - expected.keys()}
-    told = [
+    problems = {"lacks": expected.keys() - actual.keys(), "also has": actual.keys() - expected.keys()}
+    misfits = [
         f"it {problem} {', '.join(sorted(names)[:3])}{', ...' if len(names) > 3 else ''}"
         for problem, names in problems.items()
         if names
     ]
-    if told:
-        raise UserError(f"{origin} does not fit {network}: {'; '.join(told)}")
+    if misfits:
+        raise UserError(f"{origin} does not fit {network}: {'; '.join(misfits)}")
     for name, shape in expected.items():
-        if found[name] != shape:
-            raise UserError(f"{origin} does not fit {network}: {name} is {found[name]}, not {shape}")
+        if actual[name] != shape:
+            raise UserError(f"{origin} does not fit {network}: {name} is {actual[name]}, not {shape}")
 
 
 def sha256(content: bytes) -> str:
@@ -122,10 +122,10 @@ def _is_entry(entry) -> bool:
     return all(isinstance(entry.get(name), str) for name in names)
 
 
-def keep(backbone: str, name: str, content: bytes, facts: dict) -> Path:
-    """Writes a safetensors file into pretrained/, with its hash and the `facts` in the manifest, and returns its path.
+def keep(backbone: str, name: str, content: bytes, entry: dict) -> Path:
+    """Writes a safetensors file into pretrained/, with its hash and the `entry` in the manifest, and returns its path.
 
-    Raises UserError, and writes nothing, if another file than the manifest's lies there under its name.
+    Raises UserError, and writes nothing, if a file other than the manifest's has its name there.
     """
     entries = manifest()
     path = PRETRAINED / f"{backbone}_{name}.safetensors"
@@ -133,7 +133,7 @@ def keep(backbone: str, name: str, content: bytes, facts: dict) -> Path:
     if path.exists() and sha256(path.read_bytes()) not in (before, sha256(content)):
         raise UserError(f"{path} is there already, and not the file that the manifest has; move it elsewhere")
     files.write_bytes(path, content)
-    entries.setdefault(backbone, {})[name] = facts | {"file": path.name, "sha256": sha256(content)}
+    entries.setdefault(backbone, {})[name] = entry | {"file": path.name, "sha256": sha256(content)}
     files.write_json(PRETRAINED / "manifest.json", entries)
     return path
 

@@ -10,7 +10,7 @@ from reno_tf.reporting import seeds
 from reno_tf.reporting.finished_runs import RATES, Run
 from reno_tf.reporting.metrics import ASR, CLEAN, NOISE, WORST
 
-_NOTHING, _AROUND = 1e-6, 0.02  # parts of a value: what is no difference, and what an axis shows beside a single one
+_NOTHING, _AROUND = 1e-6, 0.02  # fractions of a value: no difference, and what an axis shows around a single one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ def axis(values: Iterable[float], start: float, end: float, *, ticks: int = 5) -
     """An axis over all values whose ends are round numbers."""
     values = list(values)
     low, high = min(values), max(values)
-    if high - low < _NOTHING * max(abs(low), abs(high), 1):  # All values are one: about it, not of its last digits.
+    if high - low < _NOTHING * max(abs(low), abs(high), 1):  # All are the same: not an axis of the last digits.
         around = max(_AROUND * abs(low), _AROUND)
         low, high = low - around, high + around
     places = [float(tick) for tick in MaxNLocator(ticks).tick_values(low, high)]
@@ -92,16 +92,16 @@ def _heights(rates) -> list[float]:
 def curve_chart(series: list[list[Run]]) -> dict | None:
     """Attack success over epsilon, a line for each series, below it that of noise, above it a mark for the worst case;
     None if there is nothing."""
-    found = [(runs, points) for runs in series if len(points := _points(runs)) > 1]
-    if not found:
+    drawn = [(runs, points) for runs in series if len(points := _points(runs)) > 1]
+    if not drawn:
         return None
-    worst = [_worst(runs) for runs, _ in found]
-    epsilons = [point["epsilon"] for _, points in found for point in points]
+    worst = [_worst(runs) for runs, _ in drawn]
+    epsilons = [point["epsilon"] for _, points in drawn for point in points]
     x = axis([0, *epsilons, *(one["epsilon"] for one in worst if one)], 40, 292)
     y = Axis(0, 100, 216, 26, (0, 25, 50, 75, 100))
-    places = spaced([y(points[-1]["asr"]) for _, points in found], 13, low=26, high=222)
-    count, lines = Counter(runs[0].method for runs, _ in found), []
-    for (runs, points), place, highest in zip(found, places, worst, strict=True):
+    places = spaced([y(points[-1]["asr"]) for _, points in drawn], 13, low=26, high=222)
+    count, lines = Counter(runs[0].method for runs, _ in drawn), []
+    for (runs, points), place, highest in zip(drawn, places, worst, strict=True):
         method, folder = runs[0].method, runs[0].folder
         label = method if count[method] == 1 else folder.rpartition("/")[2]
         line = {"method": method, "label": label, "seeds": len(runs), "points": points, "label_y": place}
@@ -111,10 +111,10 @@ def curve_chart(series: list[list[Run]]) -> dict | None:
 
 def _points(runs) -> list[dict]:
     """Means over seeds, in percent, at each epsilon at which every run has a defined rate."""
-    found, points = {}, []
+    by_epsilon, points = {}, []
     for point in (point for run in runs for point in run.curve):
-        found.setdefault(round(point["epsilon"], 6), []).append(point)
-    for epsilon, group in sorted(found.items()):
+        by_epsilon.setdefault(round(point["epsilon"], 6), []).append(point)
+    for epsilon, group in sorted(by_epsilon.items()):
         attack, noise = (seeds.summarise(point[key] for point in group) for key in (ASR, NOISE))
         if attack and attack.seeds == len(runs):
             points.append({"epsilon": epsilon, "asr": 100 * attack.mean, "noise": noise and 100 * noise.mean})

@@ -16,7 +16,7 @@ RATES = (WORST, CLEAN, ASR, NOISE)  # The worst case first: it is the number to 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """folder: relative to the page. variant: what its name says beside the method.
+    """folder: relative to the page. variant: the part of its name that follows the method.
 
     attack_name: of the attack whose success is the ASR; epsilon: its budget; tried: how many attacks the worst case
     is of, or None where the file does not say.
@@ -50,7 +50,7 @@ class Run:
         return f"{self.attack_name}, ε = {self.epsilon:.3g}"
 
 
-def read(path: Path, folder: Path) -> Run:
+def read_run(path: Path, folder: Path) -> Run:
     """The run whose results.json is `path`; `folder`: what its name is relative to.
 
     Raises UserError for a damaged file, AttributeError, KeyError, TypeError or ValueError for one of another version.
@@ -86,13 +86,13 @@ def read(path: Path, folder: Path) -> Run:
 
 
 def _identity(config) -> dict:
-    """What makes runs the same but for their seed; before format 4 that was all but where images were kept."""
+    """What runs share that differ only in their seed; before format 4 that was all but where images were stored."""
     attack = {key: value for key, value in config.get("attack", {}).items() if key not in ("cache", "cache_limit")}
     return config.get("identity", config | {"attack": attack}) | {"seed": None}
 
 
 def _variant(folder: str, *, method: str, seed: int) -> str:
-    """What a run's folder says beside the method: "+swa" of "delta+swa-resnet18-digits-0"."""
+    """What follows the method in the name of a run's folder: "+swa" of "delta+swa-resnet18-digits-0"."""
     try:
         named = RunRef.parse(folder)
     except ValueError:  # Someone's own name.
@@ -119,14 +119,14 @@ def exemplary(runs: Iterable[Run], *, limit: int = 10) -> list[Run]:
 
 def _attack_name(results) -> str:
     preset = results["attack"]["preset"]
-    if preset == "quick":  # By fewer gradients than the attack of that name.
+    if preset == "quick":  # With fewer gradients than the attack of that name.
         return preset
     return results["attack"].get("name") or ("suite" if results.get("suite") else preset)
 
 
 def _measured(results):
     measured = {key: _checked(results[key], high=1) for key in (CLEAN, ASR, NOISE)}
-    measured[WORST] = _checked(results.get(WORST), high=1)  # Runs of before format 3 have none.
+    measured[WORST] = _checked(results.get(WORST), high=1)  # Runs from before format 3 have none.
     if measured[CLEAN] is None:
         raise ValueError(f"no {CLEAN}")
     for key in (f"{rate}_ci95" for rate in RATES):

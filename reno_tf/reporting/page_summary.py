@@ -1,4 +1,4 @@
-"""What the runs of the results page come to: every number and comparison of its sentences is taken from them."""
+"""What the runs of the results page come to in a few sentences: all numbers and comparisons are taken from them."""
 
 import dataclasses
 
@@ -10,8 +10,8 @@ _NAMED = 6  # methods, at most
 
 
 @dataclasses.dataclass(frozen=True)
-class Summary:
-    """beginning: what the lines are of; lines: a method each, from the least to the most often fooled; gap: how far
+class PageSummary:
+    """beginning: what the lines list; lines: a method each, from the least to the most often fooled; gap: how far
     the worst case lies above the ASR, over all runs."""
 
     beginning: str
@@ -19,22 +19,23 @@ class Summary:
     gap: str
 
 
-def summarise(series: list[list[Run]]) -> Summary:
+def summarise_page(series: list[list[Run]]) -> PageSummary:
     """series: as `finished_runs.series` gives them, at least one."""
     runs = [run for one in series for run in one]
-    found = _comparable(series)
-    key = WORST if WORST in means_of(found[0]) else ASR
-    alone = attacks_named([runs[0] for runs in found])
-    means = [(runs[0].name, means_of(runs)) for runs in found]
+    comparable = _comparable(series)
+    key = WORST if WORST in means_of(comparable[0]) else ASR
+    alone = attacks_named([runs[0] for runs in comparable])
+    means = [(runs[0].name, means_of(runs)) for runs in comparable]
     ranked = sorted((one for one in means if key in one[1]), key=lambda one: one[1][key])
     shown, some = ranked, ""
     if len(ranked) > _NAMED:
         shown, some = ranked[: _NAMED // 2] + ranked[-_NAMED // 2 :], f" (the least and the most of {len(ranked)})"
     beginning = (
-        f"{_place(found)} {_judge(found[0][0], key, alone)} turns wrong, of the images that a student gets right"
+        f"{_place(comparable)} {_judge(comparable[0][0], key, alone)} turns wrong, "
+        "of the images that a student gets right"
     )
     lines = [_line(name, rates, key, alone) for name, rates in shown]
-    return Summary(f"{beginning}{some}:" if lines else "", lines, _gap([run.measured for run in runs]))
+    return PageSummary(f"{beginning}{some}:" if lines else "", lines, _gap([run.measured for run in runs]))
 
 
 def attacks_named(runs: list[Run]) -> str:
@@ -44,16 +45,16 @@ def attacks_named(runs: list[Run]) -> str:
 
 
 def _comparable(series):
-    """Those under the same attacks on the same data and network, of the place that has most; plain ones, if any are."""
+    """The largest group under the same attacks on the same data and network; without variants, if there are such."""
     places = {}
     for runs in [runs for runs in series if not runs[0].variant] or series:
         place = runs[0].data, runs[0].network, runs[0].attack, runs[0].tried, WORST in means_of(runs)
         places.setdefault(place, []).append(runs)
-    return max(places.values(), key=lambda found: (WORST in means_of(found[0]), len(found)))
+    return max(places.values(), key=lambda group: (WORST in means_of(group[0]), len(group)))
 
 
-def _place(found) -> str:
-    first, averaged = found[0][0], any(len(runs) > 1 for runs in found)
+def _place(series) -> str:
+    first, averaged = series[0][0], any(len(runs) > 1 for runs in series)
     return f"On {first.data} ({first.network}, ε = {first.epsilon:.3g}{', means over seeds' if averaged else ''})"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reno_tf.errors import UserError
 
-_FOREIGN = (AttributeError, KeyError, TypeError, ValueError)  # What another version's file gives, read as ours.
+_FOREIGN = (AttributeError, KeyError, TypeError, ValueError)  # What reading another version's file as ours raises.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,17 +24,17 @@ class Reader:
 
     def read_all(self, paths: Iterable[Path], read: Callable[[Path], object]) -> list:
         """What `read` makes of each file; those that it cannot read go to `unread`."""
-        found = []
+        contents = []
         for path in sorted(paths):
             try:
-                found.append(read(path))
+                contents.append(read(path))
                 continue
             except (UserError, OSError) as error:
                 why = str(error).removeprefix(f"{path} ")
             except _FOREIGN as error:
                 why = f"is of another version ({type(error).__name__}: {error})"
             self.unread.append(Unread(inside(path, self.folder), why))
-        return found
+        return contents
 
 
 def inside(path: Path, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Templates to text, with what Markdown and LaTeX would take for signs of their own; pictures to bytes."""
+"""Templates to text, with the signs of Markdown and LaTeX escaped; pictures to bytes."""
 
 import base64
 import hashlib
@@ -33,7 +33,7 @@ _MARKDOWN = str.maketrans(
 
 
 def plain(text: str) -> str:
-    """The text for a picture, where "$" begins no mathematics."""
+    """The text for a picture, where "$" does not begin mathematics."""
     return text.replace("$", r"\$")
 
 
@@ -58,14 +58,14 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def hash_source(script: str) -> str:
-    """What a page's Content-Security-Policy calls this inline script by."""
+    """How a page's Content-Security-Policy names this inline script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def load(template: str, package: str = __package__, **filters) -> jinja2.Template:
-    """The template of that name, of the package or else of this one; in HTML whatever its facts hold is escaped.
+def load_template(template: str, package: str = __package__, **filters) -> jinja2.Template:
+    """The template of that name, of the package or else of this one; in HTML the values are escaped.
 
-    filters: further ones that it uses.
+    filters: others that it uses.
     """
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.PackageLoader(name) for name in dict.fromkeys((package, __package__))]),
@@ -81,13 +81,13 @@ def load(template: str, package: str = __package__, **filters) -> jinja2.Templat
     return environment.get_template(template)
 
 
-def render(template: str, **facts) -> str:
-    """The template of that name with `facts` in it."""
-    return load(template).render(**facts).rstrip("\n") + "\n"
+def render_template(template: str, **values) -> str:
+    """The template of that name with these values in it."""
+    return load_template(template).render(**values).rstrip("\n") + "\n"
 
 
 def subplots(rows: int = 1, columns: int = 1, *, size: tuple[float, float], **options):
-    """A figure of that size, in inches, and its axes, with **options of `Figure.subplots`. pyplot does not know it."""
+    """A figure of that size, in inches, and its axes, with **options of `Figure.subplots`. Outside of pyplot."""
     figure = Figure(figsize=size, layout="constrained")
     return figure, figure.subplots(rows, columns, **options)
 
@@ -98,17 +98,17 @@ def png(figure) -> bytes:
 
 
 def encode(name: str, figure, kinds: tuple[str, ...] = ("png", "svg")) -> dict[str, bytes]:
-    """{"<name>.png", "<name>.svg"} of the figure: bytes that name and figure alone decide."""
+    """{"<name>.png", "<name>.svg"} of the figure: bytes that depend only on name and figure."""
     buffers = {kind: io.BytesIO() for kind in kinds}
     with matplotlib.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # Of a class's name in another script.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # From a class's name in another script.
         for kind, buffer in buffers.items():
             figure.savefig(buffer, format=kind, dpi=130, metadata=_METADATA[kind])
     return {f"{name}.{kind}": buffer.getvalue() for kind, buffer in buffers.items()}
 
 
 def webp(path: Path) -> bytes:
-    """The picture as WebP: without loss where that is the smaller file. Raises OSError if it is none."""
+    """The picture as WebP: without loss where that is the smaller file. Raises OSError if it is not a picture."""
     with Image.open(path) as picture:
         flat = picture.convert("RGB")
     buffers = {io.BytesIO(): options for options in ({"lossless": True}, {"quality": 80})}

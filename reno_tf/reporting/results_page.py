@@ -17,7 +17,7 @@ _VERSIONS = {"device": "", "python": "Python ", "tensorflow": "TensorFlow ", "tf
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """A part of the page that someone else makes. anchor: its id; html: what follows its title, escaped."""
+    """A part of the page that another package makes. anchor: its id; html: what follows its title, escaped."""
 
     anchor: str
     title: str
@@ -26,7 +26,7 @@ class Section:
 
 @dataclasses.dataclass(frozen=True)
 class Additions:
-    """What someone else adds: sections above and below the runs, remarks on which runs are shown, and CSS."""
+    """What another package adds: sections above and below the runs, remarks on which runs are shown, and CSS."""
 
     above: tuple[Section, ...] = ()
     below: tuple[Section, ...] = ()
@@ -35,21 +35,21 @@ class Additions:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class GatheredRuns:
     """examples: a run's folder -> WebP of its adversarial examples."""
 
     runs: list[Run]
     examples: dict[str, bytes]
 
 
-def gather(reader: Reader, *, without: Collection = ()) -> Found:
+def gather(reader: Reader, *, without: Collection = ()) -> GatheredRuns:
     """Reads all runs below the reader's folder, but for the results.json in `without`."""
     folder = reader.folder
     shown = [path for path in folder.rglob("results.json") if path not in without]
-    runs = reader.read_all(shown, lambda path: finished_runs.read(path, folder))
+    runs = reader.read_all(shown, lambda path: finished_runs.read_run(path, folder))
     pictures = [folder / run.folder / "figures" / "examples.png" for run in finished_runs.exemplary(runs)]
     examples = reader.read_all(pictures, lambda path: (inside(path.parents[1], folder), rendering.webp(path)))
-    return Found(runs, dict(examples))
+    return GatheredRuns(runs, dict(examples))
 
 
 def is_page(content: str) -> bool:
@@ -57,16 +57,18 @@ def is_page(content: str) -> bool:
     return re.search(r"<title>Renofeation for TensorFlow: \d+ runs?</title>", content) is not None
 
 
-def page(found: Found, *, methods: list[str], command: str, unread=(), added: Additions | None = None) -> str:
+def page(gathered: GatheredRuns, *, methods: list[str], command: str, unread=(), added: Additions | None = None) -> str:
     """The page as HTML. methods: every known method, in the order to show them; command: what makes the page;
     unread: each `reading.Unread`."""
-    methods = [*methods, *sorted({run.method for run in found.runs} - set(methods))]
-    runs = sorted(found.runs, key=lambda run: (methods.index(run.method), run.variant, run.network, run.data, run.seed))
+    methods = [*methods, *sorted({run.method for run in gathered.runs} - set(methods))]
+    runs = sorted(
+        gathered.runs, key=lambda run: (methods.index(run.method), run.variant, run.network, run.data, run.seed)
+    )
     by_setting = finished_runs.series(runs)
-    known = [[(label, run.versions[key]) for key, label in _VERSIONS.items() if key in run.versions] for run in runs]
-    machines = Counter(", ".join(f"{label}{version}" for label, version in one) or "not recorded" for one in known)
-    pictured = [run for run in runs if run.folder in found.examples]
-    return rendering.render(
+    versions = [[(label, run.versions[key]) for key, label in _VERSIONS.items() if key in run.versions] for run in runs]
+    machines = Counter(", ".join(f"{label}{version}" for label, version in one) or "not recorded" for one in versions)
+    pictured = [run for run in runs if run.folder in gathered.examples]
+    return rendering.render_template(
         "results_page.html.j2",
         runs=runs,
         methods=[name for name in methods if any(run.method == name for run in runs)],
@@ -75,7 +77,7 @@ def page(found: Found, *, methods: list[str], command: str, unread=(), added: Ad
         attacks=sorted({run.attack for run in runs}),
         seeds=sorted({run.seed for run in runs}),
         machines=machines.most_common(),
-        summary=page_summary.summarise(by_setting),
+        summary=page_summary.summarise_page(by_setting),
         alone=page_summary.attacks_named(runs),
         tried=sorted({run.tried for run in runs if run.tried}),
         without_worst=[run for run in runs if run.measured[WORST] is None],
@@ -85,7 +87,7 @@ def page(found: Found, *, methods: list[str], command: str, unread=(), added: Ad
         metrics=METRICS,
         rates=finished_runs.RATES,
         unread=unread,
-        examples=[(run, rendering.inline(found.examples[run.folder], "webp")) for run in pictured],
+        examples=[(run, rendering.inline(gathered.examples[run.folder], "webp")) for run in pictured],
         command=command,
         link=lambda run: urllib.parse.quote(f"{run.folder}/report.html"),
         known_methods=methods,

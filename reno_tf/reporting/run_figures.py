@@ -36,7 +36,7 @@ def training_curves(history: list[dict]) -> bytes:
 
 
 def example_grid(examples) -> bytes:
-    """Rows: clean, perturbation, adversarial; above each image what the student says of it."""
+    """Rows: clean, perturbation, adversarial; above each image the student's prediction."""
     rows, count = examples.pictures(), len(examples.labels)
     figure, axes = subplots(3, count, size=(1.25 * count + 0.6, 4.7), squeeze=False)
     for row, (name, pictures) in zip(axes, rows.items(), strict=True):
@@ -113,8 +113,8 @@ def _mark_worst(axes, results):
         return
     low, high = results[f"{WORST}_ci95"]
     beyond = [[100 * max(rate - low, 0)], [100 * max(high - rate, 0)]]
-    found = results["worst_case"]
-    label = f"worst case of {len(found['attacks'])} attacks, first {found['num_images']} images"
+    worst = results["worst_case"]
+    label = f"worst case of {len(worst['attacks'])} attacks, first {worst['num_images']} images"
     axes.errorbar(results["attack"]["epsilon"], 100 * rate, yerr=beyond, fmt="kD", ms=6, capsize=3, label=label)
 
 

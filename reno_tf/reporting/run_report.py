@@ -9,10 +9,10 @@ from reno_tf import files
 from reno_tf.evaluation import Answers
 from reno_tf.reporting import run_figures, tensorboard
 from reno_tf.reporting.metrics import ASR, CLEAN, NOISE, ROUNDED, WORST, WORST_NOISE, percent
-from reno_tf.reporting.rendering import inline, markdown, render
+from reno_tf.reporting.rendering import inline, markdown, render_template
 from reno_tf.results import METRICS
 
-_CLASSES = 30  # of which the rates are shown, the most exposed
+_CLASSES = 30  # whose rates are shown, the most exposed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Examples:
 
     @classmethod
     def choose(cls, split, answers: Answers, class_names, *, count: int = 8) -> "Examples":
-        """The first `count` images of the split, whatever became of them: no picking."""
+        """The first `count` images of the split, whatever became of them: not a selection."""
         columns = (answers.labels, answers.clean, answers.headline.at[1.0])
         named = [[class_names[number] for number in column[:count]] for column in columns]
         return cls(split.first(count).floats()[:], np.clip(answers.shown[:count], 0, 1), *named)
@@ -40,8 +40,8 @@ class Examples:
 
 
 @dataclasses.dataclass(frozen=True)
-class Training:
-    """What a report says of the student's training.
+class TrainingRecord:
+    """What a report says about the student's training.
 
     history: rows of history.jsonl. seen: images [N, H, W, 3] in [0, 1] as the training saw them, and their names.
     """
@@ -65,10 +65,10 @@ class Material:
     convergence: list[float]
     examples: Examples
     command: str
-    training: Training | None = None
+    training: TrainingRecord | None = None
 
 
-def write(workdir: Path, material: Material) -> None:
+def write_report_files(workdir: Path, material: Material) -> None:
     """Writes report.md, report.html, figures/*.png, curve.json, convergence.json, and what TensorBoard shows."""
     results, curve, convergence = material.results, material.curve, material.convergence
     figures = {
@@ -84,7 +84,7 @@ def write(workdir: Path, material: Material) -> None:
     files.write_json(workdir / "curve.json", curve)
     files.write_json(workdir / "convergence.json", convergence)
     by_exposure = sorted(results["per_class"], key=lambda row: -(row[WORST] or 0.0))
-    facts = {
+    values = {
         "results": results,
         "config": material.config,
         "curve": curve,
@@ -96,23 +96,23 @@ def write(workdir: Path, material: Material) -> None:
     for name, content in figures.items():
         files.write_bytes(workdir / "figures" / name, content)
         links[name], pictures[name] = f"figures/{name}", inline(content, "png")
-    as_text = {"results": markdown(results), "classes": markdown(facts["classes"])}
-    files.write_text(workdir / "report.md", render("report.md.j2", figures=links, **facts | as_text))
-    files.write_text(workdir / "report.html", render("report.html.j2", figures=pictures, **facts))
+    as_text = {"results": markdown(results), "classes": markdown(values["classes"])}
+    files.write_text(workdir / "report.md", render_template("report.md.j2", figures=links, **values | as_text))
+    files.write_text(workdir / "report.html", render_template("report.html.j2", figures=pictures, **values))
     step = material.training.history[-1]["step"] if material.training else 0
-    tensorboard.write(
+    tensorboard.write_tensorboard(
         workdir, results=results, config=material.config, figures=figures, command=material.command, step=step
     )
 
 
 def model_card(results, *, image_shape, geometry: str) -> str:
-    """What stands beside an exported student, Markdown. results: the content of results.json."""
-    return render("model_card.md.j2", results=markdown(results), image_shape=image_shape, geometry=geometry)
+    """The model card beside an exported student, Markdown. results: the content of results.json."""
+    return render_template("model_card.md.j2", results=markdown(results), image_shape=image_shape, geometry=geometry)
 
 
 def device_card(results, rows: list[dict]) -> str:
-    """The same beside .tflite files. rows: {"file", "bytes"} and what was measured of each, as in results.json."""
-    return render("device_card.md.j2", results=markdown(results), rows=markdown(rows))
+    """The card beside .tflite files. rows: {"file", "bytes"} and what was measured for each, as in results.json."""
+    return render_template("device_card.md.j2", results=markdown(results), rows=markdown(rows))
 
 
 def headline(results) -> str:

@@ -17,6 +17,6 @@ class Summary:
 
 def summarise(values: Iterable[float | None]) -> Summary | None:
     """The mean and the standard deviation of the defined values; None if no value is defined."""
-    found = [value for value in values if value is not None]
-    std = float(np.std(found, ddof=1)) if len(found) > 1 else None
-    return Summary(float(np.mean(found)), std, len(found)) if found else None
+    defined = [value for value in values if value is not None]
+    std = float(np.std(defined, ddof=1)) if len(defined) > 1 else None
+    return Summary(float(np.mean(defined)), std, len(defined)) if defined else None

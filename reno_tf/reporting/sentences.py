@@ -1,4 +1,4 @@
-"""The words of what is judged: a sentence for each code of a check."""
+"""The words of the checks: a sentence for each code."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ _RATES = ("late", "success", "attack", "noise", "possible", "from_rate", "to_rat
 _LATE = "The last quarter of the {steps} steps brought {late} of the objective's whole fall"
 _BETWEEN = "from {from_rate} to {to_rate} between epsilon = {from_epsilon:.3g} and {to_epsilon:.3g}"
 _NOISE = "The attack turns {attack} wrong, uniform noise of the same size {noise}"
-_LARGE = "At epsilon = {epsilon:.3g} {success} turn wrong, of the {possible} that go when all go to one class"
+_LARGE = "At epsilon = {epsilon:.3g} {success} turn wrong, of the {possible} that do if all turn into one class"
 
 _CHECKS = {
     "few_steps": "Too few steps ({steps}) to tell whether the attack converged.",

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a finished run beside its training: pictures, the command, the settings, HParams."""
+"""Shows a finished run in TensorBoard, beside its training: pictures, the command, the settings, HParams."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from reno_tf.reporting.metrics import ASR, CLEAN, NOISE, WORST
 _SHOWN = {"attack/examples": "examples.png", "attack/epsilon": "epsilon.png", "data/training": "data.png"}
 
 
-def write(workdir: Path, *, results, config, figures: dict[str, bytes], command: str, step: int) -> None:
+def write_tensorboard(workdir: Path, *, results, config, figures: dict[str, bytes], command: str, step: int) -> None:
     """Adds to `workdir`/tensorboard. results, config: as results.json and config.json; figures: {name: PNG}."""
     writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
     with writer.as_default(step=step):
@@ -32,14 +32,15 @@ def _lines(config):
 
 
 def _hyper_parameters(results, config) -> dict:
-    """What runs are compared by: the data, the networks, the method's coefficients, the training."""
-    own = {f"method.{key}": value for key, value in config.get("method", {}).items() if key != "name"}
-    found = {"method": results["method"], "data": results["dataset"]["name"], "seed": results["seed"], **own}
+    """The values that runs are compared by: the data, the networks, the method's coefficients, the training."""
+    coefficients = {f"method.{key}": value for key, value in config.get("method", {}).items() if key != "name"}
+    parameters = {"method": results["method"], "data": results["dataset"]["name"], "seed": results["seed"]}
+    parameters |= coefficients
     for section, keys in {
         "networks": ("backbone", "student"),
         "training": ("dropout", "precision", "batch_size"),
     }.items():
-        found |= {key: config[section][key] for key in keys if section in config}
-    found |= config.get("schedule", {})
-    # It knows numbers, switches and text.
-    return {key: value if isinstance(value, (bool, int, float, str)) else str(value) for key, value in found.items()}
+        parameters |= {key: config[section][key] for key in keys if section in config}
+    parameters |= config.get("schedule", {})
+    kinds = (bool, int, float, str)  # HParams takes no others.
+    return {key: value if isinstance(value, kinds) else str(value) for key, value in parameters.items()}

@@ -39,7 +39,7 @@ class Row:
     """One line of a table: a method on a network, by the label that the paper has for it, under a group's heading.
 
     changes: (config key, value) pairs against the method's own settings; variant: their short name.
-    few: whether the few seeds do, because no claim rests on the row. data: the data sets that it is for; (): all.
+    few: whether few seeds suffice, because no claim rests on the row. data: the data sets that it is for; (): all.
     """
 
     label: str

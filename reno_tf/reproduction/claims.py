@@ -21,7 +21,7 @@ class Part:
     """A statistic of one seed's runs, and the side of a threshold on which the paper says it lies.
 
     needs: (run, metric) pairs; run: method and variant, as the names of its runs begin. compute: takes for each
-    of them its values on D data sets, float [D], of which D = 1 is one's own; gives the statistic, or nan where it
+    of them its values on D data sets, float [D], D = 1 for one data set alone; gives the statistic, or nan where it
     is not defined. side: ">" or "<". unit: "points" (percentage points) or "". bounds: of the statistic; an
     interval ends there.
     """
@@ -35,17 +35,17 @@ class Part:
     bounds: tuple[float, float] = (-np.inf, np.inf)
 
 
-def _points(ours, theirs) -> float:
-    return 100 * float(np.mean(ours - theirs))
+def _points(first, second) -> float:
+    return 100 * float(np.mean(first - second))
 
 
-def _gap(metric, ours, theirs, side, threshold) -> Part:
-    """mean over data sets of metric(ours) - metric(theirs); in points where the metric is a fraction."""
-    statistic = f"{METRICS[metric].name} of {_METHODS[ours]} − {_METHODS[theirs]}"
-    needs, rule = ((ours, metric), (theirs, metric)), {"side": side, "threshold": threshold}
+def _gap(metric, first, second, side, threshold) -> Part:
+    """mean over data sets of metric(first) - metric(second); in points where the metric is a fraction."""
+    statistic = f"{METRICS[metric].name} of {_METHODS[first]} − {_METHODS[second]}"
+    needs, rule = ((first, metric), (second, metric)), {"side": side, "threshold": threshold}
     if METRICS[metric].unit == "%":
         return Part(statistic=statistic, needs=needs, compute=_points, unit="points", **rule)
-    return Part(statistic=statistic, needs=needs, compute=lambda ours, theirs: float(np.mean(ours - theirs)), **rule)
+    return Part(statistic=statistic, needs=needs, compute=lambda first, second: float(np.mean(first - second)), **rule)
 
 
 _BEYOND_NOISE = Part(

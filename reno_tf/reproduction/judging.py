@@ -34,8 +34,8 @@ def judge(outcomes: Mapping[str, dict]) -> list[dict]:
     """
     pool, printed = _pool(outcomes.values()), _pool(paper.outcomes().values())
     numbers, claims = {statement: number for number, statement in enumerate(CLAIMS, start=1)}, []
-    for matched, chosen in ((False, CLAIMS), (True, MATCHED_CLAIMS if "table7_matched" in outcomes else {})):
-        for statement, parts in chosen.items():
+    for matched, statements in ((False, CLAIMS), (True, MATCHED_CLAIMS if "table7_matched" in outcomes else {})):
+        for statement, parts in statements.items():
             names = {"number": numbers[statement], "matched": matched, "statement": statement}
             claims.append(names | _judge_claim(parts, pool, printed))
     return claims
@@ -79,19 +79,19 @@ def _judge_claim(parts, pool, printed) -> dict:
 
 def _judge_part(part: Part, pool, printed) -> dict:
     # The data sets that the artefacts have for every needed run, whether it was made or not.
-    found = dict.fromkeys(data for _, data in pool)
-    datasets = [data for data in found if all((run, data) in pool for run, _ in part.needs)]
+    all_data = dict.fromkeys(data for _, data in pool)
+    datasets = [data for data in all_data if all((run, data) in pool for run, _ in part.needs)]
     samples = _samples(part, pool, datasets)
-    ours, theirs = _measure(part, samples), _measure(part, _samples(part, printed, paper.DATASETS))
+    ours, of_paper = _measure(part, samples), _measure(part, _samples(part, printed, paper.DATASETS))
     verdict, why = _verdict(part, pool, datasets, samples, ours["interval"])
-    known = {"mean": theirs["mean"], "per_dataset": _per_dataset(part, printed, paper.DATASETS)}
+    paper_numbers = {"mean": of_paper["mean"], "per_dataset": _per_dataset(part, printed, paper.DATASETS)}
     return {
         **{key: getattr(part, key) for key in ("statistic", "side", "threshold", "unit")},
         **ours,
         "verdict": verdict,
         "reason": f"{part.statistic}: {why}",
         "per_dataset": _per_dataset(part, pool, datasets),
-        "paper": None if theirs["mean"] is None else known,
+        "paper": None if of_paper["mean"] is None else paper_numbers,
     }
 
 
@@ -114,10 +114,10 @@ def _measure(part, samples) -> dict:
 
 
 def _per_dataset(part, pool, datasets):
-    found = {data: _measure(part, _samples(part, pool, [data])) for data in datasets}
-    for one in found.values():
+    measures = {data: _measure(part, _samples(part, pool, [data])) for data in datasets}
+    for one in measures.values():
         one["claimed_side"] = None if one["mean"] is None else _claimed(part, one["mean"])
-    return found
+    return measures
 
 
 def _verdict(part, pool, datasets, samples, interval):

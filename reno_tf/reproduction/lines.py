@@ -36,7 +36,7 @@ class Line:
 
 def lines_of(outcome: dict) -> list[Line]:
     """A line for each row and metric of `outcome`, in its order."""
-    found = []
+    lines = []
     for row, metric in itertools.product(outcome["rows"], outcome["metrics"]):
         values, undefined = {}, {}
         for data in outcome["datasets"]:
@@ -46,8 +46,8 @@ def lines_of(outcome: dict) -> list[Line]:
         complete = sorted(set.intersection(*map(set, values.values())))
         average = summarise(np.mean([of_seeds[seed] for of_seeds in values.values()]) for seed in complete)
         cells = {data: summary for data in values if (summary := summarise(values[data].values()))}
-        found.append(Line(row, metric, cells, average, undefined))
-    return found
+        lines.append(Line(row, metric, cells, average, undefined))
+    return lines
 
 
 def per_seed(row: dict, metric: str, data: str) -> dict[int, float | None]:

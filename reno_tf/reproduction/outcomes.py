@@ -13,7 +13,7 @@ from reno_tf.reproduction.artefacts import Artefact, Row
 from reno_tf.results import METRICS, Results, numbers
 
 
-def read(workdir: Path) -> dict:
+def read_run_results(workdir: Path) -> dict:
     """What is kept of a finished run's results.json. Raises UserError if it is damaged or of another version.
 
     "suite": {attack: success rate} where the whole suite was tried; else the worst case is that of the core alone.
@@ -24,15 +24,15 @@ def read(workdir: Path) -> dict:
     except (KeyError, TypeError) as error:
         raise UserError(f"{workdir / 'results.json'} lacks {error}: another version wrote it") from None
     whole = results.core_worst_case_success_rate is not None
-    kept = numbers(content)
-    kept |= {CORE: kept[CORE if whole else WORST], WORST: kept[WORST] if whole else None}
+    values = numbers(content)
+    values |= {CORE: values[CORE if whole else WORST], WORST: values[WORST] if whole else None}
     suite = {row.name: row.attack_success_rate.rate for row in results.suite} if whole else {}
-    return {**kept, "versions": results.versions, "suite": suite}
+    return {**values, "versions": results.versions, "suite": suite}
 
 
-def write_all(path: Path, kept: Mapping[str, dict]) -> None:
+def write_all(path: Path, run_results: Mapping[str, dict]) -> None:
     """Writes what is kept of each run, a line each."""
-    files.write_text(path, "".join(json.dumps({"run": run, **kept[run]}) + "\n" for run in sorted(kept)))
+    files.write_text(path, "".join(json.dumps({"run": run, **run_results[run]}) + "\n" for run in sorted(run_results)))
 
 
 def read_all(path: Path) -> dict[str, dict]:
@@ -46,23 +46,24 @@ def read_all(path: Path) -> dict[str, dict]:
         raise UserError(f"{path} is damaged; remove it, and runs without a folder are done again: {error}") from None
 
 
-def outcome(
+def artefact_outcome(
     name: str,
     artefact: Artefact,
-    kept: Mapping[str, dict],
+    run_results: Mapping[str, dict],
     *,
     data: list[str],
     seeds: Callable[[Row], Iterable[int]],
     missing: Mapping[str, str],
 ) -> dict:
-    """What `write_artefact` of `reno_tf.reproduction.drawing` takes, of the runs that are kept.
+    """What `write_artefact` of `reno_tf.reproduction.drawing` takes, of the runs in `run_results`.
 
-    kept: run -> what `read` gives, missing: run -> why; data: the artefact's data sets, seeds: those of a row.
+    run_results: run -> what `read_run_results` gives, missing: run -> why; data: the artefact's data sets, seeds: those
+    of a row.
     """
     absent, versions, rows = [], set(), [dataclasses.asdict(row) | {"cells": {}} for row in artefact.rows]
     for (place, row), data_set in itertools.product(enumerate(artefact.rows), data):
         names = {seed: str(row.run(data_set, seed)) for seed in seeds(row)}
-        there = {seed: kept[run] for seed, run in names.items() if run in kept and run not in missing}
+        there = {seed: run_results[run] for seed, run in names.items() if run in run_results and run not in missing}
         absent += [run for seed, run in names.items() if seed not in there]
         versions |= {json.dumps(results["versions"], sort_keys=True) for results in there.values()}
         columns = {key: [results.get(key) for results in there.values()] for key in METRICS}

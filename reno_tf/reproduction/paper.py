@@ -15,7 +15,7 @@ SCALE = Scale(networks=_NETWORKS, shares={"33 %": 0.33, "66 %": 0.66}, feature_w
 
 
 @functools.cache
-def printed() -> dict:
+def printed_tables() -> dict:
     """paper.json: Tables 2 to 7 as printed: rates in percent; what stands for "≈" is named in `approximate`."""
     return json.loads(resources.files("reno_tf.reproduction").joinpath("paper.json").read_text())
 
@@ -28,19 +28,24 @@ def outcomes() -> dict[str, dict]:
     where none does. Of Figure 4 the paper prints no number: it is not there. The paper's runs match the features.
     """
     artefacts = {name: build(SCALE) for name, build in ARTEFACTS.items()}
-    numbers, found = {}, {}  # numbers: what a row's runs are -> {metric: values on DATASETS}, over all tables
-    for name in printed().keys() & ARTEFACTS.keys():
+    numbers, by_artefact = {}, {}  # numbers: what a row's runs are -> {metric: values on DATASETS}, over all tables
+    for name in printed_tables().keys() & ARTEFACTS.keys():
         rows = {(row.group, row.label): row for row in artefacts[name].rows}
-        for line in printed()[name]["rows"]:
+        for line in printed_tables()[name]["rows"]:
             values = numbers.setdefault(rows[line["group"], line["label"]].runs, {})
             values |= {metric: line[metric] for metric in (CLEAN, ASR, FEATURES) if metric in line}
     for name, artefact in artefacts.items():
         rows = []
         for row in artefact.rows:
-            own = dataclasses.replace(row, variant=row.variant.removesuffix(MATCHED))
-            rows.append(dataclasses.asdict(row) | {"cells": _cells(numbers.get(own.runs, {}))})
-        found[name] = {"artefact": name, "metrics": list(artefact.metrics), "datasets": list(DATASETS), "rows": rows}
-    return {name: outcome for name, outcome in found.items() if outcome["rows"]}
+            unmatched = dataclasses.replace(row, variant=row.variant.removesuffix(MATCHED))
+            rows.append(dataclasses.asdict(row) | {"cells": _cells(numbers.get(unmatched.runs, {}))})
+        by_artefact[name] = {
+            "artefact": name,
+            "metrics": list(artefact.metrics),
+            "datasets": list(DATASETS),
+            "rows": rows,
+        }
+    return {name: outcome for name, outcome in by_artefact.items() if outcome["rows"]}
 
 
 def _cells(values):

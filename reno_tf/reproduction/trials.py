@@ -15,14 +15,14 @@ _FOLDER, _RECORD = "trials", "trials.json"
 GRID = "grid"  # What the trials of whole runs, which no table shows, are recorded under.
 
 
-def name(data: str, method: str, values: Mapping[str, float]) -> str:
-    """The name of the run that tries these values; no other run's is like it."""
+def trial_name(data: str, method: str, values: Mapping[str, float]) -> str:
+    """The name of the run that tries these values; no other run has it."""
     tried = ",".join(f"{key}={value:g}" for key, value in values.items())
     return f"{_FOLDER}/{naming.escape(data)}/{naming.escape(method)}@{naming.escape(tried)}"
 
 
-def is_name(run: str) -> bool:
-    """Whether `name` gave it."""
+def is_trial_name(run: str) -> bool:
+    """Whether `trial_name` gave it."""
     return run.startswith(f"{_FOLDER}/")
 
 
@@ -41,16 +41,16 @@ def recorded(folder: Path) -> set[Path]:
     }
 
 
-def choose(trials: list[dict]) -> dict:
+def best_trial(trials: list[dict]) -> dict:
     """The one with the best "validation_accuracy"; of equals the first."""
     return max(trials, key=lambda trial: trial[VALIDATION])
 
 
-def record(folder: Path, trials: list[dict], chosen: dict) -> None:
+def record(folder: Path, trials: list[dict], best: dict) -> None:
     """Writes trials.json, and a page "HParams" for `tensorboard --logdir FOLDER`, in place of what was there.
 
     trials: each {"values": {key: value}, "run": a name unlike the others', "validation_accuracy" and, unless None,
-    "attack_success_rate": fractions in [0, 1]}; chosen: one of them.
+    "attack_success_rate": fractions in [0, 1]}; best: the one that was chosen.
     """
     sessions = folder / "hparams"
     for session, *_ in os.walk(sessions, topdown=False):  # It follows no link.
@@ -65,7 +65,7 @@ def record(folder: Path, trials: list[dict], chosen: dict) -> None:
             for key in (VALIDATION, ASR):
                 if trial.get(key) is not None:
                     tf.summary.scalar(key, trial[key], step=0)
-    files.write_json(folder / _RECORD, {"chosen": chosen, "trials": trials})
+    files.write_json(folder / _RECORD, {"chosen": best, "trials": trials})
 
 
 def _one_type(values):

@@ -1,4 +1,4 @@
-"""What a claim can be found to be, and how its statistics are written."""
+"""The verdicts on a claim, and how its statistics are written."""
 
 from collections.abc import Mapping
 

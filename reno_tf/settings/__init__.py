@@ -1,4 +1,4 @@
-"""The config, read once into frozen dataclasses. What stands below knows these, and no ml_collections."""
+"""The config, read once into frozen dataclasses. What stands below knows these, not ml_collections."""
 
 from reno_tf.settings.reading import read, read_data, read_networks, read_pretrain, read_watch, recipe_keys, restore
 from reno_tf.settings.types import (
@@ -12,5 +12,5 @@ from reno_tf.settings.types import (
     Settings,
     Training,
     Watch,
-    key_of,
+    identity_key,
 )

@@ -22,19 +22,19 @@ def bounded(*, least=None, below=None, one_of=None, identifies=True, neutral=dat
 
 
 def identity(section) -> dict:
-    """What of a dataclass's fields makes the same run: those that identify it, and have no neutral value."""
-    found = {}
+    """The fields of a dataclass that identify a run, but for those with their neutral value."""
+    values = {}
     for field in dataclasses.fields(section):
         value, metadata = getattr(section, field.name), field.metadata
         if metadata.get("identifies", True) and value != metadata.get("neutral", dataclasses.MISSING):
-            found[field.name] = value
-    return found
+            values[field.name] = value
+    return values
 
 
-def filled(cls, values: Mapping, where: str, *, part: bool = False):
-    """An instance of `cls` from the section `where` of the config; `part`: the section has other keys too."""
+def filled(cls, values: Mapping, where: str, *, partial: bool = False):
+    """An instance of `cls` from the section `where` of the config; `partial`: the section has other keys too."""
     names = [field.name for field in dataclasses.fields(cls)]
-    if unknown := [key for key in values if key not in names and not part]:
+    if unknown := [key for key in values if key not in names and not partial]:
         raise UserError(f"no config key {where}.{unknown[0]}; {suggest(unknown[0], names)}")
     return cls(**{name: checked(cls, name, values[name], where) for name in names})
 

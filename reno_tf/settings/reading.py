@@ -1,11 +1,11 @@
-"""From the config object to settings; the only reader of it, but for what makes configs."""
+"""From the config object to settings; the only reader of it, except for what makes configs."""
 
 import dataclasses
 import math
 
 from reno_tf.attacks import ATTACKS, AttackRef
 from reno_tf.errors import UserError, choose, suggest
-from reno_tf.evaluation.suite import HEADLINE, QUICK_BUDGET, WHOLE
+from reno_tf.evaluation.suite import HEADLINE, QUICK_BUDGET, SUITES, WHOLE
 from reno_tf.methods import METHODS, Method, Schedule
 from reno_tf.settings.fields import checked, filled, typed
 from reno_tf.settings.types import (
@@ -31,39 +31,51 @@ _SCHEDULE = {
 }
 
 
-def read(config, method_name: str = "renofeation", *, preset: str = "pixel", dataset=None) -> Settings:
+def read(
+    config, method_name: str = "renofeation", *, preset: str = "pixel", dataset=None, copied: bool = True
+) -> Settings:
     """The settings of a run; what the config leaves open is as the method and the attack declare it.
 
     `preset` is the attack if the config names none. `dataset`: once it is loaded, config.steps.passes lengthens the
-    training by its size. Raises UserError that names the key and what is allowed.
+    training by its size. `copied`: whether it is known how the student is made, so that an attacker can copy it. Raises
+    UserError that names the key and what is allowed.
     """
-    num_images = {"own": len(dataset.train), "surrogate": len(dataset.validation)} if dataset else {}
-    settings = _read(config, method_name, preset, config.method.to_dict(), num_images.get("own"))
-    networks = settings.suite().networks
-    if not networks & {"surrogate", "ensemble"}:
-        return settings
-    if "ensemble" in networks:  # It is drawn around an average.
-        config = config.copy_and_resolve_references()
-        config.swa = True
-    # The attacker does not know the defender's coefficients.
-    surrogate = _read(config, settings.attack.surrogate, preset, {}, num_images.get("surrogate"))
-    return dataclasses.replace(settings, surrogate=surrogate)
+    num_images = {"train": len(dataset.train), "validation": len(dataset.validation)} if dataset else {}
+    coefficients = config.method.to_dict()
+    settings = _read(config, method_name, preset, coefficients, num_images.get("train"))
+    networks, students = settings.suite().networks, {}
+    if networks & {"surrogate", "ensemble"}:
+        # The attacker does not know the defender's coefficients. An ensemble is drawn around an average.
+        its_config = _averaging(config) if "ensemble" in networks else config
+        count = num_images.get("validation")
+        students["surrogate"] = _read(its_config, settings.attack.surrogate, preset, {}, count)
+    if copied and "sibling" in networks:
+        students["sibling"] = _read(config, method_name, preset, coefficients, num_images.get("validation"))
+    if copied and networks & {"twin", "twins"}:
+        students["twin"] = dataclasses.replace(settings)
+    return dataclasses.replace(settings, **students)
+
+
+def _averaging(config):
+    config = config.copy_and_resolve_references()
+    config.swa = True
+    return config
 
 
 def restore(content) -> Settings:
-    """The settings of a run, from the content of its config.json. Raises UserError if that is no such content."""
+    """The settings of a run, from the content of its config.json. Raises UserError if it is something else."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"config.json is not of format {FORMAT}: another version wrote it")
     parts = {"data": Data, "networks": Networks, "training": Training, "attack": Attack, "report": Report}
     try:
         method = METHODS[choose("method", content["method"]["name"], METHODS)]
         fields = {field.name: field.type for field in dataclasses.fields(method) if field.init}
-        own = {key: typed(fields[key], content["method"][key], f"method.{key}") for key in fields}
-        read = {name: filled(part, content[name], name) for name, part in parts.items()}
+        coefficients = {key: typed(fields[key], content["method"][key], f"method.{key}") for key in fields}
+        read = {name: filled(section, content[name], name) for name, section in parts.items()}
         seed = checked(Settings, "seed", content["seed"], "config.json")
-        return Settings(seed=seed, method=method(**own), schedule=Schedule(**content["schedule"]), **read)
+        return Settings(seed=seed, method=method(**coefficients), schedule=Schedule(**content["schedule"]), **read)
     except (AttributeError, KeyError, TypeError) as error:
-        raise UserError(f"config.json holds no run's settings: {error}") from None
+        raise UserError(f"config.json does not hold a run's settings: {error}") from None
 
 
 def read_data(config) -> Data:
@@ -95,7 +107,7 @@ def _read(config, method_name, preset, coefficients, num_images) -> Settings:
         networks=read_networks(config),
         method=_method(method, recipe, coefficients),
         schedule=_schedule(config, method, recipe, num_images),
-        training=filled(Training, {**config, "dropout": dropout}, "config", part=True),
+        training=filled(Training, {**config, "dropout": dropout}, "config", partial=True),
         attack=attack,
         report=filled(Report, {"split": config.split, **curve}, "config"),
     )
@@ -144,20 +156,20 @@ def _schedule(config, method, recipe, num_images) -> Schedule:
         steps = math.ceil(passes * num_images / config.batch_size / config.interval) * config.interval
         schedule = dataclasses.replace(schedule, steps=max(steps, schedule.steps))
     schedule = dataclasses.replace(schedule, steps=method.step_factor * schedule.steps)
-    given = {f"config.{section}.{key}": (field, config[section][key]) for field, (section, key) in _SCHEDULE.items()}
-    given["config.swa"] = ("swa", config.swa)
-    given = {field: typed(kinds[field], value, key) for key, (field, value) in given.items() if value is not None}
-    return _checked_schedule(dataclasses.replace(schedule, **given))
+    asked = {f"config.{section}.{key}": (field, config[section][key]) for field, (section, key) in _SCHEDULE.items()}
+    asked["config.swa"] = ("swa", config.swa)
+    asked = {field: typed(kinds[field], value, key) for key, (field, value) in asked.items() if value is not None}
+    return _checked_schedule(dataclasses.replace(schedule, **asked))
 
 
 def _passes(config, recipe) -> float:
     """Over the training images; 0: the steps do not depend on them."""
-    given, told = recipe.get("passes"), "config.recipes.*.passes"
+    value, key = recipe.get("passes"), "config.recipes.*.passes"
     if config.steps.passes is not None:
-        given, told = config.steps.passes, "config.steps.passes"
-    passes = typed(float | None, given, told) or 0
+        value, key = config.steps.passes, "config.steps.passes"
+    passes = typed(float | None, value, key) or 0
     if passes < 0:
-        raise UserError(f"{told} must be at least 0, not {passes}")
+        raise UserError(f"{key} must be at least 0, not {passes}")
     return passes
 
 
@@ -178,7 +190,8 @@ def _checked_schedule(schedule):
 
 def _attack(config, preset) -> Attack:
     values = config.attack.to_dict()
-    values["preset"] = choose("attack preset", values["preset"] or preset, (*ATTACKS, "quick", "suite"))
+    presets = (*ATTACKS, *(SUITES.keys() - {"core"}))
+    values["preset"] = choose("attack preset", values["preset"] or preset, presets)
     budget = QUICK_BUDGET if values["preset"] == "quick" else _headline(values).entry.budget
     open_values = {key: value for key, value in vars(budget).items() if values[key] is None}
     if "step_size" in open_values and isinstance(values["epsilon"], int | float):
@@ -189,6 +202,8 @@ def _attack(config, preset) -> Attack:
 
 def _headline(values) -> AttackRef:
     """The first attack of a suite, or the one that is named."""
+    if values["preset"] == "adaptive":
+        return HEADLINE
     if values["preset"] != "suite":
         return AttackRef(values["preset"])
     return WHOLE[0] if values["suite"] is None else AttackRef.parse(next(iter(values["suite"]), str(HEADLINE)))

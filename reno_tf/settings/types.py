@@ -9,7 +9,7 @@ from reno_tf.attacks import Budget, units
 from reno_tf.data import DATASETS
 from reno_tf.errors import UserError, choose
 from reno_tf.evaluation import Crafting, Suite
-from reno_tf.evaluation.suite import CORE, QUICK, WHOLE, references
+from reno_tf.evaluation.suite import ADAPTIVE, CORE, QUICK, WHOLE, references
 from reno_tf.methods import METHODS, Method, Schedule
 from reno_tf.models import BACKBONES, mixed_precision
 from reno_tf.settings.fields import bounded, identity
@@ -41,7 +41,7 @@ class Data:
 
     @property
     def short_name(self) -> str:
-        """What folders are called by."""
+        """The name in those of folders."""
         return self.name.removeprefix("tfds:")
 
 
@@ -81,7 +81,7 @@ class Training:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Attack:
-    """What is attacked with. Where None is allowed, it leaves the value to the attack."""
+    """The attacks. Where None is allowed, it leaves the value to the attack."""
 
     preset: str
     core: tuple[str, ...] | None  # None: `reno_tf.evaluation.suite.CORE`
@@ -107,12 +107,13 @@ class Attack:
         object.__setattr__(self, "cache", os.path.expanduser(self.cache))
         unit = self.as_suite().attacks[0].entry.attack.unit
         for key in ("epsilon", "step_size"):
-            units.check(f"config.attack.{key}", getattr(self, key), unit)
+            units.refuse_too_large(f"config.attack.{key}", getattr(self, key), unit)
 
     def as_suite(self, **others) -> Suite:
         """What is tried; `others`: further fields of `Suite`."""
         core = CORE if self.core is None else references(*self.core)
-        tried = {"suite": WHOLE if self.suite is None else references(*self.suite), "quick": QUICK}
+        whole = WHOLE if self.suite is None else references(*self.suite)
+        tried = {"suite": whole, "adaptive": ADAPTIVE, "quick": QUICK}
         attacks = tried[self.preset] if self.preset in tried else (*references(self.preset), *core)
         changed = {key: getattr(self, key) for key in ("target_scale", "neuron", "restarts")}
         return Suite(
@@ -170,7 +171,10 @@ class Pretrain:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """One run. surrogate: the run that makes the attacker's own student, if an attack wants one."""
+    """One run.
+
+    surrogate, sibling, twin: the runs that make attackers' students, if an attack wants them: see `attacks.NETWORKS`.
+    """
 
     seed: int = bounded(least=0)
     data: Data
@@ -181,6 +185,8 @@ class Settings:
     attack: Attack
     report: Report
     surrogate: "Settings | None" = None
+    sibling: "Settings | None" = None
+    twin: "Settings | None" = None
 
     def suite(self, *, exposure: bool = False) -> Suite:
         """What the student meets; a quick suite goes without the curve."""
@@ -208,17 +214,17 @@ class Settings:
         )
 
     def identity(self, *, of_training: bool = False) -> dict:
-        """What makes it the same run: all that a number depends on, as JSON. of_training: a number of its student's."""
+        """What identifies the run: all that a number depends on, as JSON. of_training: a number of its student's."""
         sections = {name: identity(getattr(self, name)) for name in _SECTIONS}
         if of_training:
             del sections["attack"], sections["report"]
-        found = {"seed": self.seed, "method": {"name": self.method.name, **identity(self.method)}, **sections}
-        return json.loads(json.dumps(found))
+        content = {"seed": self.seed, "method": {"name": self.method.name, **identity(self.method)}, **sections}
+        return json.loads(json.dumps(content))
 
     @property
     def key(self) -> str:
         """A hash of the identity."""
-        return key_of(self.identity())
+        return identity_key(self.identity())
 
     def as_json(self) -> dict:
         """The content of config.json."""
@@ -230,6 +236,6 @@ class Settings:
 _SECTIONS = ("data", "networks", "schedule", "training", "attack", "report")
 
 
-def key_of(identity: dict) -> str:
+def identity_key(identity: dict) -> str:
     """A hash that two runs share if they are the same."""
     return files.digest(json.dumps(identity, sort_keys=True).encode())[:16]

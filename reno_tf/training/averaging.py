@@ -17,7 +17,7 @@ def wrap(optimizer, *, period: int):
 
 
 def swa_class() -> type:
-    """`tfa.optimizers.SWA` where tensorflow_addons is installed, else the own class like it."""
+    """`tfa.optimizers.SWA` where tensorflow_addons is installed, else this package's class like it."""
     return compat.addons_swa() if compat.has_addons() else own_swa.SWA
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole: one is written or the run ends, and the newest that can be read is gone on from."""
+"""Whole checkpoints: one is written or the run ends, and a run resumes from the newest that can be read."""
 
 import re
 from pathlib import Path
@@ -18,8 +18,8 @@ def save(manager: tf.train.CheckpointManager) -> None:
         for path in Path(manager.directory).iterdir():
             if re.fullmatch(ownership.CHECKPOINT_BEGUN, path.name) and not path.is_symlink():
                 ownership.remove(path, ownership.CHECKPOINT_PART)
-        told = f"no checkpoint can be written to {manager.directory}: {reason(error)}"
-        raise UserError(f"{told}; with more room, the same command goes on from the one before") from None
+        message = f"no checkpoint can be written to {manager.directory}: {reason(error)}"
+        raise UserError(f"{message}; with more room, the same command goes on from the one before") from None
 
 
 def newest(folder: Path) -> str | None:
@@ -30,9 +30,9 @@ def newest(folder: Path) -> str | None:
         if _is_whole(path):
             return path
         logging.warning("%s is damaged, perhaps cut short; the training goes on from the one before", path)
-        for part in folder.glob(f"ckpt-{number}.*"):
-            if re.fullmatch(ownership.CHECKPOINT, part.name):
-                part.unlink(missing_ok=True)  # Another worker may have done it.
+        for file in folder.glob(f"ckpt-{number}.*"):
+            if re.fullmatch(ownership.CHECKPOINT, file.name):
+                file.unlink(missing_ok=True)  # Another worker may have done it.
     return None
 
 
@@ -42,6 +42,6 @@ def _is_whole(path) -> bool:
         reader = tf.train.load_checkpoint(path)
         for name in reader.get_variable_to_shape_map():
             reader.get_tensor(name)
-    except (tf.errors.OpError, RuntimeError, LookupError, ValueError):  # The reader has many names for one thing.
+    except (tf.errors.OpError, RuntimeError, LookupError, ValueError):  # The reader raises many classes for one thing.
         return False
     return True

@@ -25,11 +25,11 @@ def strategy(name: str, *, batch_size: int) -> tf.distribute.Strategy:
 
     Raises UserError: TF_CONFIG names no cluster, or `batch_size` does not divide by the replicas.
     """
-    chosen = STRATEGIES[name]()
-    replicas = chosen.num_replicas_in_sync
+    result = STRATEGIES[name]()
+    replicas = result.num_replicas_in_sync
     if batch_size % replicas:
         raise UserError(f"the batch size ({batch_size}) must be a multiple of the number of replicas ({replicas})")
-    return chosen
+    return result
 
 
 # Once in a process: a second strategy would give its collective operations the first one's keys.
@@ -60,67 +60,67 @@ def _multi_worker():
 STRATEGIES = {"none": tf.distribute.get_strategy, "mirrored": _mirrored, "multi_worker": _multi_worker}
 
 
-def spread(chosen: tf.distribute.Strategy, batches: tf.data.Dataset):
+def spread(strategy: tf.distribute.Strategy, batches: tf.data.Dataset):
     """Global batches, each cut into the replicas' equal parts, in order; every worker has the same `batches`."""
-    if chosen.num_replicas_in_sync == 1:
+    if strategy.num_replicas_in_sync == 1:
         return batches
 
     def parts(context):
         replicas = context.num_replicas_in_sync
         local = replicas // context.num_input_pipelines
-        own = slice(local * context.input_pipeline_id, local * (context.input_pipeline_id + 1))
-        cut = functools.partial(tf.nest.map_structure, lambda rows: tf.stack(tf.split(rows, replicas)[own]))
+        local_parts = slice(local * context.input_pipeline_id, local * (context.input_pipeline_id + 1))
+        cut = functools.partial(tf.nest.map_structure, lambda values: tf.stack(tf.split(values, replicas)[local_parts]))
         return batches.map(lambda *batch: cut(batch)).unbatch()
 
-    return chosen.distribute_datasets_from_function(parts)
+    return strategy.distribute_datasets_from_function(parts)
 
 
-def repeat(chosen: tf.distribute.Strategy, batches: tf.data.Dataset):
+def repeat(strategy: tf.distribute.Strategy, batches: tf.data.Dataset):
     """Every replica sees every batch: cut up, the last one might leave a replica without any row."""
 
     def repeated(context):
         local = context.num_replicas_in_sync // context.num_input_pipelines
         return batches.flat_map(lambda *batch: tf.data.Dataset.from_tensors(batch).repeat(local))
 
-    return chosen.distribute_datasets_from_function(repeated)
+    return strategy.distribute_datasets_from_function(repeated)
 
 
-def is_chief(chosen: tf.distribute.Strategy) -> bool:
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process is the one that writes the run's folder."""
-    cluster = chosen.cluster_resolver
+    cluster = strategy.cluster_resolver
     if cluster is None:
         return True
     leading = "chief" if "chief" in cluster.cluster_spec().jobs else "worker"
     return (cluster.task_type, cluster.task_id) == (leading, 0)
 
 
-def ask_chief(chosen: tf.distribute.Strategy, question: Callable[[], bool]) -> bool:
+def ask_chief(strategy: tf.distribute.Strategy, question: Callable[[], bool]) -> bool:
     """The chief's answer; all workers wait for it. If the question raises, they raise a UserError."""
-    if chosen.cluster_resolver is None:
+    if strategy.cluster_resolver is None:
         return question()
     try:
-        answer = int(question()) if is_chief(chosen) else 0
+        answer = int(question()) if is_chief(strategy) else 0
     except Exception:
-        _sum(chosen, -1)
+        _sum(strategy, -1)
         raise
-    answer = _sum(chosen, answer)
+    answer = _sum(strategy, answer)
     if answer < 0:
         raise UserError("the chief could not start this run; its own message says why")
     return bool(answer)
 
 
-def _sum(chosen, value):
-    """Over the workers."""
-    own = chosen.experimental_distribute_values_from_function(
+def _sum(strategy, value):
+    """The sum over the workers."""
+    values = strategy.experimental_distribute_values_from_function(
         lambda context: tf.constant(value if context.replica_id_in_sync_group == 0 else 0)
     )
-    return int(chosen.reduce(tf.distribute.ReduceOp.SUM, own, axis=None))
+    return int(strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None))
 
 
 @contextlib.contextmanager
-def folder_to_write(chosen: tf.distribute.Strategy, workdir: Path) -> Iterator[Path]:
+def folder_to_write(strategy: tf.distribute.Strategy, workdir: Path) -> Iterator[Path]:
     """The run's folder for the chief; for the others, who have to write as often, one that is removed."""
-    if is_chief(chosen):
+    if is_chief(strategy):
         yield workdir
         return
     with tempfile.TemporaryDirectory() as temporary:

@@ -1,4 +1,4 @@
-"""What a training leaves behind while it goes: rows of history, scalars for TensorBoard, checkpoints."""
+"""What a training writes while it runs: rows of history, scalars for TensorBoard, checkpoints."""
 
 import json
 import math
@@ -21,15 +21,15 @@ def read_history(workdir: Path) -> list[dict]:
 
 
 def seconds(workdir: Path) -> float:
-    """Of the training in `workdir`, and of its siblings'."""
+    """How long the training in `workdir` took, and its siblings'."""
     return sum(row["seconds"] for folder in (workdir, *workdir.glob("sibling*")) for row in read_history(folder))
 
 
 class Record(tf_keras.callbacks.Callback):
     """After each interval of a phase: one row of history, the same scalars to TensorBoard, one checkpoint.
 
-    Once `asked_to_stop()` gives a signal's number, the training ends: with a checkpoint of that very step, and what is
-    known of the interval that it was in.
+    Once `asked_to_stop()` gives a signal's number, the training ends: with a checkpoint of that very step, and the
+    seconds and means of the interval so far.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Record(tf_keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self._stop_if_broken(logs)
         ends_the_interval = batch + 1 == self.params["steps"]
-        if ends_the_interval:  # Validation is no part of it.
+        if ends_the_interval:  # Without validation.
             steps = self._step() - (self._rows[-1]["step"] if self._rows else 0)
             self._speed = self._batch_size * steps / (time.monotonic() - self._since)
         if self._asked_to_stop() and not ends_the_interval:
@@ -75,21 +75,21 @@ class Record(tf_keras.callbacks.Callback):
         return int(self._transfer.step.numpy())
 
     def _stop(self):
-        told = f"the same command goes on from step {self._step()} of {self._phase!r}"
-        raise interruption.Interrupted(self._asked_to_stop(), told)
+        message = f"the same command goes on from step {self._step()} of {self._phase!r}"
+        raise interruption.Interrupted(self._asked_to_stop(), message)
 
     def _stop_if_broken(self, logs):
         broken = [name for name, value in (logs or {}).items() if not math.isfinite(value)]
         if broken:
             step, last = self._step(), self._manager.latest_checkpoint
-            kept = (
+            saved = (
                 f"the last checkpoint is of step {self._rows[-1]['step']}"
                 if last and self._rows
                 else "no checkpoint yet"
             )
-            told = ", ".join(name for name in broken if name != "loss") or "loss"
+            terms = ", ".join(name for name in broken if name != "loss") or "loss"
             raise UserError(
-                f"the training broke down at step {step} of phase {self._phase!r}: {told} is not finite ({kept}); "
+                f"the training broke down at step {step} of phase {self._phase!r}: {terms} is not finite ({saved}); "
                 "a smaller config.optimizer.learning_rate or another config.precision may help"
             )
 

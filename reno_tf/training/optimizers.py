@@ -39,8 +39,8 @@ class SGD(tf_keras.optimizers.legacy.Optimizer):
         return self._resource_apply_dense(tf.scatter_nd(indices[:, None], grad, tf.shape(var)), var, apply_state)
 
     def get_config(self):
-        own = {name: self._serialize_hyperparameter(name) for name in ("learning_rate", "momentum")}
-        return {**super().get_config(), **own}
+        hyperparameters = {name: self._serialize_hyperparameter(name) for name in ("learning_rate", "momentum")}
+        return {**super().get_config(), **hyperparameters}
 
 
 def cosine(learning_rate: float, steps: int):

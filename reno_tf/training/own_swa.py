@@ -10,7 +10,7 @@ from reno_tf.training.optimizers import SGD
 
 
 class SWA(SGD):
-    """The `SGD` that it is given, with a running mean of the weights (Izmailov et al., 2018).
+    """The wrapped `SGD`, with a running mean of the weights (Izmailov et al., 2018).
 
     A snapshot enters the mean in the step whose number, counted from 0, is `start_averaging` +
     n * `average_period`, right after that step's update.
@@ -18,8 +18,8 @@ class SWA(SGD):
 
     def __init__(self, optimizer: SGD, start_averaging: int = 0, average_period: int = 10, name: str = "SWA"):
         if average_period < 1 or start_averaging < 0:
-            found = f"{average_period}, {start_averaging}"
-            raise ValueError(f"average_period must be >= 1 and start_averaging >= 0, not {found}")
+            values = f"{average_period}, {start_averaging}"
+            raise ValueError(f"average_period must be >= 1 and start_averaging >= 0, not {values}")
         super().__init__(optimizer._hyper["learning_rate"], optimizer._hyper["momentum"], name)
         self._start, self._period = start_averaging, average_period
 

@@ -1,4 +1,4 @@
-"""A training in phases that survives being killed: each phase goes on from its newest checkpoint."""
+"""A training in phases that survives being killed: each phase resumes from its newest checkpoint."""
 
 import contextlib
 import dataclasses
@@ -44,7 +44,7 @@ class Course:
         seed: int = 0,
         callbacks: Sequence[Any] = (),
     ) -> "Course":
-        """That on the data set's augmented training images, which the seed puts in order and augments."""
+        """The course on the data set's augmented training images; the seed sets their order and augmentation."""
 
         def batches_from(step):
             split, augment = dataset.train, dataset.augment
@@ -138,7 +138,7 @@ class RunningPhase:
 def train(model: Transfer, phases: Sequence[Phase], course: Course, *, samples: int = 0) -> list:
     """Trains phase after phase, by the strategy that the model was made in.
 
-    Returns so many `samples` of the student's weights around their average over the last phase, which has to average,
+    Returns `samples` draws of the student's weights around their average over the last phase, which has to average,
     each as Keras's `get_weights` has them, with BatchNorm statistics that fit.
     """
     done = 0

@@ -1,4 +1,4 @@
-"""How far the weights of an averaging phase lie from their mean, and samples from there."""
+"""How far the weights of an averaging phase lie from their mean, and samples around it."""
 
 from collections.abc import Callable
 
@@ -37,7 +37,7 @@ class Spread(tf_keras.callbacks.Callback):
 
         `fit_batch_norm` gives the student the statistics that fit its weights. The student is left as it was.
         """
-        student, found = self._transfer.student, []
+        student, samples = self._transfer.student, []
         average, taken = student.get_weights(), (int(self._transfer.step) - self._first_step) // self._period
         for number in range(count):
             random = np.random.default_rng([seed, number])
@@ -46,6 +46,6 @@ class Spread(tf_keras.callbacks.Callback):
                     mean + np.sqrt(squares.numpy() / taken) * random.standard_normal(weight.shape, np.float32)
                 )
             fit_batch_norm()
-            found.append(student.get_weights())
+            samples.append(student.get_weights())
         student.set_weights(average)
-        return found
+        return samples

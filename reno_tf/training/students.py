@@ -38,7 +38,7 @@ class Job:
 
     @property
     def siblings(self) -> tuple["Job", ...]:
-        """How the networks are made that are trained before the student."""
+        """The jobs of the networks that are trained before the student."""
         methods = enumerate(self.method.before(), 1)
         return tuple(
             dataclasses.replace(self, method=method, seed=self.seed + number * _SEEDS) for number, method in methods
@@ -85,7 +85,7 @@ class Job:
         return phases.train(model, self.phases, course, samples=samples)
 
     def _sibling(self, teacher, dataset, workdir):
-        """`train`, and the student outside of the job's strategy and in float32."""
+        """Trains, and returns the student outside of the job's strategy and in float32."""
         trained = self.train(self.transfer(dataset, teacher), dataset, workdir)
         sibling = self.untrained(num_classes=len(dataset.class_names))
         sibling.set_weights(trained.get_weights())

@@ -138,8 +138,8 @@ class Transfer(tf_keras.Model):
             seen = dataclasses.replace(step, images=images)
             terms = self.method.terms(Batch(**vars(seen), outputs=outputs, targets=targets, **self._weights_of()))
             loss = tf.add_n(list(terms.values()))
-            own = replicas.share(loss)
-        self.optimizer.minimize(own, self.student.trainable_variables, tape=tape)
+            replica_loss = replicas.share(loss)
+        self.optimizer.minimize(replica_loss, self.student.trainable_variables, tape=tape)
         self.step.assign_add(1)
         return self._update({"loss": loss, **terms}, step.labels, outputs["logits"])
 

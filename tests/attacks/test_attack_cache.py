@@ -194,7 +194,7 @@ def test_without_its_marker_the_cache_has_no_files(tmp_path, images):
 
 
 def test_what_a_killed_process_left_goes_too(tmp_path, images):
-    store.mark(tmp_path)
+    store.mark_as_cache(tmp_path)
     (tmp_path / f"{'0' * 64}.part").write_bytes(bytes(10**6))
     _once(tmp_path, images, limit=2 * _SIZE)
     assert not list(tmp_path.glob("*.part"))

@@ -1,4 +1,4 @@
-"""Models of others: every format opened, its convention found by asking, and what is no classifier refused."""
+"""Models of others: every format opened, its convention detected by asking, and what is not a classifier refused."""
 
 import keras
 import numpy as np
@@ -81,11 +81,11 @@ def test_the_input_range_is_the_one_with_the_right_answers(tmp_path, expected, f
 
     reader = Reader()
     tf.saved_model.save(reader, str(tmp_path / "m"), signatures={"serving_default": reader.serve})
-    found = _detect(foreign.open_model(str(tmp_path / "m")), images, labels)
-    assert found.input_range == expected and found.order.tolist() == [0, 1, 2]
-    assert found.chosen.accuracy == 1.0 and found.outputs == "logits"
-    given = _detect(foreign.open_model(str(tmp_path / "m")), images, labels, input_range=expected)
-    assert given.input_range == expected and [way.input_range for way in given.tried] == [expected]
+    convention = _detect(foreign.open_model(str(tmp_path / "m")), images, labels)
+    assert convention.input_range == expected and convention.order.tolist() == [0, 1, 2]
+    assert convention.chosen.accuracy == 1.0 and convention.outputs == "logits"
+    stated = _detect(foreign.open_model(str(tmp_path / "m")), images, labels, input_range=expected)
+    assert stated.input_range == expected and [way.input_range for way in stated.tried] == [expected]
 
 
 def test_caffe_is_blue_first_minus_the_mean():
@@ -99,10 +99,10 @@ def test_labels_in_another_order_are_matched_and_probabilities_become_logits(tmp
     images, labels = _colours()
     _model(tf_keras, kernel=40 * np.eye(3)[:, [2, 0, 1]]).save(tmp_path / "m.keras")
     opened = foreign.open_model(str(tmp_path / "m.keras"))
-    found = _detect(opened, images, labels, input_range="0..1")
-    assert found.order.tolist() == [1, 2, 0] and found.renamed and found.outputs == "probabilities"
-    assert (found.chosen.accuracy, found.chosen.matched) == (0.0, 1.0) and not found.unmatched
-    logits = foreign.Student(opened, found)(tf.constant(images))["logits"].numpy()
+    convention = _detect(opened, images, labels, input_range="0..1")
+    assert convention.order.tolist() == [1, 2, 0] and convention.renamed and convention.outputs == "probabilities"
+    assert (convention.chosen.accuracy, convention.chosen.matched) == (0.0, 1.0) and not convention.unmatched
+    logits = foreign.Student(opened, convention)(tf.constant(images))["logits"].numpy()
     assert (logits.argmax(1) == labels).all()
     np.testing.assert_allclose(np.exp(logits).sum(1), 1, rtol=1e-5)
     with pytest.raises(UserError, match="0 of 60 clean images right, no more than chance"):
@@ -129,8 +129,8 @@ def test_a_given_order_is_taken(tmp_path):
     images, labels = _colours()
     _model(tf_keras, kernel=40 * np.eye(3)[:, [2, 0, 1]]).save(tmp_path / "m.keras")
     opened = foreign.open_model(str(tmp_path / "m.keras"))
-    found = _detect(opened, images, labels, input_range="0..1", label_order="1,2,0")
-    assert found.order.tolist() == [1, 2, 0] and found.chosen.accuracy == 1.0 and not found.renamed
+    convention = _detect(opened, images, labels, input_range="0..1", label_order="1,2,0")
+    assert convention.order.tolist() == [1, 2, 0] and convention.chosen.accuracy == 1.0 and not convention.renamed
     for order in ("1,2", "1,1,0", "1,2,3", "sorted"):
         with pytest.raises(UserError, match=f"unknown label order '{order}'.* each from 0 to 2 once"):
             _detect(opened, images, labels, label_order=order)
@@ -158,17 +158,17 @@ def test_the_only_signature_is_taken(tmp_path):
 def test_a_model_of_whole_numbers_has_no_gradient(tmp_path):
     images, labels = _colours()
     opened = foreign.open_model(_served(tmp_path / "m", "serving_default", [None, 8, 8, 3], tf.uint8))
-    found = _detect(opened, images, labels)
-    assert found.input_range == "0..255"
+    convention = _detect(opened, images, labels)
+    assert convention.input_range == "0..255"
     np.testing.assert_allclose(
         opened.call(tf.constant(255 * images)), np.round(255 * images).mean((1, 2)) @ _EYE, rtol=1e-5
     )
-    (attack,) = attacks.build("white_box", foreign.Student(opened, found), attacks.Budget(steps=1)).values()
+    (attack,) = attacks.build("white_box", foreign.Student(opened, convention), attacks.Budget(steps=1)).values()
     with pytest.raises(attacks.ZeroGradient, match="gradient is zero everywhere"):  # A suite goes on without it.
         attack(images[:1])
     other = foreign.open_model(_served(tmp_path / "float", "serving_default", [None, 8, 8, 3]))
-    found = _detect(other, images, labels, input_range="0..1")
-    (attack,) = attacks.build("white_box", foreign.Student(other, found), attacks.Budget(steps=1)).values()
+    convention = _detect(other, images, labels, input_range="0..1")
+    (attack,) = attacks.build("white_box", foreign.Student(other, convention), attacks.Budget(steps=1)).values()
     assert (attack(images[:1]) != images[:1]).numpy().any()
 
 
@@ -204,8 +204,8 @@ def test_what_is_no_classifier_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     for name, reason in {
         "none.keras": "there is no model",
-        "text.keras": "is no .keras or .h5 file: it is cut short",
-        "empty": "is no SavedModel",
+        "text.keras": "is not a .keras or .h5 file: it is cut short",
+        "empty": "is not a SavedModel",
     }.items():
         with pytest.raises(UserError, match=reason):
             foreign.open_model(str(tmp_path / name))
@@ -231,9 +231,9 @@ def _logits_of_colours(images, gain=20.0):
 def test_each_kind_of_output_becomes_logits_with_a_gradient(kind, dtype):
     images, labels = _colours()
     opened = _foreign(lambda x: tf.cast(_KINDS[kind](_logits_of_colours(x)), dtype), 3)
-    found = _detect(opened, images, labels, input_range="0..1")
-    assert found.outputs == kind and found.chosen.accuracy == 1.0
-    student, images = foreign.Student(opened, found), tf.constant(images)
+    convention = _detect(opened, images, labels, input_range="0..1")
+    assert convention.outputs == kind and convention.chosen.accuracy == 1.0
+    student, images = foreign.Student(opened, convention), tf.constant(images)
     with tf.GradientTape() as tape:
         tape.watch(images)
         logits = student(images)["logits"]
@@ -251,8 +251,8 @@ def test_one_output_tells_two_classes_apart(kind):
     of = tf.sigmoid if kind == "one sigmoid" else tf.identity
     opened = _foreign(lambda x: of(_logits_of_colours(x)[:, 1:2] - _logits_of_colours(x)[:, :1]), 1)
     assert opened.num_classes == 2
-    found = _detect(opened, images, labels, input_range="0..1")
-    assert found.outputs == kind and found.order.tolist() == [0, 1] and found.chosen.accuracy == 1.0
+    convention = _detect(opened, images, labels, input_range="0..1")
+    assert convention.outputs == kind and convention.order.tolist() == [0, 1] and convention.chosen.accuracy == 1.0
     other = _detect(opened, images, 1 - labels, input_range="0..1")  # The second folder is its first class.
     assert other.order.tolist() == [1, 0] and other.renamed
     answers = foreign.Student(opened, other)(tf.constant(images))["logits"].numpy().argmax(1)
@@ -291,9 +291,9 @@ def _numbered(count):
 def test_a_perfect_model_of_200_classes_in_any_order_is_read_perfectly():
     labels = np.repeat(np.arange(200), 12)
     order = np.random.default_rng(1).permutation(200)
-    found = _detect(_table(order[labels], 200), _numbered(len(labels)), labels, input_range="0..1")
-    assert found.renamed and (found.order == order).all() and found.chosen.matched == 1.0
-    assert found.chosen.asked == 2000  # Ten of each class, of the twelve.
+    convention = _detect(_table(order[labels], 200), _numbered(len(labels)), labels, input_range="0..1")
+    assert convention.renamed and (convention.order == order).all() and convention.chosen.matched == 1.0
+    assert convention.chosen.asked == 2000  # Ten of each class, of the twelve.
 
 
 @pytest.mark.parametrize("classes", [4, 50])
@@ -301,18 +301,18 @@ def test_two_swapped_classes_are_noticed(classes):
     labels = np.repeat(np.arange(classes), 20)
     order = np.arange(classes)
     order[[1, 3]] = order[[3, 1]]
-    found = _detect(_table(order[labels], classes), _numbered(len(labels)), labels, input_range="0..1")
-    assert found.renamed and (found.order == order).all()
+    convention = _detect(_table(order[labels], classes), _numbered(len(labels)), labels, input_range="0..1")
+    assert convention.renamed and (convention.order == order).all()
 
 
 def test_a_model_that_errs_keeps_its_order_and_unmatched_classes_are_named():
     generator, labels = np.random.default_rng(0), np.repeat(np.arange(5), 60)
     answers = np.where(generator.random(300) < 0.2, generator.integers(0, 5, 300), labels)
     answers[labels == 2] = 4  # It never learned one.
-    found = _detect(_table(answers, 5), _numbered(300), labels, input_range="0..1")
-    assert not found.renamed and found.order.tolist() == list(range(5)) and found.unmatched == (2,)
-    low, high = found.chosen.accuracy_ci95
-    assert low < found.chosen.accuracy < high
+    convention = _detect(_table(answers, 5), _numbered(300), labels, input_range="0..1")
+    assert not convention.renamed and convention.order.tolist() == list(range(5)) and convention.unmatched == (2,)
+    low, high = convention.chosen.accuracy_ci95
+    assert low < convention.chosen.accuracy < high
 
 
 def test_a_rare_class_counts_as_much_as_a_frequent_one():
@@ -328,9 +328,9 @@ def test_a_rare_class_counts_as_much_as_a_frequent_one():
         return tf.where(legible, tf.stack([0 * mean, mean - 127 + doubt], 1), tf.stack([0 * mean + 1, 0 * mean], 1))
 
     opened = _foreign(call, 2)
-    found = _detect(opened, images.astype(np.float32), labels)
-    chosen = {way.input_range: way.accuracy for way in found.tried}
-    assert found.input_range == "0..255" and chosen["0..1"] == 0.5
+    convention = _detect(opened, images.astype(np.float32), labels)
+    accuracies = {way.input_range: way.accuracy for way in convention.tried}
+    assert convention.input_range == "0..255" and accuracies["0..1"] == 0.5
 
 
 def test_a_perfect_model_on_a_dozen_photos_is_no_chance():
@@ -350,9 +350,9 @@ def _edges(count=60):
 def test_the_geometry_is_the_one_with_the_right_answers():
     views, labels = _edges()
     opened = _foreign(_logits_of_colours, 3)
-    found = foreign.detect(opened, views, labels)
-    assert (found.geometry, found.input_range) == ("squash", "0..1")
-    assert len(found.tried) == 4 * len(foreign.RANGES)
+    convention = foreign.detect(opened, views, labels)
+    assert (convention.geometry, convention.input_range) == ("squash", "0..1")
+    assert len(convention.tried) == 4 * len(foreign.RANGES)
     with pytest.raises(UserError, match="no more than chance"):
         foreign.detect(opened, views, labels, foreign.Stated(geometry="crop"))
     with pytest.raises(UserError, match="unknown config.audit.geometry 'fit'; choose one of: crop, pad, squash, zoom"):
@@ -368,7 +368,7 @@ def test_ways_that_cannot_be_told_apart_have_to_be_said():
     other = whole.copy()
     other[3:6] = whole[[4, 5, 3]]  # these.
     opened, views = _foreign(_logits_of_colours, 3), {"crop": confused, "squash": other}
-    with pytest.raises(UserError, match=r"cannot be told .* crop 0..1 \(95.0 % right .* or squash 0..1 .*geometry="):
+    with pytest.raises(UserError, match=r"it is unclear .* crop 0..1 \(95.0 % right .* or squash 0..1 .*geometry="):
         foreign.detect(opened, views, labels, foreign.Stated(input_range="0..1"))
     stated = foreign.Stated(input_range="0..1", geometry="squash")
     assert foreign.detect(opened, views, labels, stated).geometry == "squash"
@@ -392,14 +392,14 @@ def _two_ways(count, wrong, other_wrong, *, permuted=False):
 def test_of_few_images_a_few_answers_do_not_stop_it_and_the_better_way_is_taken(count, wrong, permuted):
     for first, second, better in ((wrong, [], "squash"), ([], wrong, "crop")):
         opened, views, labels = _two_ways(count, first, second, permuted=permuted)
-        found = foreign.detect(opened, views, labels, foreign.Stated(input_range="0..1"))
-        assert found.geometry == better and found.accuracy[0] == 1.0 and found.renamed == permuted
+        convention = foreign.detect(opened, views, labels, foreign.Stated(input_range="0..1"))
+        assert convention.geometry == better and convention.accuracy[0] == 1.0 and convention.renamed == permuted
 
 
 @pytest.mark.parametrize(("count", "each"), [(21, 3), (81, 4), (300, 9)])
 def test_ways_as_good_as_each_other_that_answer_otherwise_are_not_chosen_between(count, each):
     opened, views, labels = _two_ways(count, [*range(each)], [*range(count - each, count)])
-    with pytest.raises(UserError, match=f"cannot be told .* differ in {2 * each} of {count} answers"):
+    with pytest.raises(UserError, match=f"it is unclear .* differ in {2 * each} of {count} answers"):
         foreign.detect(opened, views, labels, foreign.Stated(input_range="0..1"))
 
 
@@ -411,7 +411,7 @@ def test_of_many_images_a_few_answers_do_not_stop_it():
 def test_the_figure_of_a_refusal_is_of_the_labels_that_decided():
     """In another order, of which nothing is right as given."""
     opened, views, labels = _two_ways(60, [0, 1, 2], [3, 4, 5], permuted=True)
-    with pytest.raises(UserError, match=r"cannot be told .*95.0 % right .*matched anew.* or .*95.0 % right"):
+    with pytest.raises(UserError, match=r"it is unclear .*95.0 % right .*matched anew.* or .*95.0 % right"):
         foreign.detect(opened, views, labels, foreign.Stated(input_range="0..1"))
 
 
@@ -419,7 +419,7 @@ def test_no_more_than_chance_is_said_of_what_decided():
     """It always names the frequent class, and so is right about nine of ten."""
     labels = np.repeat([0, 1], [270, 30])
     constant = _foreign(lambda x: tf.tile([[1.0, 0.0]], [len(x), 1]), 2)
-    with pytest.raises(UserError, match=r"no more than chance.* 50.0 % \[.*each class as heavy, by chance 50.0 %"):
+    with pytest.raises(UserError, match=r"no more than chance.* 50.0 % \[.*for each class, by chance 50.0 %"):
         _detect(constant, np.zeros((300, 8, 8, 3), np.float32), labels)
 
 
@@ -428,8 +428,8 @@ def test_a_class_of_few_images_is_not_named_for_one_wrong_answer(wrong, of, name
     labels = np.concatenate([np.arange(60) % 2, np.full(of, 2)])
     answers = labels.copy()
     answers[60 : 60 + wrong] = 0
-    found = _detect(_table(answers, 3), _numbered(len(labels)), labels, input_range="0..1", label_order="given")
-    assert found.unmatched == named
+    convention = _detect(_table(answers, 3), _numbered(len(labels)), labels, input_range="0..1", label_order="given")
+    assert convention.unmatched == named
 
 
 def test_few_images_with_two_labels_do_not_make_a_model_of_several():
@@ -437,7 +437,7 @@ def test_few_images_with_two_labels_do_not_make_a_model_of_several():
     images[:5] = np.maximum(images[:5], 0.9)  # Of every colour.
     opened = _foreign(lambda x: tf.sigmoid(_logits_of_colours(x, 40.0)), 3)
     assert _detect(opened, images, labels, input_range="0..1").outputs == "sigmoids"
-    with pytest.raises(UserError, match="several classes of one image, of 25 of 60 images"):
+    with pytest.raises(UserError, match="several classes of one image, in 25 of 60 images"):
         _detect(opened, np.tile(images, (5, 1, 1, 1)), np.tile(labels, 5), input_range="0..1")
 
 
@@ -445,9 +445,9 @@ def test_answers_that_change_are_averaged():
     generator = tf.random.Generator.from_seed(0)
     images, labels = _colours()
     opened = _foreign(lambda x: _logits_of_colours(x) + generator.normal([len(x), 3]), 3)
-    found = _detect(opened, images, labels, input_range="0..1")
-    assert found.draws == 8
-    student = foreign.Student(opened, found)
+    convention = _detect(opened, images, labels, input_range="0..1")
+    assert convention.draws == 8
+    student = foreign.Student(opened, convention)
     spread = np.std([student(tf.constant(images))["logits"] for _ in range(20)], axis=0).mean()
     assert 0.7 < spread * np.sqrt(8) < 1.3
 
@@ -467,7 +467,7 @@ def _served_outputs(path, **outputs):
 
 def test_of_several_outputs_the_scores_may_be_named(tmp_path):
     outputs = {"scores": lambda mean: mean, "names": lambda mean: tf.gather(["red", "green", "blue"], tf.argsort(mean))}
-    assert foreign.open_model(_served_outputs(tmp_path / "one", **outputs)).num_classes == 3  # Strings are no scores.
+    assert foreign.open_model(_served_outputs(tmp_path / "one", **outputs)).num_classes == 3  # Strings are not scores.
     several = _served_outputs(tmp_path / "two", **outputs, features=lambda mean: 2 * mean)
     with pytest.raises(
         UserError, match="gives (features, scores|scores, features), each of rank 2: .*--config.audit.scores=NAME"

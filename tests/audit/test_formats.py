@@ -44,7 +44,7 @@ def test_an_output_that_holds_no_scores_is_refused(tmp_path):
     assert audit.open_model(str(tmp_path / "m")).num_outputs == 3
     for name in ("image", "best"):
         with pytest.raises(
-            UserError, match=f"gives no scores as '{name}', real numbers of rank 2: .images, classes.; it has "
+            UserError, match=f"gives no scores in '{name}', real numbers of rank 2: .images, classes.; it has "
         ):
             audit.open_model(str(tmp_path / "m"), scores=name)
 
@@ -61,7 +61,7 @@ def test_trust_is_for_a_saved_model(tmp_path, form):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
-    ("options", "found"),
+    ("options", "expected"),
     [
         ({"input_range": "-1..1"}, {"input_range": "-1..1"}),
         ({"input_range": "0..1", "outputs": "probabilities"}, {"outputs": "probabilities"}),
@@ -70,18 +70,18 @@ def test_trust_is_for_a_saved_model(tmp_path, form):
     ],
     ids=lambda value: next(iter(value)),
 )
-def test_what_is_said_of_a_model_is_taken(tmp_path, form, options, found):
+def test_what_is_said_of_a_model_is_taken(tmp_path, form, options, expected):
     images, labels = colours()
     labels = np.array([0, 2, 1])[labels] if "label_order" in options else labels
     views = {"pad": images, "crop": images} if "geometry" in options else {"": images}
     convention = audit.detect(audit.open_model(formats.save(tmp_path, form)), views, labels, audit.Stated(**options))
-    for name, value in found.items():
+    for name, value in expected.items():
         assert np.array_equal(getattr(convention, name), value)
 
 
 @pytest.mark.parametrize(("kind", "outputs"), [("one sigmoid", 3), ("one logit", 2), ("logits", 1)])
 def test_a_kind_that_so_many_outputs_cannot_be_is_refused(kind, outputs):
-    with pytest.raises(UserError, match=f"config.audit.outputs='{kind}' cannot be: the model gives {outputs}"):
+    with pytest.raises(UserError, match=f"config.audit.outputs='{kind}' does not fit: the model gives {outputs}"):
         audit.refuse_misfit(kind, outputs)
     audit.refuse_misfit("auto", outputs)
 
@@ -99,7 +99,7 @@ def test_a_model_of_one_batch_size_answers_any_number_of_images(tmp_path, form, 
 
 @pytest.mark.parametrize("form", ["savedmodel", "keras2", "keras3", "h5"])
 def test_the_white_box_goes_through_a_model_of_one_batch_size(tmp_path, form):
-    images, found = colours(5)[0], []
+    images, adversarial = colours(5)[0], []
     for batch in (None, 2):
         (tmp_path / str(batch)).mkdir()
         opened = audit.open_model(formats.save(tmp_path / str(batch), form, batch=batch))
@@ -108,9 +108,9 @@ def test_the_white_box_goes_through_a_model_of_one_batch_size(tmp_path, form):
         )
         assert gradients.why_none(student, images[:1]) is None
         (attack,) = attacks.build("white_box", student, attacks.Budget(steps=2), jit_compile=False).values()
-        found.append(np.asarray(attack(images)))
-    assert (np.abs(found[1] - images).max((1, 2, 3)) > 0.005).all()
-    np.testing.assert_allclose(*found, atol=1e-6)
+        adversarial.append(np.asarray(attack(images)))
+    assert (np.abs(adversarial[1] - images).max((1, 2, 3)) > 0.005).all()
+    np.testing.assert_allclose(*adversarial, atol=1e-6)
 
 
 def test_a_file_of_weights_is_part_of_what_an_onnx_is(tmp_path):
@@ -154,17 +154,17 @@ def test_weights_in_another_file_are_found_wherever_the_graph_has_them(tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("location", "told"),
+    ("location", "message"),
     [
-        ("gone.data", "'gone.data', which does not lie beside it"),
+        ("gone.data", "'gone.data', which is not beside it"),
         ("../m.data", "'../m.data', outside of its folder"),
         ("a/../../m.data", "outside of its folder"),
         ("/etc/hostname", "outside of its folder"),
         ("..\\m.data", "outside of its folder"),
-        ("*/_ORT_MEM_ADDR_/*", "which does not lie beside it"),
+        ("*/_ORT_MEM_ADDR_/*", "which is not beside it"),
     ],
 )
-def test_weights_that_are_missing_or_outside_are_told_in_one_line(tmp_path, location, told):
+def test_weights_that_are_missing_or_outside_are_told_in_one_line(tmp_path, location, message):
     (tmp_path / "inner").mkdir()
     path = formats.to_onnx(tmp_path / "inner" / "m.onnx", location="m.data")
     (tmp_path / "inner" / "m.data").rename(tmp_path / "m.data")
@@ -173,7 +173,7 @@ def test_weights_that_are_missing_or_outside_are_told_in_one_line(tmp_path, loca
     (tmp_path / "inner" / "m.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(UserError) as caught:
         audit.open_model(path)
-    assert told in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [_POINTER, "<!DOCTYPE html>\n<html><head>"], ids=["pointer", "page"])
@@ -210,7 +210,7 @@ def test_weights_alone_are_told_without_an_address(tmp_path, library, name):
     layers = [library.Input((SIDE, SIDE, 3)), library.layers.Flatten(), library.layers.Dense(3)]
     library.Sequential(layers).save_weights(str(tmp_path / name))
     with pytest.raises(
-        UserError, match="holds weights alone, no model: save the whole model with model.save"
+        UserError, match="holds weights alone, not a model: save the whole model with model.save"
     ) as caught:
         audit.open_model(str(tmp_path / name))
     assert "0x" not in str(caught.value)
@@ -232,7 +232,7 @@ def _contrast(images):
 
 
 @pytest.mark.parametrize(
-    ("function", "told"),
+    ("function", "reason"),
     [
         (_contrast, "AdjustContrastv2"),
         (lambda x: tf.numpy_function(lambda x: x.mean((1, 2)), [x], tf.float32), "has none"),
@@ -243,9 +243,9 @@ def _contrast(images):
     ],
     ids=["no gradient", "Python", "whole numbers", "stopped", "not finite", "fails"],
 )
-def test_why_a_model_has_no_gradient_is_found_by_one(function, told):
+def test_why_a_model_has_no_gradient_is_found_by_one(function, reason):
     why = gradients.why_none(_Fixed(function), colours(1)[0])
-    assert told in why and "\n" not in why
+    assert reason in why and "\n" not in why
     assert gradients.why_none(_Fixed(lambda x: tf.reduce_mean(x, [1, 2])), colours(1)[0]) is None
 
 

@@ -75,9 +75,10 @@ def test_tflite_is_read_whatever_its_numbers_are(tmp_path, kind):
     assert (opened.format, opened.height, opened.width, opened.num_outputs) == ("TFLite", _SIZE, _SIZE, 3)
     near = 1e-5 if kind == "float32" else 0.05
     np.testing.assert_allclose(opened.call(tf.constant(255 * images)), _keras()(255 * images), atol=near)
-    found = foreign.detect(opened, {"": images}, labels)
-    assert (found.input_range, found.outputs) == ("0..255", "probabilities") and found.chosen.accuracy > 0.9
-    assert (evaluation.predict(foreign.Student(opened, found), images) == labels).mean() == found.chosen.accuracy
+    convention = foreign.detect(opened, {"": images}, labels)
+    assert (convention.input_range, convention.outputs) == ("0..255", "probabilities")
+    accuracy = (evaluation.predict(foreign.Student(opened, convention), images) == labels).mean()
+    assert accuracy == convention.chosen.accuracy > 0.9
 
 
 @pytest.mark.parametrize("shape", [[7, _SIZE, _SIZE, 3], [1, None, None, 3], [None, None, None, 3]])
@@ -92,7 +93,7 @@ def test_tflite_is_read_whatever_it_leaves_open(tmp_path, shape):
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "message"),
     [
         (lambda images: images[:, :, 0, 0], r"it gives numbers of shape \[2, 8\], not scores \[2, 3\]"),
         (lambda images: images[:1, 0, 0], r"it gives numbers of shape \[1, 3\], not scores \[2, 3\]"),
@@ -100,9 +101,9 @@ def test_tflite_is_read_whatever_it_leaves_open(tmp_path, shape):
         (lambda images: 1 / 0, "division by zero"),
     ],
 )
-def test_what_does_not_answer_is_told_in_one_line(answer, told):
+def test_what_does_not_answer_is_told_in_one_line(answer, message):
     opened = foreign.from_function(answer, name="mine", size=(_SIZE, _SIZE), num_outputs=3)
-    with pytest.raises(UserError, match=f"the model does not answer images of 8x8 pixels: {told}") as caught:
+    with pytest.raises(UserError, match=f"the model does not answer images of 8x8 pixels: {message}") as caught:
         opened.answer(_colours(2)[0])
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="the model does not answer images of 8x8 pixels"):
@@ -125,13 +126,13 @@ def test_onnx_is_read_whatever_its_layout_is(tmp_path, options):
     images, labels = _colours()
     opened = foreign.open_model(_onnx(tmp_path / "m.onnx", **options))
     assert (opened.format, opened.height, opened.width, opened.num_outputs) == ("ONNX", _SIZE, _SIZE, 3)
-    found = foreign.detect(opened, {"": images}, labels)
-    assert found.outputs == "logits" and found.chosen.accuracy == 1.0
-    assert found.input_range == ("0..255" if opened.integers else "0..1")
-    assert (evaluation.predict(foreign.Student(opened, found), images) == labels).all()
+    convention = foreign.detect(opened, {"": images}, labels)
+    assert convention.outputs == "logits" and convention.chosen.accuracy == 1.0
+    assert convention.input_range == ("0..255" if opened.integers else "0..1")
+    assert (evaluation.predict(foreign.Student(opened, convention), images) == labels).all()
 
 
-def test_what_is_damaged_or_no_classifier_is_refused_in_one_line(tmp_path):
+def test_what_is_damaged_or_not_a_classifier_is_refused_in_one_line(tmp_path):
     whole = _onnx(tmp_path / "whole.onnx")
     for name in ("cut.onnx", "cut.tflite"):
         source = whole if name.endswith("onnx") else _tflite(tmp_path / "whole.tflite", "float32")

@@ -52,10 +52,10 @@ def _hdf5(path, config):
         shutil.move(f"{folder}/good.h5", path)
 
 
-def _with(part, library=keras):
-    """A good config with `part` in the place of its last layer."""
+def _with(layer, library=keras):
+    """A good config with `layer` in the place of its last layer."""
     config = _config(library)
-    config["config"]["layers"][-1] = part
+    config["config"]["layers"][-1] = layer
     return config
 
 
@@ -129,12 +129,12 @@ def _claimed(path, canary):
         file.create_dataset("far", (10**10,), "f4", chunks=(1000,))
 
 
-def _of_keras(part, **options):
-    return lambda path, canary: _archive(path, _with(part(canary) if callable(part) else part), **options)
+def _of_keras(layer, **options):
+    return lambda path, canary: _archive(path, _with(layer(canary) if callable(layer) else layer), **options)
 
 
-def _of_hdf5(part):
-    return lambda path, canary: _hdf5(path, _with(part(canary) if callable(part) else part, tf_keras))
+def _of_hdf5(layer):
+    return lambda path, canary: _hdf5(path, _with(layer(canary) if callable(layer) else layer, tf_keras))
 
 
 def _deep(path, canary):
@@ -174,7 +174,7 @@ _HOSTILE = {
     "a layer of someone's own": (
         "m.keras",
         _of_keras({"class_name": "Mine", "module": None, "registered_name": "Custom>Mine", "config": {}}),
-        "the class 'Mine', which is none of Keras's",
+        "the class 'Mine', which is not one of Keras's",
     ),
     "a class without a name": ("m.keras", _of_keras({**_DENSE, "class_name": ["Dense"]}), r"the class \['Dense'\]"),
     "a SavedModel as a layer": (
@@ -194,7 +194,7 @@ _HOSTILE = {
         "would grow to 200000000 bytes",
     ),
     "no config": ("m.keras", lambda path, _: zipfile.ZipFile(path, "w").writestr("a", "b"), "holds no config.json"),
-    "a deep config": ("m.keras", _deep, "holds a config that is no JSON|nested too deeply"),
+    "a deep config": ("m.keras", _deep, "holds a config that is not JSON|nested too deeply"),
     "a link to another file": ("m.h5", _external_link, "holds the link 'far' to "),
     "arrays in another file": ("m.h5", _external_data, "keeps '/far' in another file"),
     "arrays that only claim their size": ("m.h5", _claimed, "claims 40000.* bytes of arrays"),
@@ -259,8 +259,8 @@ def test_what_people_save_opens(tmp_path, number):
     images = tf.constant(np.random.default_rng(0).uniform(size=[2, 32, 32, 3]), tf.float32)
     expected = np.asarray(model(images, training=False), np.float32)
     for name in ("m.keras", "m"):
-        found = audit.open_model(str(tmp_path / name)).call(images)
-        np.testing.assert_allclose(np.asarray(found, np.float32), expected, rtol=2e-2, atol=1e-3)
+        scores = audit.open_model(str(tmp_path / name)).call(images)
+        np.testing.assert_allclose(np.asarray(scores, np.float32), expected, rtol=2e-2, atol=1e-3)
 
 
 def test_every_mutant_of_a_config_opens_or_gets_one_line(tmp_path):
@@ -274,23 +274,23 @@ def test_every_mutant_of_a_config_opens_or_gets_one_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("taken", "given", "message"),
+    ("input_shape", "output_shape", "message"),
     [
-        (None, [None, 3], "takes inputs of no known shape; export it for images "),
-        ([None, *_SHAPE], None, r"gives 'logits' in no known shape; export it with one, \[None, classes\]"),
+        (None, [None, 3], "takes inputs of unknown shape; export it for images "),
+        ([None, *_SHAPE], None, r"gives 'logits' in an unknown shape; export it with \[None, classes\]"),
     ],
 )
-def test_shapes_that_are_not_known_are_told(tmp_path, taken, given, message):
+def test_unknown_shapes_are_refused(tmp_path, input_shape, output_shape, message):
     def call(images):
         scores = tf.reduce_mean(tf.reshape(images, [-1, *_SHAPE]), [1, 2])
         return {
-            "logits": tf.ensure_shape(scores, given)
-            if given
+            "logits": tf.ensure_shape(scores, output_shape)
+            if output_shape
             else tf.raw_ops.PlaceholderWithDefault(input=scores, shape=None)
         }
 
     module = tf.Module()
-    module.call = tf.function(call, [tf.TensorSpec(taken)])
+    module.call = tf.function(call, [tf.TensorSpec(input_shape)])
     tf.saved_model.save(module, str(tmp_path / "m"), signatures={"serving_default": module.call})
     with pytest.raises(UserError, match=message):
         audit.open_model(str(tmp_path / "m"))

@@ -84,14 +84,18 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
     assert "Keras 2; fed in the range 0..255; it gives probabilities; " in printed
     assert "its outputs are in another order than the labels: '0' is output 9, " in printed
     assert "audit of digits.keras: " in printed and "audit of digits.keras: clean" in printed
-    found = results["audit"]
-    assert found["input_range"] == "0..255" and found["label_order"] == list(range(9, -1, -1))
-    assert found["label_order_was_matched"] and found["outputs"] == "probabilities" and not found["unmatched"]
-    asked = next(way for way in found["asked"] if way["input_range"] == "0..255")
-    assert asked["matched"] > 0.9 > asked["accuracy"] and asked["asked"] >= 500 and found["geometry"] == ""
+    audit_facts = results["audit"]
+    assert audit_facts["input_range"] == "0..255" and audit_facts["label_order"] == list(range(9, -1, -1))
+    assert (
+        audit_facts["label_order_was_matched"]
+        and audit_facts["outputs"] == "probabilities"
+        and not audit_facts["unmatched"]
+    )
+    asked = next(way for way in audit_facts["asked"] if way["input_range"] == "0..255")
+    assert asked["matched"] > 0.9 > asked["accuracy"] and asked["asked"] >= 500 and audit_facts["geometry"] == ""
     assert results["clean_accuracy"] > 0.8
-    assert [row["name"] for row in found["exposure"]] == ["pixel", "white_box"]
-    for row in found["exposure"]:
+    assert [row["name"] for row in audit_facts["exposure"]] == ["pixel", "white_box"]
+    for row in audit_facts["exposure"]:
         assert list(row["rates"]) == ["0.05", "0.1"] and (row["outside"] is not None) == (row["name"] == "white_box")
     pixel, worst = results["suite"][0]["attack_success_rate"], results["attack_success_rate"]
     assert 0.1 < pixel <= worst  # A linear head on the public features is exposed.
@@ -111,7 +115,7 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
         jsonschema.validate(results | {"clean_accuracy": 97.5}, schema)
 
     assert not list(ownership.foreign(tmp_path / "run", ownership.RUN))
-    audited, renofeation = found["comparison"]
+    audited, renofeation = audit_facts["comparison"]
     assert audited["attack_success_rate"] == worst
     trained = json.loads((tmp_path / "run" / "renofeation" / "results.json").read_text())
     assert renofeation["clean_accuracy"] == trained["clean_accuracy"]
@@ -228,9 +232,9 @@ def test_photos_are_seen_as_the_model_saw_them(config, tmp_path, capsys):
     config.split = "test"
     config.attack.update(suite=("pixel",), images=4)
     results = _audit(config, tmp_path / "model.keras", tmp_path / "run")
-    found = results["audit"]
-    assert (found["geometry"], found["outputs"]) == ("squash", "logits")
-    assert results["clean_accuracy"] == 1.0 and found["image_size"] == [16, 16]
+    audit_facts = results["audit"]
+    assert (audit_facts["geometry"], audit_facts["outputs"]) == ("squash", "logits")
+    assert results["clean_accuracy"] == 1.0 and audit_facts["image_size"] == [16, 16]
     assert "fed photos by 'squash', in the range " in capsys.readouterr().out
     assert "(squash) in the range " in (tmp_path / "run" / "report.html").read_text()
 

@@ -169,17 +169,17 @@ def test_a_finished_run_opens_nothing(config, tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "message"),
     [
         ("size", 64, "config.data.size=64 would have no effect: the model takes, or the data set has, images of 8x8"),
         ("shots", 4, "config.data.shots=4 would have no effect: an audit has all training images"),
         ("fraction", 0.5, "config.data.fraction=0.5 would have no effect"),
     ],
 )
-def test_a_key_that_was_said_and_has_no_effect_is_refused(config, tmp_path, key, value, told):
+def test_a_key_that_was_said_and_has_no_effect_is_refused(config, tmp_path, key, value, message):
     path = formats.to_onnx(tmp_path / "m.onnx")
     config.data[key] = value
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         _audit(config, path, tmp_path / "run", said=[f"data.{key}"])
     assert not (tmp_path / "run").exists()
     with _stopped():  # As a file of settings for many models has it.
@@ -223,7 +223,7 @@ def test_functions_are_told_apart_by_their_answers_to_the_images():
 
         opened = audit.from_function(answer, name="mine", size=(8, 8), num_outputs=3)
         convention = audit.Convention("", "0..1", "probabilities", order, False, (), 1, ())
-        return audited.digest(opened, audit.Student(opened, convention), split)
+        return audited.subject_digest(opened, audit.Student(opened, convention), split)
 
     assert digest(1) == digest(1) != digest(2)
 

@@ -49,7 +49,7 @@ def test_what_others_keep_in_the_cache_is_neither_listed_nor_deleted(tmp_path, c
     config, cache = get_config(), tmp_path / "cache"
     config.data.tfds_dir, config.attack.cache = str(tmp_path / "tfds"), str(cache)
     files.write_text(cache / f"{'1' * 64}.npy", "older than the marker")
-    store.mark(cache)
+    store.mark_as_cache(cache)
     users = ("labels.json", "embeddings.npy", "surrogate-notes/thesis.txt", f"{_STUDENT}/thesis.txt", "0123.npy")
     for name in users:
         files.write_text(cache / name, "years of work")
@@ -63,9 +63,9 @@ def test_what_others_keep_in_the_cache_is_neither_listed_nor_deleted(tmp_path, c
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def _users_build(folder, **facts):
+def _users_build(folder, **content):
     """As tensorflow-datasets writes one."""
-    files.write_json(folder / "dataset_info.json", facts)
+    files.write_json(folder / "dataset_info.json", content)
     files.write_text(folder / "folder_images-train.array_record-00000-of-00001", "years of work")
 
 
@@ -74,8 +74,8 @@ def _users_build(folder, **facts):
 def test_another_builders_data_stay(tmp_path, capsys, place, module):
     config = get_config()
     config.data.tfds_dir, config.attack.cache = str(tmp_path), ""
-    facts = {"name": "folder_images", "configName": "0123abcd-0123456789abcdef-whole", "version": "1.0.0"}
-    _users_build(tmp_path / place, moduleName=module, **facts)
+    content = {"name": "folder_images", "configName": "0123abcd-0123456789abcdef-whole", "version": "1.0.0"}
+    _users_build(tmp_path / place, moduleName=module, **content)
     is_ours = place.endswith("1.0.0") and module.startswith("reno_tf")  # All else is told by its place or its module.
     listed = _clean(config, capsys)
     assert len(listed) == is_ours and (tmp_path / "folder_images").exists() != is_ours
@@ -132,7 +132,7 @@ def test_one_copy_of_a_folder_is_kept_and_all_that_is_kept_is_listed_and_removed
 
     data.load("greek", data_dir=config.data.tfds_dir)
     (tmp_path / "tfds" / "cifar10").mkdir()  # What tensorflow-datasets keeps of its own.
-    store.mark(tmp_path / "cache")
+    store.mark_as_cache(tmp_path / "cache")
     files.write_bytes(tmp_path / "cache" / f"{'0' * 64}.npy", bytes(2_000_000))
     _surrogate(tmp_path / "cache" / _STUDENT)
     files.write_bytes(tmp_path / "cache" / "thesis.tex", b"years of work")

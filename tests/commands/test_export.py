@@ -53,7 +53,7 @@ def test_mistakes_are_told_and_leave_nothing(tmp_path):
         _export(workdir=_finished(tmp_path / "a"))
     (tmp_path / "a" / "results.json").unlink()
     for run in ("a", "nowhere"):
-        with pytest.raises(UserError, match=f"{run} is no finished run"):
+        with pytest.raises(UserError, match=f"{run} is not a finished run"):
             _export(workdir=str(tmp_path / run), to=str(tmp_path / "models"))
     with pytest.raises(UserError, match="--to goes with --mode=export, not with --mode=report"):
         modes.start("report", get_config(), command="", to="models")

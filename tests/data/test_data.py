@@ -66,7 +66,7 @@ def test_draws_are_stratified_nested_seeded_and_disjoint(digits):
 )
 def test_small_classes_hold_fewer_images_out(shots, asked, held_out):
     split = Split(np.zeros([60, 1, 1, 3], np.uint8), np.repeat([0, 1], 30))
-    train, validation = base.draw(split, shots=shots, validation_per_class=asked, seed=0)
+    train, validation = base.draw_splits(split, shots=shots, validation_per_class=asked, seed=0)
     assert (np.bincount(validation.labels, minlength=2) == held_out).all()
     assert (np.bincount(train.labels) == (shots or 30 - held_out)).all()
     assert not set(train.indices) & set(validation.indices)
@@ -83,7 +83,7 @@ def test_small_classes_hold_fewer_images_out(shots, asked, held_out):
 def test_too_small_classes_are_named(members, options, asked):
     split = Split(np.zeros([members, 1, 1, 3], np.uint8), np.ones(members, int))
     with pytest.raises(UserError, match=f"^class 'bee' has {members} training images?: too few for {asked}$"):
-        base.draw(split, **options, seed=0, class_names=["ant", "bee"])
+        base.draw_splits(split, **options, seed=0, class_names=["ant", "bee"])
 
 
 def test_the_data_sets_classes_are_named(digits):

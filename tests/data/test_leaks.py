@@ -138,7 +138,7 @@ def test_images_that_are_no_photos_leak_by_their_pixels_alone():
     prints = leaks.Prints.of_images(images, np.array([0, 0, 1, 1]))
     found = leaks.Leaks.of(train=prints.take([0, 1]), validation=prints.take([2]), test=prints.take([3]))
     assert [(leak.same, leak.other_label) for leak in found.test] == [(True, True)] and not found.validation
-    assert not leaks.find(prints.take([1]), prints.take([2]))
+    assert not leaks.find_leaks(prints.take([1]), prints.take([2]))
 
 
 def test_the_embedded_digits_do_not_leak(tmp_path, warnings):
@@ -148,7 +148,7 @@ def test_the_embedded_digits_do_not_leak(tmp_path, warnings):
 def test_ten_pairs_are_named_in_a_report_and_older_results_have_none():
     rows = [leaks.Leak(f"test/{number}.jpg", f"train/{number}.jpg", number > 0, False) for number in range(12)]
     facts = leaks.Leaks(test=tuple(rows)).facts() | {"num_test": 20}
-    text = rendering.load("facts.j2").environment.from_string("{{ facts | leaks }}").render(facts=facts)
+    text = rendering.load_template("facts.j2").environment.from_string("{{ facts | leaks }}").render(facts=facts)
     assert "12 of 20 test images are also training images (11 the same, 1 nearly)" in text
     assert "test/0.jpg ~ train/0.jpg, test/1.jpg = " in text and "test/9.jpg" in text and "test/10.jpg" not in text
     assert leaks.sentence({"num_test": 20}) == ""

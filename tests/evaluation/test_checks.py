@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from reno_tf.evaluation.checks import check
+from reno_tf.evaluation.checks import run_checks
 from reno_tf.reporting import sentences
 from reno_tf.results import CurvePoint
 
@@ -35,7 +35,7 @@ _FALL = [100.0, 60.0, 30.0, 12.0, 4.0, 2.0, 1.0, 0.5, 0.0]  # 8 steps, the last 
 
 def _verdicts(**changes):
     arguments = _RESULTS | {"curve": _CURVE, "convergence": _FALL, "num_classes": 10, "undefended": True}
-    rows = check(**arguments | changes)
+    rows = run_checks(**arguments | changes)
     return {row.name: (row.verdict, sentences.of_check(row.reason, row.figures)) for row in rows}
 
 
@@ -54,8 +54,8 @@ def test_a_sound_measurement_is_ok():
     ],
 )
 def test_converged(values, verdict, says):
-    found, sentence = _verdicts(convergence=values)["converged"]
-    assert found == verdict and says in sentence
+    actual, sentence = _verdicts(convergence=values)["converged"]
+    assert actual == verdict and says in sentence
 
 
 def test_any_success_without_perturbation_is_doubtful():
@@ -89,11 +89,11 @@ def test_of_few_images_nine_of_ten_may_be_nearly_all():
     assert _verdicts(curve=many)["rises with epsilon"][0] == "doubtful"
 
 
-def test_what_intervals_decide_is_told_with_them():
-    told = _verdicts(noise=_Rate(0.2, (0.15, 0.26)), curve=[*_CURVE[:2], _point(0.5, 0.8, 0.7, 0.84)])
-    assert "30.0 % [25.0, 35.0] wrong" in told["stronger than noise"][1]
-    assert "20.0 % [15.0, 26.0]" in told["stronger than noise"][1]
-    assert "80.0 % [70.0, 84.0] turn wrong" in told["large epsilon"][1]
+def test_a_verdict_of_intervals_names_them():
+    verdicts = _verdicts(noise=_Rate(0.2, (0.15, 0.26)), curve=[*_CURVE[:2], _point(0.5, 0.8, 0.7, 0.84)])
+    assert "30.0 % [25.0, 35.0] wrong" in verdicts["stronger than noise"][1]
+    assert "20.0 % [15.0, 26.0]" in verdicts["stronger than noise"][1]
+    assert "80.0 % [70.0, 84.0] turn wrong" in verdicts["large epsilon"][1]
 
 
 def test_an_undefended_student_must_give_in_but_for_one_class():

@@ -1,4 +1,4 @@
-"""What is told of the time beforehand, where a pass takes a second."""
+"""The time that is estimated beforehand, where a pass takes a second."""
 
 import dataclasses
 
@@ -15,11 +15,11 @@ from reno_tf.training import Job
 
 
 @pytest.mark.parametrize(
-    "seconds, told",
+    "seconds, text",
     [(0, "less than a minute"), (29, "less than a minute"), (31, "1 minute"), (95, "2 minutes"), (7260, "2 h 1 min")],
 )
-def test_durations_are_whole_minutes(seconds, told):
-    assert cost.duration(seconds) == told
+def test_durations_are_whole_minutes(seconds, text):
+    assert cost.duration(seconds) == text
 
 
 def _suite(*names, **changes) -> Suite:
@@ -61,11 +61,11 @@ def test_training_costs_its_steps_and_the_gradients_of_its_images():
     assert cost.training_passes(_job("vaccination", siblings=2)) == 3 * 6 * 32 * 13.5
 
 
-def test_what_the_time_is_for_is_told(monkeypatch):
+def test_an_estimate_says_what_the_time_is_for(monkeypatch):
     monkeypatch.setattr(cost, "seconds_of_pass", lambda network, images: 60.0 / len(images))
     images = np.zeros([100, 4, 4, 3], np.uint8)
-    told = cost.tell({"10 steps of training": 1920, "attacking": 3600}, None, images)
-    assert told == "about 5 h 45 min on this machine (10 steps of training 2 h 0 min, attacking 3 h 45 min)"
+    estimate = cost.tell({"10 steps of training": 1920, "attacking": 3600}, None, images)
+    assert estimate == "about 5 h 45 min on this machine (10 steps of training 2 h 0 min, attacking 3 h 45 min)"
     assert (
         cost.tell({"attacking": 1}, None, images) == "less than a minute on this machine (attacking less than a minute)"
     )

@@ -60,16 +60,17 @@ def test_distances(split, images):
     assert distances.weight_distance(student, teacher) == 0
     assert distances.feature_distance(student, teacher, images) == 0
     other = tiny(num_classes=3, seed=2)
-    ours, theirs = (reno_tf.models.named_weights(m, head=False) for m in (other, teacher))
-    square = sum(np.sum((ours[n].numpy() - theirs[n].numpy()) ** 2) for n in ours if "moving" not in n)
+    student_weights, teacher_weights = (reno_tf.models.named_weights(m, head=False) for m in (other, teacher))
+    names = [name for name in student_weights if "moving" not in name]
+    square = sum(np.sum((student_weights[name].numpy() - teacher_weights[name].numpy()) ** 2) for name in names)
     assert distances.weight_distance(other, teacher) == pytest.approx(np.sqrt(square), rel=1e-5)
     outputs = [model(images, training=False) for model in (other, teacher)]
     by_hand = np.mean([np.mean((outputs[0][f"stage{i}"] - outputs[1][f"stage{i}"]) ** 2) for i in (1, 2, 3, 4)])
     assert distances.feature_distance(other, teacher, images, batch_size=4) == pytest.approx(by_hand, rel=1e-4)
-    for stage, found in distances.stage_distances(other, teacher, images, batch_size=4).items():
+    for stage, values in distances.stage_distances(other, teacher, images, batch_size=4).items():
         absolute = np.mean((outputs[0][stage] - outputs[1][stage]) ** 2)
         relative = absolute / np.mean(np.var(outputs[1][stage], axis=(0, 1, 2)))
-        assert found == {"absolute": pytest.approx(absolute, rel=1e-4), "relative": pytest.approx(relative, rel=1e-4)}
+        assert values == {"absolute": pytest.approx(absolute, rel=1e-4), "relative": pytest.approx(relative, rel=1e-4)}
 
 
 def test_distances_between_unequal_networks_are_undefined(images):

@@ -25,9 +25,9 @@ from reno_tf.evaluation import (
     Pictures,
     Suite,
     evaluate,
-    kept,
     own_images,
     predict,
+    stored_answers,
     suite,
     worst_case,
 )
@@ -76,13 +76,13 @@ def _results(measured) -> dict:
 
 def _crafters(tried, dataset, student):
     """{name: attack} of everything that the suite runs."""
-    found, attacker = {}, _attacker(dataset, student)
+    crafters, attacker = {}, _attacker(dataset, student)
     for member in tried.plan(attacker.models):
-        images = dataset.test if not found else dataset.test.first(tried.images)
+        images = dataset.test if not crafters else dataset.test.first(tried.images)
         others = {"own": attacker.own_images, "attacked": images.floats(), None: None}[member.entry.others]
         model = attacker.models[member.entry.network]
-        found[member.name] = member.attack.on(model, tried.budget, others=others)
-    return found
+        crafters[member.name] = member.attack.on(model, tried.budget, others=others)
+    return crafters
 
 
 def _hits(crafters, student, images, labels):
@@ -222,8 +222,8 @@ def test_answers_that_cannot_be_kept_are_done_without(dataset, student, tmp_path
         raise OSError(errno.ENOSPC, "No space left on device")
 
     warnings = []
-    monkeypatch.setattr(kept.files, "write_bytes", full)
-    monkeypatch.setattr(kept.logging, "warning", lambda text, *values: warnings.append(text % values))
+    monkeypatch.setattr(stored_answers.files, "write_bytes", full)
+    monkeypatch.setattr(stored_answers.logging, "warning", lambda text, *values: warnings.append(text % values))
     measured = _measure(_suite(images=8), dataset, student, folder=tmp_path / "suite")
     assert len(measured.answers.attacks) == 4 and len(warnings) == 4
     assert "No space left on device; an interrupted" in warnings[0]
@@ -287,8 +287,8 @@ def test_the_exposure_is_each_attacks_success_at_several_epsilon(dataset, studen
     for row, names in zip(rows, (["pixel"], ["neurons neuron 0", "neurons neuron 5"]), strict=True):
         assert list(row.rates) == ["0.15", "0.3"]
         for factor, rate in zip((0.5, 1.0), row.rates.values(), strict=True):
-            found = [attack.within(attack.budget.scaled(factor)) for name, attack in crafters.items() if name in names]
-            wrong = [predict(student, attack(dataset.test.floats()[:8]).numpy()) != labels for attack in found]
+            scaled = [crafters[name].within(crafters[name].budget.scaled(factor)) for name in names]
+            wrong = [predict(student, attack(dataset.test.floats()[:8]).numpy()) != labels for attack in scaled]
             assert rate == pytest.approx(np.any(wrong, axis=0).mean())
     assert _measure(dataclasses.replace(tried, exposure=False), dataset, student).exposure == []
 
@@ -308,10 +308,10 @@ def test_each_image_and_each_class_is_accounted_for(dataset, student, tmp_path):
     assert np.mean(beaten) == pytest.approx(results["worst_case_success_rate"])
     assert sum(row["num_images"] for row in results["per_class"]) == 12
     for row in results["per_class"]:
-        own = [number for number, image in enumerate(rows) if image["label"] == row["class"]]
-        assert row["clean_accuracy"] == 1.0 and row["num_images"] == len(own)
-        assert row["attack_success_rate"] == pytest.approx(np.mean([fooled[number] for number in own]))
-        first = [beaten[number] for number in own if number < 8]
+        members = [number for number, image in enumerate(rows) if image["label"] == row["class"]]
+        assert row["clean_accuracy"] == 1.0 and row["num_images"] == len(members)
+        assert row["attack_success_rate"] == pytest.approx(np.mean([fooled[number] for number in members]))
+        first = [beaten[number] for number in members if number < 8]
         assert row["worst_case_success_rate"] == (pytest.approx(np.mean(first)) if first else None)
 
 
@@ -335,9 +335,9 @@ def test_adversarial_images_are_kept_as_pngs_in_the_ball(dataset, student, tmp_p
     files = sorted(path.relative_to(tmp_path / "images").as_posix() for path in tmp_path.rglob("*.png"))
     assert files == [f"{name}/0000{n}.png" for name in ("disruption-stage1", "pixel") for n in range(3)]
     for name in files:
-        kept = np.asarray(Image.open(tmp_path / "images" / name)).astype(int)
+        pixels = np.asarray(Image.open(tmp_path / "images" / name)).astype(int)
         clean = dataset.test.images[int(name[-5])].astype(int)
-        assert 0 < np.abs(kept - clean).max() <= 0.3 * 255
+        assert 0 < np.abs(pixels - clean).max() <= 0.3 * 255
     before = (tmp_path / "images" / files[0]).stat().st_mtime_ns
     measured(pictures=pictures)
     assert (tmp_path / "images" / files[0]).stat().st_mtime_ns == before
@@ -389,35 +389,35 @@ def test_any_attack_can_be_the_only_one(dataset, student, preset):
 
 def _reported(folder, measured, attacked, **changes):
     """report.md of an audit."""
-    facts = {"method": "finetune", "seed": 0, "split": "test", "dataset": attacked.facts()}
-    facts |= {"teacher": {"name": "toy/weights", "sha256": "0" * 64}}
-    facts["audit"] = {"exposure": [{"name": "white_box", "outside": "", "rates": {"0.1": 0.5}}], "comparison": []}
-    facts["audit"] |= {"input_range": "0..1", "geometry": "", "outputs": "logits", "format": "Keras 2", "draws": 1}
-    facts["audit"] |= {"has_gradient": True, "asked": [], "label_order_was_matched": False, "unmatched": ["b"]}
-    facts["audit"] |= {"image_size": [4, 4]}
+    results = {"method": "finetune", "seed": 0, "split": "test", "dataset": attacked.facts()}
+    results |= {"teacher": {"name": "toy/weights", "sha256": "0" * 64}}
+    results["audit"] = {"exposure": [{"name": "white_box", "outside": "", "rates": {"0.1": 0.5}}], "comparison": []}
+    results["audit"] |= {"input_range": "0..1", "geometry": "", "outputs": "logits", "format": "Keras 2", "draws": 1}
+    results["audit"] |= {"has_gradient": True, "asked": [], "label_order_was_matched": False, "unmatched": ["b"]}
+    results["audit"] |= {"image_size": [4, 4]}
     material = reporting.Material(
-        results=facts | records.to_json(measured.evaluation) | changes,
+        results=results | records.to_json(measured.evaluation) | changes,
         config={},
         curve=records.to_json(measured.curve),
         convergence=measured.answers.convergence,
         examples=reporting.Examples.choose(measured.attacked, measured.answers, measured.class_names),
         command="",
     )
-    reporting.write(folder, material)
+    reporting.write_report_files(folder, material)
     return (folder / "report.md").read_text()
 
 
 @pytest.mark.long
 def test_a_report_says_which_model_was_attacked(tmp_path, dataset, student):
     measured = _measure(_suite("white_box", "disruption"), dataset, student)
-    for source, told in {
+    for source, sentence in {
         "student": "the attack white_box alone, on the student itself, which the attacker does not have, turns",
         "teacher": "alone, through toy/weights, the public teacher, turns",
         "surrogate": "alone, through a student of the attacker's own, made from toy/weights, turns",
         "ensemble": "alone, through students of the attacker's own, made from toy/weights, turns",
     }.items():
         attack = measured.evaluation.attack | {"source": source}
-        assert told in _reported(tmp_path, measured, dataset, attack=attack), source
+        assert sentence in _reported(tmp_path, measured, dataset, attack=attack), source
     markdown = (tmp_path / "report.md").read_text()
     assert "(outside the threat model: it has the student)" in markdown
     assert markdown.index("An attacker who tries 3 attacks of one size") < markdown.index("white_box alone")
@@ -468,7 +468,7 @@ def test_names_of_classes_and_files_are_data(tmp_path, dataset, student):
 def test_any_callable_is_a_student_and_a_teacher(dataset, student):
     """They have no digest, so nothing of theirs is kept."""
     teacher = linear_teacher()
-    found = worst_case(
+    evaluation = worst_case(
         lambda images, training=False: {"logits": student(images)["logits"]},
         lambda images: teacher(images),
         dataset.test,
@@ -476,6 +476,7 @@ def test_any_callable_is_a_student_and_a_teacher(dataset, student):
         crafting=_crafting(),
     )
     measured = _measure(_suite("pixel", "universal"), dataset, student)
-    assert found.attack_success_rate == measured.evaluation.attack_success_rate
-    assert {row.name for row in found.skipped} == {"surrogate", "white_box"} and found.clean_accuracy.rate == 1
-    assert found["pixel"].rate <= found.worst_case.rate == found.worst_case_success_rate.rate
+    assert evaluation.attack_success_rate == measured.evaluation.attack_success_rate
+    assert {row.name for row in evaluation.skipped} == {"surrogate", "white_box"}
+    assert evaluation.clean_accuracy.rate == 1
+    assert evaluation["pixel"].rate <= evaluation.worst_case.rate == evaluation.worst_case_success_rate.rate

@@ -43,8 +43,11 @@ def toy_students(monkeypatch):
     monkeypatch.setattr(Job, "untrained", untrained)
 
 
-def _train(job, dataset, teacher, folder):
-    return surrogate.train_once(job, dataset, teacher, identity=repr(job), folder=folder)
+def _train(job, dataset, teacher, folder, *, number=0, **options):
+    """By someone who has the validation images."""
+    empty = dataset.validation.take([])
+    attackers = Dataset("toy", dataset.class_names, dataset.validation, empty, empty, **options)
+    return surrogate.train_once(job, attackers, teacher, identity=repr(job), folder=folder, number=number)
 
 
 def test_the_surrogate_is_trained_once_and_on_the_attackers_images_alone(
@@ -55,33 +58,35 @@ def test_the_surrogate_is_trained_once_and_on_the_attackers_images_alone(
     toy_students,
 ):
     job, teacher = _job(), Network.of(linear_teacher())
-    trained = _train(job, dataset, teacher, tmp_path)
-    assert list(trained) == ["surrogate"]  # Fine-tuning averages nothing.
-    digest = trained["surrogate"].digest
-    assert digest == Network.of(trained["surrogate"].model).digest != Network.of(student).digest
+    (trained,) = _train(job, dataset, teacher, tmp_path)  # Fine-tuning averages nothing.
+    digest = trained.digest
+    assert digest == Network.of(trained.model).digest != Network.of(student).digest
 
     def fail(*_):
         raise RuntimeError("trained again")
 
     monkeypatch.setattr(Transfer, "train_step", fail)
     others = Dataset("toy", dataset.class_names, dataset.test, dataset.validation, dataset.train)
-    assert _train(job, others, teacher, tmp_path)["surrogate"].digest == digest
+    assert _train(job, others, teacher, tmp_path)[0].digest == digest
+    for options in ({"number": 1}, {"augment": lambda images, seed: images}):
+        with pytest.raises(RuntimeError, match="trained again"):
+            _train(job, dataset, teacher, tmp_path, **options)
     for changed in (Dataset("toy", dataset.class_names, dataset.train, dataset.test, dataset.train), dataset):
         other = _job(batch_size=2) if changed is dataset else job
         with pytest.raises(RuntimeError, match="trained again"):
             _train(other, changed, teacher, tmp_path)
-    assert len(surrogate.kept(tmp_path)) == 3  # The second and the third were begun.
+    assert len(surrogate.stored_students(tmp_path)) == 5  # All but the first were begun.
 
 
 def test_the_surrogate_of_a_folder_that_cannot_be_written_is_not_kept(dataset, monkeypatch, toy_students):
     warnings = []
     monkeypatch.setattr(surrogate.logging, "warning", lambda text, *values: warnings.append(text % values))
-    found = _train(_job(), dataset, Network.of(linear_teacher()), "/proc")["surrogate"]
-    assert found.digest == Network.of(found.model).digest
+    network = _train(_job(), dataset, Network.of(linear_teacher()), "/proc")[0]
+    assert network.digest == Network.of(network.model).digest
     assert len(warnings) == 1 and warnings[0].startswith("/proc: ") and "is not kept" in warnings[0]
 
 
-def test_a_surrogate_that_learned_nothing_is_told(dataset, student):
+def test_a_surrogate_that_learned_nothing_is_noticed(dataset, student):
     images = np.random.default_rng(1).integers(0, 256, [2000, 4, 4, 3]).astype(np.uint8)
     answers = predict(student, images.astype(np.float32) / 255)
     few = np.concatenate([np.flatnonzero(answers == label)[:5] for label in range(3)])
@@ -92,7 +97,7 @@ def test_a_surrogate_that_learned_nothing_is_told(dataset, student):
     why = surrogate.why_useless(guessing, Split(dataset.test.images, labels))
     assert why == "the attacker's own student gets 4 of 12 images right, no more than chance"
     few = Split(dataset.test.images[:2], labels[:2])
-    assert surrogate.why_useless(guessing, few) is None  # Two images tell nothing of it.
+    assert surrogate.why_useless(guessing, few) is None  # Two images say nothing about it.
 
 
 def _tiny_students(monkeypatch):
@@ -105,7 +110,7 @@ def _tiny_students(monkeypatch):
 def test_the_surrogate_of_a_mixed_run_is_attacked_in_float32(tmp_path, dataset, images, monkeypatch):
     _tiny_students(monkeypatch)
     job = _job(options={"precision": "mixed_bfloat16"})
-    model = _train(job, dataset, Network.of(tiny()), tmp_path)["surrogate"].model
+    model = _train(job, dataset, Network.of(tiny()), tmp_path)[0].model
     assert not models.is_mixed(model)
     # Freezes it, and checks that it can.
     (attack,) = attacks.build("surrogate", model, attacks.Budget(steps=1)).values()
@@ -113,10 +118,10 @@ def test_the_surrogate_of_a_mixed_run_is_attacked_in_float32(tmp_path, dataset, 
 
 
 def test_the_attackers_own_images_are_drawn_by_the_seed(dataset):
-    own, others = (own_images(dataset.validation, 5, seed=seed) for seed in (0, 1))
+    drawn, others = (own_images(dataset.validation, 5, seed=seed) for seed in (0, 1))
     validation = {image.tobytes() for image in dataset.validation.floats()}
-    assert len(own) == 5 and {image.tobytes() for image in own} <= validation
-    assert not np.array_equal(own, others) and len(own_images(dataset.validation)) == 9
+    assert len(drawn) == 5 and {image.tobytes() for image in drawn} <= validation
+    assert not np.array_equal(drawn, others) and len(own_images(dataset.validation)) == 9
 
 
 @pytest.mark.long
@@ -127,10 +132,10 @@ def test_an_averaged_surrogate_brings_an_ensemble_around_it(tmp_path, dataset, m
     train = functools.partial(
         _train, _job("renofeation", schedule=schedule, interval=2), dataset, Network.of(tiny(seed=5)), tmp_path
     )
-    found, again = train(), train()  # The second is read from the checkpoints.
-    average, ensemble = found["surrogate"].model, found["ensemble"].model
+    first, again = train(), train()  # The second is read from the checkpoints.
+    average, ensemble = first[0].model, surrogate.together(first).model
     assert len(ensemble.members) == 3 and ensemble.members[0] is average
-    assert again["ensemble"].digest == found["ensemble"].digest
+    assert surrogate.together(again).digest == surrogate.together(first).digest
     weights = [np.concatenate([w.numpy().ravel() for w in m.trainable_variables]) for m in ensemble.members]
     off = np.array(weights[1:]) - weights[0]
     assert (np.abs(off).max(1) > 0).all() and np.abs(off).max() < 0.5

@@ -43,18 +43,18 @@ def trained(tmp_path_factory):
 
 def _scalars(folder):
     """{tag: [(step, value)]}, of all kinds."""
-    found = {}
+    scalars = {}
     events = EventAccumulator(str(folder / "tensorboard"), {"tensors": 0}).Reload()
     for tag in events.Tags()["tensors"]:
-        found[tag] = [(event.step, tf.make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)]
-    return found
+        scalars[tag] = [(event.step, tf.make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)]
+    return scalars
 
 
 def test_no_bit_of_the_training_changes(trained):
     _, (watched, _, rows), (alone, _, expected) = trained
     assert rows == expected and len(rows) == 2
-    for ours, theirs in zip(watched.get_weights(), alone.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    for value, expected in zip(watched.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, expected)
 
 
 def test_what_is_shown_is_what_the_student_does(trained):
@@ -89,14 +89,14 @@ def test_what_is_shown_is_what_the_student_does(trained):
 )
 def test_what_cannot_be_watched_is_refused(attack, several_devices, message):
     with pytest.raises(UserError, match=message):
-        watch.check(AttackRef(attack), _DATA, several_devices=several_devices)
+        watch.check_watchable(AttackRef(attack), _DATA, several_devices=several_devices)
 
 
 def test_without_validation_images_it_is_refused():
     split = _DATA.train
     dataset = data.Dataset(_DATA.name, _DATA.class_names, split, split.take([]), split)
     with pytest.raises(UserError, match="validation_per_class"):
-        watch.check(AttackRef("pixel"), dataset, several_devices=False)
+        watch.check_watchable(AttackRef("pixel"), dataset, several_devices=False)
 
 
 def test_a_profile_is_of_ten_steps(tmp_path, monkeypatch):

@@ -12,8 +12,8 @@ _NAMES = ("pixel", "disruption stage1", "joint", "guide", "momentum")
 
 
 def _attack(name, predicted, **changes):
-    facts = {"counts": True, "gradients": 1, "parameters": {}, "rounded": None, "crafting": 0.0, "asking": 0.0}
-    return AttackAnswers(reference=AttackRef.parse(name), at={1.0: predicted}, **facts | changes)
+    fields = {"counts": True, "gradients": 1, "parameters": {}, "rounded": None, "crafting": 0.0, "asking": 0.0}
+    return AttackAnswers(reference=AttackRef.parse(name), at={1.0: predicted}, **fields | changes)
 
 
 def _answers(fooled: dict, labels, *, clean=None) -> Answers:
@@ -30,8 +30,8 @@ def test_rates_by_hand():
     clean = np.array([0, 0, 1, 2, 2])  # 4 of 5 right
     adversarial = np.array([1, 0, 1, 1, 0])  # of the four, two turned; the wrong one became right
     assert (rates.accuracy(labels, clean).hits, rates.accuracy(labels, clean).total) == (4, 5)
-    found = rates.success(labels, clean, adversarial)
-    assert (found.hits, found.total, found.rate) == (2, 4, 0.5)
+    rate = rates.success(labels, clean, adversarial)
+    assert (rate.hits, rate.total, rate.rate) == (2, 4, 0.5)
     assert rates.success_of_all(labels, clean, adversarial).rate == 2 / 5
     assert rates.success(labels, clean, adversarial[:2]).total == 2  # On as many as were attacked.
 
@@ -47,8 +47,8 @@ def test_the_worst_case_is_the_first_wrong_answer():
 
 
 def test_nothing_right_is_undefined_not_zero():
-    found = rates.success(np.array([0, 0]), np.array([1, 1]), np.array([1, 1]))
-    assert found.rate is None and found.interval is None
+    rate = rates.success(np.array([0, 0]), np.array([1, 1]), np.array([1, 1]))
+    assert rate.rate is None and rate.interval is None
     assert rates.worst_success(np.array([0]), np.array([0]), []).rate is None
 
 
@@ -56,10 +56,10 @@ def test_the_fewest_attacks_that_are_enough_are_named():
     labels = np.zeros(300, int)
     half, third, rest, two = (np.zeros(300, bool) for _ in range(4))
     half[:150], third[100:250], rest[50:280], two[298:] = True, True, True, True
-    few = worst.facts(_answers(dict(zip(_NAMES, (half, third, rest, two), strict=False)), labels)).enough
+    few = worst.describe_worst_case(_answers(dict(zip(_NAMES, (half, third, rest, two), strict=False)), labels)).enough
     assert few.attacks == ("pixel", "joint") and few.success_rate == pytest.approx(280 / 300)  # Within 2 of 282.
     scattered = {name: np.arange(300) % 5 == number for number, name in enumerate(_NAMES)}
-    few = worst.facts(_answers(scattered, labels)).enough
+    few = worst.describe_worst_case(_answers(scattered, labels)).enough
     assert few.attacks == _NAMES[:3] and few.success_rate == pytest.approx(0.6)
 
 
@@ -68,8 +68,8 @@ def test_the_worst_case_of_the_core_stands_beside_that_of_more():
     answers = _answers({name: np.arange(4) == place for place, name in enumerate(_NAMES[:4])}, labels)
 
     def core(*names):
-        found = worst.of_core(answers, references(*names))
-        return found and found.rate
+        rate = worst.of_core(answers, references(*names))
+        return rate and rate.rate
 
     assert (core("disruption"), core("disruption stage1", "guide"), core("joint")) == (0.5, 0.75, 0.5)
     assert core() is None and core("disruption", "bsr") is None  # None was asked for, or it was not tried.
@@ -79,7 +79,8 @@ def test_the_worst_case_of_the_core_stands_beside_that_of_more():
 def test_a_student_that_is_never_right_has_no_worst_case():
     labels = np.zeros(4, int)
     answers = _answers({"pixel": np.ones(4, bool)}, labels, clean=labels + 1)
-    assert worst.success(answers, answers.counting).rate is None and worst.facts(answers).enough is None
+    assert worst.worst_case_success(answers, answers.counting).rate is None
+    assert worst.describe_worst_case(answers).enough is None
 
 
 def test_what_does_not_count_is_in_no_worst_case():
@@ -87,6 +88,6 @@ def test_what_does_not_count_is_in_no_worst_case():
     answers = _answers({"pixel": np.arange(4) == 0}, labels)
     white_box = _attack("white_box", labels + 1, counts=False)
     both = Answers(**vars(answers) | {"attacks": (*answers.attacks, white_box)})
-    assert worst.success(both, both.counting).rate == 0.25
+    assert worst.worst_case_success(both, both.counting).rate == 0.25
     assert [row.counts for row in worst.rows(both)] == [True, False]
     assert [row.attack_success_rate.rate for row in worst.rows(both)] == [0.25, 1.0]

@@ -85,10 +85,11 @@ def test_more_steps_turn_features_further():
     assert eight < one
 
 
-def test_part_and_one_of():
+def test_radius_factors_and_one_of():
     # Below 0.8 the draw is spread over [0, 1), the rest is clean.
-    np.testing.assert_allclose(attacked_images.part(tf.constant([0.0, 0.4, 0.79, 0.81]), 0.8), [0, 0.5, 0.9875, 0])
-    np.testing.assert_array_equal(attacked_images.part(tf.constant([0.0, 0.5]), 0.0), [0, 0])
+    factors = attacked_images.radius_factors(tf.constant([0.0, 0.4, 0.79, 0.81]), 0.8)
+    np.testing.assert_allclose(factors, [0, 0.5, 0.9875, 0])
+    np.testing.assert_array_equal(attacked_images.radius_factors(tf.constant([0.0, 0.5]), 0.0), [0, 0])
     np.testing.assert_array_equal(attacked_images.one_of(tf.constant([0.0, 0.34, 0.9999999]), 3), np.eye(3))
 
 

@@ -139,7 +139,7 @@ def test_the_smallest_masks_go():
     masks = [tf.constant([[0.5, -1.0], [2.0, 0.0]]), tf.constant([-3.0])]
     assert seam.removed_part(masks) == 3 / 5
     for removed, expected in ((0.0, [1, 1, 1, 1, 1]), (0.5, [1, 0, 1, 0, 0]), (0.6, [1, 0, 1, 0, 0]), (1.0, [0] * 5)):
-        first, second = seam.kept(masks, removed)
+        first, second = seam.weights_to_keep(masks, removed)
         np.testing.assert_array_equal(np.concatenate([first.ravel(), second]), expected)
 
 

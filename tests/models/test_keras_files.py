@@ -67,7 +67,7 @@ def check_a_file(folder, application, library, kept, top, *, image_size=None):
     file = folder / f"mine{suffix}"
     getattr(model, how)(file)
     network = _zeroed(_built(application, image_size))
-    keras_files.load(network, str(file))
+    keras_files.load_keras_weights(network, str(file))
     theirs = [weight for layer in model.layers for weight in layer.weights]
     for ours, value in zip(network.weights, theirs, strict=not top):
         np.testing.assert_array_equal(ours, np.asarray(value), err_msg=ours.name)

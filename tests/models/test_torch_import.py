@@ -215,7 +215,7 @@ def test_a_wrong_file_is_refused(pretrained, tmp_path, state, monkeypatch):
         (path, "mobilenet_v2", "does not fit mobilenet_v2: it lacks "),
         (altered, "resnet18", "altered or incomplete: its SHA-256 is .*, its name says f37072fd"),
         (tmp_path / "x.pth", "resnet18", "a .pth needs PyTorch"),
-        (tmp_path / "y.safetensors", "resnet18", "no safetensors file"),
+        (tmp_path / "y.safetensors", "resnet18", "not a safetensors file"),
         (tmp_path / "x.h5", "resnet18", "must be a .safetensors, .pth.tar, .pth, .pt, .bin or .ckpt file"),
     ):
         with pytest.raises(UserError, match=message):
@@ -308,8 +308,8 @@ def test_a_pth_is_read_without_running_code(tmp_path, state):
     np.testing.assert_array_equal(read(checkpoint)["fc.bias"], np.float16(state["fc.bias"]))
     for content, message in (
         (Evil(), "holds more than tensors, .*, and is not opened: keep the tensors alone"),
-        ({"epoch": 3}, "no state dict"),
-        ([1], "no state dict"),
+        ({"epoch": 3}, "not a state dict"),
+        ([1], "not a state dict"),
     ):
         with pytest.raises(UserError, match=message):
             read(content)
@@ -317,7 +317,7 @@ def test_a_pth_is_read_without_running_code(tmp_path, state):
     for odd in (torch.ones(2, 2).to_sparse(), torch.ones(2, dtype=torch.complex64)):
         with pytest.raises(UserError, match="fc.weight is sparse or complex, not an array of real numbers"):
             read({"fc.weight": odd})
-    with pytest.raises(UserError, match="no state dict"):
+    with pytest.raises(UserError, match="not a state dict"):
         read({1: torch.ones(2)})
 
 

@@ -36,6 +36,6 @@ def test_rates_are_in_percent():
 
 def test_the_axis_of_a_single_value_has_ticks_that_differ():
     for value in (89.66666666666667, 0.0, 1e-4):
-        found = charts.axis([value, value + 1e-12], 0, 100)
-        assert found.low < value < found.high
-        assert len({f"{tick:.5g}" for tick in found.ticks}) == len(found.ticks)
+        axis = charts.axis([value, value + 1e-12], 0, 100)
+        assert axis.low < value < axis.high
+        assert len({f"{tick:.5g}" for tick in axis.ticks}) == len(axis.ticks)

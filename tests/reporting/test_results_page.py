@@ -93,7 +93,7 @@ def test_the_page_may_run_its_own_script_and_load_nothing(built):
     (policy,) = [attributes["content"] for tag, attributes in page.tags if "http-equiv" in attributes]
     (script,) = re.findall(r"<script>(.*?)</script>", content, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    allowed = dict(part.split(maxsplit=1) for part in policy.split("; "))
+    allowed = dict(rule.split(maxsplit=1) for rule in policy.split("; "))
     assert allowed == {
         "default-src": "'none'",
         "img-src": "data:",
@@ -207,20 +207,20 @@ def test_no_run_is_a_users_mistake(tmp_path):
 )
 def test_the_variant_stands_in_the_folders_name(tmp_path, folder, expected):
     write_run(tmp_path / folder)
-    assert finished_runs.read(tmp_path / folder / "results.json", tmp_path).variant == expected
+    assert finished_runs.read_run(tmp_path / folder / "results.json", tmp_path).variant == expected
 
 
 def _made(**changes):
-    facts = {"folder": "f", "method": "m", "variant": "", "network": "n", "data": "d", "seed": 0, "tried": 6}
-    facts |= {"attack_name": "pixel", "epsilon": 0.1, "settings": "s", "curve": [], "versions": {}, "report": True}
-    facts["measured"] = dict.fromkeys(finished_runs.RATES) | changes.pop("measured", {})
-    return finished_runs.Run(**facts | changes)
+    fields = {"folder": "f", "method": "m", "variant": "", "network": "n", "data": "d", "seed": 0, "tried": 6}
+    fields |= {"attack_name": "pixel", "epsilon": 0.1, "settings": "s", "curve": [], "versions": {}, "report": True}
+    fields["measured"] = dict.fromkeys(finished_runs.RATES) | changes.pop("measured", {})
+    return finished_runs.Run(**fields | changes)
 
 
 def test_a_run_is_read_back(tmp_path):
     for name, changes in {"a": {"cache": "here"}, "b": {"cache": "there", "cache_limit": 1}, "c": {"steps": 7}}.items():
         write_run(tmp_path / name, config={"attack": changes}, suite=[{"name": "pixel"}] if name == "a" else [])
-    a, b, c = (finished_runs.read(tmp_path / name / "results.json", tmp_path) for name in "abc")
+    a, b, c = (finished_runs.read_run(tmp_path / name / "results.json", tmp_path) for name in "abc")
     assert a.settings == b.settings != c.settings  # Where the adversarial set was kept changes no number.
     assert (a.attack, b.attack) == ("suite, ε = 0.1", "pixel, ε = 0.1")
     assert inside(Path("/runs/x/\udcff"), Path("/runs")) == "x/?"
@@ -231,7 +231,7 @@ def test_the_network_stands_in_the_config_of_either_form(tmp_path, networks):
     for name, named in {"a": {"student": "s", "backbone": "b"}, "b": {"student": "", "backbone": "b"}, "c": {}}.items():
         write_run(tmp_path / name)
         (tmp_path / name / "config.json").write_text(json.dumps({"format": 2, "seed": 0, networks: named}))
-    runs = [finished_runs.read(tmp_path / name / "results.json", tmp_path) for name in "abc"]
+    runs = [finished_runs.read_run(tmp_path / name / "results.json", tmp_path) for name in "abc"]
     assert [run.network for run in runs] == ["s", "b", "resnet18_cifar"]
 
 
@@ -245,8 +245,8 @@ def test_a_picture_is_kept_without_loss_where_that_is_smaller(tmp_path):
 
 def test_runs_that_differ_in_the_seed_alone_are_one_series():
     runs = [_made(seed=2), _made(seed=1), _made(seed=1, folder="again"), _made(settings="t"), _made(variant="+swa")]
-    found = [[(run.seed, run.folder) for run in one] for one in finished_runs.series(runs)]
-    assert found == [[(1, "f"), (2, "f")], [(0, "f")], [(0, "f")]]
+    series = [[(run.seed, run.folder) for run in one] for one in finished_runs.series(runs)]
+    assert series == [[(1, "f"), (2, "f")], [(0, "f")], [(0, "f")]]
 
 
 def test_examples_come_from_the_data_set_most_methods_share():
@@ -284,13 +284,13 @@ def test_an_axis_maps_values_to_pixels():
     assert charts.axis([5], 0, 10)(5) == pytest.approx(5, abs=5)
 
 
-def test_what_base64_holds_is_no_link():
+def test_what_base64_holds_is_not_a_link():
     page = '<a href="x"><img src="data:image/webp;base64,aa//gg+http/url=="></a>'
     assert without_pictures(page) == '<a href="x"><img src="data:image/webp;base64,"></a>'
 
 
 def _measured_run(folder, *, worst, attacks=6, **results):
-    """A run as this version writes it: `worst` is its worst case, of so many attacks."""
+    """A run as this version writes it: `worst` is its worst case, of that many attacks."""
     rates = {"worst_case_success_rate": worst, "worst_case": {"attacks": ["a"] * attacks}}
     rates["worst_case_success_rate_ci95"] = None if worst is None else [worst - 0.04, worst + 0.04]
     name = {"attack": {"preset": "pixel", "name": "pixel", "epsilon": 0.1}}
@@ -364,7 +364,7 @@ def test_worst_cases_of_other_attacks_are_told_apart(tmp_path):
     content, page = report(tmp_path)
     column = page.row("method").index("of attacks")
     assert (page.row("delta")[column], page.row("linear")[column]) == ("6", "4")
-    assert "quick, ε = 0.1" in page.row("linear") and "do not compare" in content
+    assert "quick, ε = 0.1" in page.row("linear") and "cannot be compared" in content
     assert ("linear’s" in _lead(content)) != ("delta’s" in _lead(content))  # They cannot be ranked beside each other.
 
 

@@ -40,14 +40,14 @@ def _epsilon_curve(results):
 @pytest.fixture
 def marked(monkeypatch):
     """(epsilon, rate in percent, label) of each mark with an interval that is drawn."""
-    found, draw = [], matplotlib.axes.Axes.errorbar
+    marks, draw = [], matplotlib.axes.Axes.errorbar
 
     def errorbar(axes, x, y, **options):
-        found.append((x, pytest.approx(y), options["label"]))
+        marks.append((x, pytest.approx(y), options["label"]))
         return draw(axes, x, y, **options)
 
     monkeypatch.setattr(matplotlib.axes.Axes, "errorbar", errorbar)
-    return found
+    return marks
 
 
 @pytest.mark.parametrize("draw", [_epsilon_curve, _exposure])
@@ -69,8 +69,8 @@ def test_the_line_of_a_run_has_the_worst_case():
 @pytest.mark.parametrize("shown", ["sentence", "table"])
 def test_a_model_card_has_the_worst_case_before_the_attack_alone(shown):
     card = reporting.model_card(_results(), image_shape=(32, 32, 3), geometry="zoom")
-    part = card.split("\n|")[0] if shown == "sentence" else card.split("\n|", 1)[1]
-    assert part.index("66.0 %") < part.index("11.0 %") and "the paper's attack" in part
+    text = card.split("\n|")[0] if shown == "sentence" else card.split("\n|", 1)[1]
+    assert text.index("66.0 %") < text.index("11.0 %") and "the paper's attack" in text
 
 
 def test_a_card_calls_no_other_attack_the_papers():

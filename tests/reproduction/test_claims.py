@@ -7,7 +7,7 @@ from outcomes import outcome, row
 
 from reno_tf.reproduction import paper, verdicts
 from reno_tf.reproduction.claims import CLAIMS
-from reno_tf.reproduction.drawing.rendering import render
+from reno_tf.reproduction.drawing.rendering import render_template
 from reno_tf.reproduction.judging import RULES, _measure, judge, t_interval
 
 # Fixed before the runs: whoever moves a threshold changes this list too.
@@ -75,11 +75,11 @@ def test_where_features_are_matched_the_claims_are_judged_again():
 
 
 def test_both_regimes_stand_side_by_side():
-    text = render("claims_overview.md.j2", judged=_matched())
+    text = render_template("claims_overview.md.j2", judged=_matched())
     lines = text.splitlines()
     assert "where features are matched" in lines[0] and {line.count("|") for line in lines} == {7}
     assert "| **held** | – | **not held** | **a** |" in lines[5]
-    alone = render("claims_overview.md.j2", judged=_matched()[:7])
+    alone = render_template("claims_overview.md.j2", judged=_matched()[:7])
     assert "matched" not in alone and {line.count("|") for line in alone.splitlines()} == {5}
 
 
@@ -251,7 +251,7 @@ def test_the_papers_numbers_beside():
 
 def _page(judged):
     outcome = {"command": "COMMAND", "notes": ["NOTE"]}
-    return render("claims.md.j2", judged=judged, outcome=outcome, rules=RULES, held="held")
+    return render_template("claims.md.j2", judged=judged, outcome=outcome, rules=RULES, held="held")
 
 
 def test_what_does_not_hold_stands_as_plainly_as_what_does():

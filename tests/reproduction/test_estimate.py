@@ -68,7 +68,7 @@ def test_the_head_alone_costs_less_and_adversarial_training_more():
 def test_networks_are_timed_once_and_what_is_done_is_left_out(timed, capsys):
     plan = _plan("table7", seeds=1, few_seeds=1)
     done, *_ = names = [planned.name for planned in _runs(plan)]
-    estimate.print_plan(plan, lambda planned: planned.name == done, kept={})
+    estimate.print_plan(plan, lambda planned: planned.name == done, run_results={})
     printed = capsys.readouterr().out
     assert all(f"{'done ' if name == done else 'to do'} {name}\n" in printed for name in names)
     assert "3 x resnet18_cifar at 32 pixels: " in printed and "3 of 4 runs to do, together about " in printed
@@ -79,12 +79,12 @@ def test_networks_are_timed_once_and_what_is_done_is_left_out(timed, capsys):
 def test_runs_at_once_share_the_time(timed, capsys, monkeypatch, at_once):
     monkeypatch.setattr(sweep, "room", lambda *, cpus, gpus: at_once)
     plan = _plan("table7", seeds=1, few_seeds=1)
-    estimate.print_plan(plan, lambda planned: False, kept={})
+    estimate.print_plan(plan, lambda planned: False, run_results={})
     # 28 800 s of training, 24 000 of answers, 12 000 of gradients and 60 of starts.
-    told = {1: "18 h 1 min", 2: "9 h 0 min"}[at_once]
+    duration = {1: "18 h 1 min", 2: "9 h 0 min"}[at_once]
     *_, kind, total = capsys.readouterr().out.splitlines()
-    assert f"4 x resnet18_cifar at 32 pixels: {told} and " in kind
-    assert f"together about {told} and " in total and f" on this machine, {at_once} at once, " in total
+    assert f"4 x resnet18_cifar at 32 pixels: {duration} and " in kind
+    assert f"together about {duration} and " in total and f" on this machine, {at_once} at once, " in total
 
 
 def test_a_plan_of_the_papers_needs_neither_weights_nor_data_nor_gpus(tmp_path, capsys):

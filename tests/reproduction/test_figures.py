@@ -46,11 +46,11 @@ def readable():
 @pytest.mark.parametrize("name", [*_KINDS[:1], *long(*_KINDS[1:])])
 def test_the_same_outcome_is_the_same_picture(name):
     made = _made_up(name)
-    first, second = artefact_figures.draw(made), artefact_figures.draw(made)
+    first, second = artefact_figures.draw_artefact(made), artefact_figures.draw_artefact(made)
     assert first == second and first.keys() == {f"{name}.png", f"{name}.svg"}
     assert first[f"{name}.png"].startswith(b"\x89PNG") and b"<dc:date>" not in first[f"{name}.svg"]
     made["rows"][0]["cells"]["a"]["attack_success_rate"] = [0.0, 0.0]
-    assert artefact_figures.draw(made) != first
+    assert artefact_figures.draw_artefact(made) != first
 
 
 @pytest.mark.parametrize("name", _KINDS)
@@ -58,8 +58,10 @@ def test_a_picture_of_what_is_there(name, readable):
     made = _made_up(name)
     for number, one in enumerate(made["rows"]):
         one["cells"].pop("b") if number % 2 else one["cells"]["a"].update(attack_success_rate=[None, 0.5])
-    assert "attack success rate (%)" in _texts(artefact_figures.draw(made), name)
-    artefact_figures.draw(outcome(name, [{**one, "cells": {}} for one in made["rows"]], metrics=made["metrics"]))
+    assert "attack success rate (%)" in _texts(artefact_figures.draw_artefact(made), name)
+    artefact_figures.draw_artefact(
+        outcome(name, [{**one, "cells": {}} for one in made["rows"]], metrics=made["metrics"])
+    )
 
 
 def test_figure_1_tells_the_rank_correlations(readable):
@@ -68,20 +70,20 @@ def test_figure_1_tells_the_rank_correlations(readable):
         for s, d in zip((0.9, 0.7, 0.8, 0.1), (0, 1, 2, 3), strict=True)
     ]
     made = outcome("figure1", [row("delta", cell, label=str(n)) for n, cell in enumerate(cells)], datasets=["a"])
-    texts = _texts(artefact_figures.draw(made), "figure1")
+    texts = _texts(artefact_figures.draw_artefact(made), "figure1")
     # Ranks 1 2 3 4 and 4 2 3 1: the squared differences sum to 18, rho = 1 - 6 * 18 / 60.
     assert "Spearman's ρ of the points: -0.80" in texts and "Spearman's ρ of the points: undefined" in texts
 
 
 def test_figure_3_has_a_panel_for_the_average_and_each_data_set(readable):
-    texts = _texts(artefact_figures.draw(_made_up("figure3")), "figure3")
+    texts = _texts(artefact_figures.draw_artefact(_made_up("figure3")), "figure3")
     assert [texts.count(name) for name in ("average", "a", "b", "plain", "DO + SWA")] == [1] * 5
 
 
 def test_figure_3_draws_every_bar_at_its_height(monkeypatch):
     made, drawn = _made_up("figure3"), []
     monkeypatch.setattr(matplotlib.axes.Axes, "bar", lambda self, x, height, **_: drawn.append((round(x, 2), height)))
-    artefact_figures.draw(made)
+    artefact_figures.draw_artefact(made)
     assert len(drawn) == 12 * 2 * 3
     plain = made["rows"][0]["cells"]
     average = np.mean([plain["a"]["clean_accuracy"], plain["b"]["clean_accuracy"]])
@@ -93,25 +95,25 @@ def test_figure_3_draws_every_bar_at_its_height(monkeypatch):
 
 
 def test_figure_4_names_the_weights_and_stars_the_chosen(readable):
-    plain = artefact_figures.draw(_made_up("figure4"))
-    starred = artefact_figures.draw(_made_up("figure4", chosen={"a": 0.5}))
+    plain = artefact_figures.draw_artefact(_made_up("figure4"))
+    starred = artefact_figures.draw_artefact(_made_up("figure4", chosen={"a": 0.5}))
     assert [_texts(plain, "figure4").count(weight) for weight in ("0.1", "0.5", "2")] == [2, 2, 2]
-    assert starred != plain and artefact_figures.draw(_made_up("figure4", chosen={"a": 7.0})) == plain
+    assert starred != plain and artefact_figures.draw_artefact(_made_up("figure4", chosen={"a": 7.0})) == plain
 
 
 def test_the_forest_shows_every_part_and_the_lack_of_one(readable):
     judged = judging.judge({"table2": _made_up("table2", seeds=5)})
-    texts = " ".join(_texts(claims_figure.draw(judged), "claims"))
+    texts = " ".join(_texts(claims_figure.draw_claims(judged), "claims"))
     assert [texts.count(f"({claim['number']})") for claim in judged] == [len(claim["parts"]) for claim in judged]
     assert texts.count("no number") == sum(part["mean"] is None for claim in judged for part in claim["parts"]) > 0
-    assert claims_figure.draw(judged) == claims_figure.draw(judged)
+    assert claims_figure.draw_claims(judged) == claims_figure.draw_claims(judged)
 
 
 def test_a_data_set_far_off_does_not_squeeze_the_forest():
     def drawn(mean):
         judged = judging.judge({"table2": _made_up("table2", seeds=5)})
         judged[0]["parts"][0]["per_dataset"]["a"].update(mean=mean, claimed_side=True)
-        return claims_figure.draw(judged)
+        return claims_figure.draw_claims(judged)
 
     assert drawn(1e4) == drawn(1e6) not in (drawn(-1e6), drawn(30.0))
 

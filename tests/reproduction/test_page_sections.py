@@ -9,7 +9,7 @@ from run_folders import report, write_run
 
 from reno_tf.reporting import charts
 from reno_tf.reproduction.drawing import bars, page_sections
-from reno_tf.reproduction.drawing.rendering import load
+from reno_tf.reproduction.drawing.rendering import load_template
 
 
 def test_runs_that_chose_a_hyper_parameter_are_counted_not_shown(tmp_path):
@@ -32,20 +32,20 @@ def test_claims_of_two_scales_stand_apart(tmp_path):
         claim = CLAIM | {"scale": scale, "verdict": verdict}
         (tmp_path / scale / "results" / "claims.json").write_text(json.dumps([claim]))
     content, _ = report(tmp_path)
-    embedded, own = content.split("At the scale “")[1:]
+    embedded, paper_scale = content.split("At the scale “")[1:]
     assert embedded.startswith("embedded”") and "<b>1</b> held" in embedded and "<b>0</b> not held" in embedded
-    assert own.startswith("paper”") and "<b>0</b> held" in own and "<b>1</b> not held" in own
+    assert paper_scale.startswith("paper”") and "<b>0</b> held" in paper_scale and "<b>1</b> not held" in paper_scale
 
 
 @pytest.mark.parametrize(("side", "low", "high"), [(">", 100, 200), ("<", 0, 100)])
 def test_a_claims_line_is_shaded_on_the_claimed_side(side, low, high):
     part = CLAIM["parts"][0] | {"side": side, "threshold": 2, "mean": 4, "interval": None, "paper": None}
-    (shown,) = page_sections.claim(CLAIM | {"parts": [part | {"per_dataset": {}}]})["parts"]
-    drawn = load("bars_and_strips.j2").module.claim_chart(shown | {"x": charts.Axis(0, 4, 0, 200, ())})
+    (shown,) = page_sections.claim_for_page(CLAIM | {"parts": [part | {"per_dataset": {}}]})["parts"]
+    drawn = load_template("bars_and_strips.j2").module.claim_chart(shown | {"x": charts.Axis(0, 4, 0, 200, ())})
     assert f'class="claimed" x="{low}' in drawn and re.search(rf'width="{high - low}(\.0)?" height="36"', drawn)
     assert 'class="center" cx="200.0"' in drawn and "the paper" not in drawn
     empty = part | {"mean": None, "per_dataset": {"d": {"mean": None, "claimed_side": None}}}
-    assert page_sections.claim(CLAIM | {"parts": [empty]})["parts"][0]["x"] is None
+    assert page_sections.claim_for_page(CLAIM | {"parts": [empty]})["parts"][0]["x"] is None
 
 
 def test_bars_stand_at_their_means():
@@ -53,7 +53,7 @@ def test_bars_stand_at_their_means():
     rows = [row("delta", {"d": cell}, label=label, group=group) for group in "gh" for label in ("x", "y")]
     chart = bars.bar_chart({"rows": rows}, "d", "clean_accuracy")
     assert [bar["mean"] for bar in chart["bars"]] == [50] * 4
-    drawn = load("bars_and_strips.j2").module.bar_chart(chart, "")
+    drawn = load_template("bars_and_strips.j2").module.bar_chart(chart, "")
     rects = re.findall('<rect x="(.*?)" y="(.*?)" width="(.*?)" height', drawn)
     lefts, tops, (width, *_) = zip(*[map(float, rect) for rect in rects], strict=True)
     assert set(tops) == {chart["y"](50)} and re.findall('class="bar (b.)"', drawn) == ["b0", "b1", "b0", "b1"]
@@ -64,11 +64,11 @@ def test_bars_stand_at_their_means():
 
 
 def test_what_lacks_a_part_is_of_another_version():
-    page_sections.outcome(figure3())
+    page_sections.outcome_for_page(figure3())
     for key in ("title", "scale", "command", "datasets", "metrics", "rows", "missing"):
         with pytest.raises(KeyError):
-            page_sections.outcome({name: value for name, value in figure3().items() if name != key})
-    page_sections.claim(CLAIM)
+            page_sections.outcome_for_page({name: value for name, value in figure3().items() if name != key})
+    page_sections.claim_for_page(CLAIM)
     for key in ("scale", "rule", "fails_on", "parts"):
         with pytest.raises(KeyError):
-            page_sections.claim({name: value for name, value in CLAIM.items() if name != key})
+            page_sections.claim_for_page({name: value for name, value in CLAIM.items() if name != key})

@@ -20,50 +20,50 @@ def _text():
 
 def _printed(table):
     """[(heading, metric, numbers)]; heading: the lines since the last numbers, or the last such if there are none."""
-    found, since, heading = [], [], ()
+    lines_read, since, heading = [], [], ()
     for line in _text()[table][1:]:
         if match := re.fullmatch(rf"([A-Z ]+?)((?: {_NUMBER})+)", line):
             heading, since = tuple(since) or heading, []
-            found.append((heading, _METRICS[match[1]], match[2].split()))
+            lines_read.append((heading, _METRICS[match[1]], match[2].split()))
         else:
             since.append(line)
-    return found
+    return lines_read
 
 
 def _from_json(table):
     """The same from paper.json; the group only where it changes, as the text has it."""
-    found, group = [], ""
-    for row in paper.printed()[table]["rows"]:
+    lines_read, group = [], ""
+    for row in paper.printed_tables()[table]["rows"]:
         new = [row["group"]] if row["group"] != group else []
         heading = tuple(re.sub("(?<=[0-9]) %", "%", text).upper() for text in (*new, row["label"]))
         group = row["group"]
         metrics = [metric for metric in _METRICS.values() if metric in row]
         for metric in metrics:
             average = [f"{row[key]:.2f}"] if (key := f"{metric}_average") in row else ["-"] * (table == "table4")
-            found.append((heading, metric, [*(f"{value:.2f}" for value in row[metric]), *average]))
+            lines_read.append((heading, metric, [*(f"{value:.2f}" for value in row[metric]), *average]))
         assert row.keys() <= {"group", "label", *metrics, *(f"{metric}_average" for metric in metrics)}
-    return found
+    return lines_read
 
 
 @pytest.mark.parametrize("table", ["table2", "table4", "table5", "table6", "table7"])
 def test_every_number_is_the_papers(table):
-    header = [name.rstrip("s").upper() for name in paper.printed()[table]["datasets"]]
+    header = [name.rstrip("s").upper() for name in paper.printed_tables()[table]["datasets"]]
     assert _text()[table][0].split() == header + ["AVERAGE"] * (table == "table4")
-    assert tuple(paper.printed()[table]["datasets"]) == paper.DATASETS
+    assert tuple(paper.printed_tables()[table]["datasets"]) == paper.DATASETS
     assert _from_json(table) == _printed(table)
 
 
 def test_paper_json_holds_nothing_else():
-    assert paper.printed().keys() == _text().keys()
+    assert paper.printed_tables().keys() == _text().keys()
     values = sum(len(re.findall(r"\d+\.\d\d", line)) for lines in _text().values() for line in lines)
     assert values == sum(
-        n != "-" for table in paper.printed() if table != "table3" for *_, ns in _from_json(table) for n in ns
+        n != "-" for table in paper.printed_tables() if table != "table3" for *_, ns in _from_json(table) for n in ns
     )
 
 
 def test_the_data_sets_are_those_of_table_3():
     lines = _text()["table3"][1:]
-    for row, line in zip(paper.printed()["table3"]["rows"], lines, strict=True):
+    for row, line in zip(paper.printed_tables()["table3"]["rows"], lines, strict=True):
         name, task, train, test, classes, short = re.fullmatch(
             r"(.+?) \[\d+\] (.+?) (≈? ?\d+) (≈? ?\d+) (\d+) (\w+)", line
         ).groups()
@@ -95,7 +95,7 @@ def test_every_row_that_the_paper_prints_finds_its_numbers(name):
 def test_every_printed_row_is_in_its_artefact():
     for name in ("table2", "table4", "table5", "table6", "table7"):
         ours = [(row.group, row.label) for row in ARTEFACTS[name](paper.SCALE).rows]
-        assert [(row["group"], row["label"]) for row in paper.printed()[name]["rows"]] == ours
+        assert [(row["group"], row["label"]) for row in paper.printed_tables()[name]["rows"]] == ours
 
 
 def test_outcomes_are_fractions_of_the_right_rows():

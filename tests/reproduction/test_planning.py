@@ -57,13 +57,13 @@ def test_every_run_can_be_read(scale):
     plan = _plan("all", scale)
     for row in plan.rows:
         for data in plan.recipe.data:
-            chosen = _settings(plan.run(row, data, 3, {}))
-            assert (chosen.seed, chosen.data.name, chosen.report.split) == (3, data, "test")
-            assert chosen.method.name == row.method
+            run_settings = _settings(plan.run(row, data, 3, {}))
+            assert (run_settings.seed, run_settings.data.name, run_settings.report.split) == (3, data, "test")
+            assert run_settings.method.name == row.method
     held_out = {"embedded": 20, "paper": 5}[scale]
     for _, planned in plan.trials():
-        chosen = _settings(planned)
-        assert (chosen.report.split, chosen.data.validation_per_class) == ("validation", held_out)
+        run_settings = _settings(planned)
+        assert (run_settings.report.split, run_settings.data.validation_per_class) == ("validation", held_out)
     # The paper trains on all training images.
     assert scale == "embedded" or plan.run(plan.rows[0], "birds", 0, {}).config.data.validation_per_class == 0
 
@@ -73,35 +73,35 @@ def test_photographs_have_every_method_in_three_seeds():
     compared = set(methods.METHODS) - {"vaccination"}  # It is compared elsewhere.
     assert {row.method for row in plan.rows} == compared and not plan.trials() and not plan.weights()
     for row in plan.rows:
-        chosen = _settings(plan.run(row, "solar", 2, {}))
-        assert list(plan.seeds(row)) == [0, 1, 2] and chosen.networks.weights == "imagenet"
-        assert (chosen.data.name, chosen.data.size, chosen.attack.epsilon) == ("solar", 128, 0.02)
-        assert getattr(chosen.method, "feature_scale", "relative") == "relative"
-        assert getattr(chosen.method, "epsilon", 0.02) == 0.02
-        factor = chosen.method.step_factor
-        assert chosen.schedule.steps == factor * (400 if chosen.method.start == "teacher" else 800)
+        run_settings = _settings(plan.run(row, "solar", 2, {}))
+        assert list(plan.seeds(row)) == [0, 1, 2] and run_settings.networks.weights == "imagenet"
+        assert (run_settings.data.name, run_settings.data.size, run_settings.attack.epsilon) == ("solar", 128, 0.02)
+        assert getattr(run_settings.method, "feature_scale", "relative") == "relative"
+        assert getattr(run_settings.method, "epsilon", 0.02) == 0.02
+        factor = run_settings.method.step_factor
+        assert run_settings.schedule.steps == factor * (400 if run_settings.method.start == "teacher" else 800)
 
 
 def test_a_rows_changes_reach_the_run():
     plan = _plan("all", "paper")
     rows = {str(row.run("birds", 0)): row for row in plan.rows}
 
-    def chosen(name):
+    def settings_of(name):
         return _settings(plan.run(rows[f"{name}-birds-0"], "birds", 0, {}))
 
-    assert chosen("delta@0.33-resnet18").data.fraction == 0.33
-    assert chosen("delta_r+dropout-resnet18").training.dropout == 0.1
-    assert chosen("delta_r+swa-resnet18").schedule.swa and not chosen("delta_r-resnet18").schedule.swa
-    assert chosen("delta@lambda=10-resnet18").method.feature_weight == 10
-    assert chosen("renofeation-mobilenetv2").networks.backbone == "mobilenet_v2"
-    assert chosen("renofeation-resnet18").method.feature_weight == 1  # The paper's, for birds.
-    assert chosen("delta-resnet18").schedule.learning_rate == 0.01
+    assert settings_of("delta@0.33-resnet18").data.fraction == 0.33
+    assert settings_of("delta_r+dropout-resnet18").training.dropout == 0.1
+    assert settings_of("delta_r+swa-resnet18").schedule.swa and not settings_of("delta_r-resnet18").schedule.swa
+    assert settings_of("delta@lambda=10-resnet18").method.feature_weight == 10
+    assert settings_of("renofeation-mobilenetv2").networks.backbone == "mobilenet_v2"
+    assert settings_of("renofeation-resnet18").method.feature_weight == 1  # The paper's, for birds.
+    assert settings_of("delta-resnet18").schedule.learning_rate == 0.01
 
 
 def test_a_rows_coefficient_wins_over_the_one_that_was_chosen():
     plan = _plan("figure4", tuned=("delta",))
-    chosen = [_settings(plan.run(row, "greek", 0, {"feature_weight": 7.0})) for row in plan.rows]
-    assert [one.method.feature_weight for one in chosen] == [0.05, 0.5, 5.0, 50.0]
+    all_settings = [_settings(plan.run(row, "greek", 0, {"feature_weight": 7.0})) for row in plan.rows]
+    assert [one.method.feature_weight for one in all_settings] == [0.05, 0.5, 5.0, 50.0]
 
 
 def test_the_grid_is_the_papers_and_its_choice_goes_to_the_methods_that_take_it():
@@ -118,8 +118,11 @@ def test_the_grid_is_the_papers_and_its_choice_goes_to_the_methods_that_take_it(
         ("l2sp", 0.007, 0.0),  # Its anchor takes the place of weight decay.
         ("retraining", 0.01, 5e-3),
     ):
-        chosen = _settings(plan.run(rows[name], "greek", 0, choice))
-        assert (chosen.schedule.learning_rate, chosen.method.weight_decay) == (learning_rate, weight_decay), name
+        run_settings = _settings(plan.run(rows[name], "greek", 0, choice))
+        assert (run_settings.schedule.learning_rate, run_settings.method.weight_decay) == (
+            learning_rate,
+            weight_decay,
+        ), name
     assert _settings(plan.run(rows["delta"], "greek", 0, choice)).method.feature_weight == 0.25
     values, planned = plan.trials()[0]
     trial = _settings(planned)
@@ -140,16 +143,16 @@ def test_weights_are_averaged_at_half_the_learning_rate():
         "delta_r+swa": 0.005,  # half of 0.01: random starts are not tuned
         "renofeation": 0.005,
     }.items():
-        chosen = _settings(plan.run(rows[f"{name}-resnet18-greek-0"], "greek", 0, choice))
-        assert chosen.method.phases(chosen.schedule)[1].learning_rate == rate, name
+        run_settings = _settings(plan.run(rows[f"{name}-resnet18-greek-0"], "greek", 0, choice))
+        assert run_settings.method.phases(run_settings.schedule)[1].learning_rate == rate, name
 
 
 def test_adversarial_training_is_at_the_attacks_budget():
     plan = _plan("table6")
     rows = {row.method: row for row in plan.rows}
     for data, epsilon in (("digits", 0.1), ("greek", 0.025)):
-        chosen = _settings(plan.run(rows["delta_adversarial"], data, 0, {}))
-        assert chosen.method.epsilon == chosen.attack.epsilon == epsilon
+        run_settings = _settings(plan.run(rows["delta_adversarial"], data, 0, {}))
+        assert run_settings.method.epsilon == run_settings.attack.epsilon == epsilon
         plain = _settings(plan.run(rows["delta"], data, 0, {}))
         assert plain.method == methods.Delta()  # It has no use for it.
 

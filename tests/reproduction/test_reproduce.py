@@ -63,11 +63,11 @@ class _Sweeping:
 
 def _pretend(config, *, method, workdir, overwrite, command, announce):
     """What a run leaves behind that others read. Larger steps are better here, and seeds differ by a point."""
-    chosen = settings.read(config, method)
-    files.claim(files.Path(workdir), chosen.as_json(), identity=chosen.identity(), overwrite=overwrite)
-    accuracy = round(1000 * (0.5 + 10 * chosen.schedule.learning_rate + 0.01 * chosen.seed))
+    run_settings = settings.read(config, method)
+    files.claim(files.Path(workdir), run_settings.as_json(), identity=run_settings.identity(), overwrite=overwrite)
+    accuracy = round(1000 * (0.5 + 10 * run_settings.schedule.learning_rate + 0.01 * run_settings.seed))
     changes = {"clean_accuracy": Rate(accuracy, 1000), "validation_accuracy": accuracy / 1000}
-    if chosen.attack.preset == "suite":
+    if run_settings.attack.preset == "suite":
         changes |= {"worst_case_success_rate": Rate(3, 10), "core_worst_case_success_rate": Rate(2, 10)}
     changes |= {"suite": (made_up.attack_row("guide", 15),)}
     changes["versions"] = {"tensorflow": "2.0", "tensorflow-addons": None, "device": "abacus"}
@@ -110,15 +110,15 @@ def test_deltas_weight_is_chosen_after_the_grid(sweeping):
     sweeping("table2", choose_feature_weight=True, seeds=1)
     assert "delta@lambda=5-resnet18-digits-0" in sweeping.done
     assert sweeping.done.index("delta@lambda=5-resnet18-digits-0") < sweeping.done.index("delta-resnet18-digits-0")
-    chosen = sweeping.outcome("table2")["hyper_parameters"]["digits"]["feature_weight"]
-    assert sweeping.config("delta-resnet18-digits-0")["method"]["feature_weight"] == chosen == 0.05
+    weight = sweeping.outcome("table2")["hyper_parameters"]["digits"]["feature_weight"]
+    assert sweeping.config("delta-resnet18-digits-0")["method"]["feature_weight"] == weight == 0.05
     # Runs on the test split show a choice nothing but their accuracy on the validation split.
     for name, seen in (
         ("grid", {"validation_accuracy", "attack_success_rate"}),
         ("feature_weight", {"validation_accuracy"}),
     ):
-        told = json.loads((sweeping.folder / "trials" / f"digits-{name}" / "trials.json").read_text())
-        assert all(trial.keys() == {"values", "run"} | seen for trial in told["trials"]), name
+        record = json.loads((sweeping.folder / "trials" / f"digits-{name}" / "trials.json").read_text())
+        assert all(trial.keys() == {"values", "run"} | seen for trial in record["trials"]), name
 
 
 def test_a_full_disk_hides_no_missing_run(sweeping, monkeypatch):
@@ -127,8 +127,10 @@ def test_a_full_disk_hides_no_missing_run(sweeping, monkeypatch):
 
     monkeypatch.setattr(drawing, "write_artefact", full)
     sweeping.broken["delta_r-resnet18-greek-0"] = "its disk is full"
-    told = "results cannot be written: No space left on device; 1 runs are missing, among them delta_r-resnet18-greek-0"
-    with pytest.raises(UserError, match=told):
+    message = (
+        "results cannot be written: No space left on device; 1 runs are missing, among them delta_r-resnet18-greek-0"
+    )
+    with pytest.raises(UserError, match=message):
         sweeping("table7")
 
 
@@ -153,8 +155,8 @@ def test_an_outcome_has_every_seed_of_every_row(sweeping):
 @pytest.mark.parametrize("suite_seeds", [0, 1])
 def test_the_worst_case_of_the_whole_suite_has_its_row_where_one_is_tried(sweeping, suite_seeds):
     sweeping("methods", data=("digits",), seeds=1, few_seeds=1, suite_seeds=suite_seeds)
-    told = sweeping.outcome("methods")["metrics"]
-    assert "core_worst_case_success_rate" in told and told.count("worst_case_success_rate") == suite_seeds
+    metrics = sweeping.outcome("methods")["metrics"]
+    assert "core_worst_case_success_rate" in metrics and metrics.count("worst_case_success_rate") == suite_seeds
 
 
 def test_what_is_finished_is_not_done_again(sweeping):
@@ -232,10 +234,10 @@ def test_a_damaged_run_is_kept_and_named(sweeping, content, message):
 
 def test_what_is_kept_of_the_runs_stands_for_them(sweeping):
     sweeping("table7")
-    first, kept = list(sweeping.done), (sweeping.results / "runs.jsonl").read_text()
-    told = {line["run"]: line for line in map(json.loads, kept.splitlines())}
-    assert told.keys() == set(first)
-    whole, core = (told[f"renofeation-resnet18-digits-{seed}"] for seed in (0, 1))  # The suite is for seed 0 alone.
+    first, content = list(sweeping.done), (sweeping.results / "runs.jsonl").read_text()
+    lines = {line["run"]: line for line in map(json.loads, content.splitlines())}
+    assert lines.keys() == set(first)
+    whole, core = (lines[f"renofeation-resnet18-digits-{seed}"] for seed in (0, 1))  # The suite is for seed 0 alone.
     assert (whole["core_worst_case_success_rate"], whole["worst_case_success_rate"]) == (0.2, 0.3)
     assert (core["core_worst_case_success_rate"], core["worst_case_success_rate"]) == (0.1, None)
     assert whole["suite"] == {"guide": 0.15} and core["suite"] == {} and core["train_seconds"] == 1.5
@@ -244,13 +246,13 @@ def test_what_is_kept_of_the_runs_stands_for_them(sweeping):
         shutil.rmtree(sweeping.folder / name)
     sweeping("table7")
     assert sweeping.done == first and sweeping.outcome("table7") == before
-    assert (sweeping.results / "runs.jsonl").read_text() == kept
+    assert (sweeping.results / "runs.jsonl").read_text() == content
     sweeping("table7", batch_size=16)  # Other settings: nothing of it stands for them.
     assert sweeping.done == first + first
     sweeping("table7", data=("greek",), batch_size=16, options={"overwrite": True})
     assert sweeping.done == 2 * first + [name for name in first if "greek" in name]
-    told = [json.loads(line)["run"] for line in (sweeping.results / "runs.jsonl").read_text().splitlines()]
-    assert set(told) == set(first)  # What the others said is not lost.
+    lines = [json.loads(line)["run"] for line in (sweeping.results / "runs.jsonl").read_text().splitlines()]
+    assert set(lines) == set(first)  # What the others said is not lost.
 
 
 def test_a_dry_run_counts_as_done_what_a_sweep_would_not_do_again(sweeping, monkeypatch, capsys):
@@ -288,16 +290,16 @@ def test_what_the_repository_keeps_is_of_these_settings(sweeping, scale):
     config = get_config(f"methods,{scale}")
     config.reproduce.update(seeds=1, few_seeds=1)
     reproduce(config, command="COMMAND", workdir=str(sweeping.folder))
-    kept = {json.loads(line)["run"] for line in committed.read_text().splitlines()}
-    assert len(kept) > 5 and not kept & set(sweeping.done)
+    names = {json.loads(line)["run"] for line in committed.read_text().splitlines()}
+    assert len(names) > 5 and not names & set(sweeping.done)
 
 
 def test_a_sweep_that_is_interrupted_keeps_what_is_done(sweeping):
     sweeping.broken["delta_r-resnet18-greek-0"] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         sweeping("table7")
-    kept = [json.loads(line)["run"] for line in (sweeping.results / "runs.jsonl").read_text().splitlines()]
-    assert 0 < len(kept) < 8 and set(kept) == set(sweeping.done)
+    names = [json.loads(line)["run"] for line in (sweeping.results / "runs.jsonl").read_text().splitlines()]
+    assert 0 < len(names) < 8 and set(names) == set(sweeping.done)
 
 
 def test_kept_outcomes_that_are_damaged_are_named(sweeping):
@@ -310,15 +312,15 @@ def test_kept_outcomes_that_are_damaged_are_named(sweeping):
 def test_the_matched_regime_has_its_own_data_sets(sweeping):
     sweeping("table7_matched", matched={"feature_weight": 5.0, "steps": 1200, "swa_steps": 200, "data": ("greek",)})
     assert {RunRef.parse(name).data for name in sweeping.done} == {"greek"}
-    chosen = sweeping.config("delta_r+swa@matched-resnet18-greek-1")
-    assert chosen["method"]["feature_weight"] == 5 and chosen["schedule"]["steps"] == 1200
-    assert chosen["schedule"]["swa"] and chosen["schedule"]["swa_steps"] == 200
+    config = sweeping.config("delta_r+swa@matched-resnet18-greek-1")
+    assert config["method"]["feature_weight"] == 5 and config["schedule"]["steps"] == 1200
+    assert config["schedule"]["swa"] and config["schedule"]["swa_steps"] == 200
     outcome = sweeping.outcome("table7_matched")
     assert outcome["datasets"] == ["greek"] and outcome["rows"][0]["cells"]["greek"]["seeds"] == [0, 1]
 
 
 def test_a_second_sweep_in_the_folder_is_refused(sweeping):
-    with sweep.lock(sweeping.folder), pytest.raises(UserError, match="another process works in"):
+    with sweep.lock_sweep(sweeping.folder), pytest.raises(UserError, match="another process works in"):
         sweeping("table7")
     assert not sweeping.done
 

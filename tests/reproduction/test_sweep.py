@@ -35,9 +35,9 @@ def _train(path):
             loss = tf.reduce_mean(tf.nn.conv2d(images, kernel, 1, "SAME") ** 2)
         kernel.assign_sub(tape.gradient(loss, kernel))
     digest = hashlib.sha256(kernel.numpy().tobytes()).hexdigest()
-    found = {name: os.environ.get(name) for name in environment(cpus=1, gpus=0)}
-    told = {"digest": digest, "environment": found, "folder": os.getcwd(), "process": os.getpid()}
-    path.write_text(json.dumps(told))
+    variables = {name: os.environ.get(name) for name in environment(cpus=1, gpus=0)}
+    content = {"digest": digest, "environment": variables, "folder": os.getcwd(), "process": os.getpid()}
+    path.write_text(json.dumps(content))
 
 
 def _die_once(path):
@@ -58,7 +58,7 @@ def swept(tmp_path_factory):
     def sweep_once(with_ray):
         folder = tmp_path_factory.mktemp("sweep")
         calls = {
-            "train": functools.partial(_train, folder / "told.json"),
+            "train": functools.partial(_train, folder / "trained.json"),
             "die": functools.partial(_die_once, folder / "died"),
             "raise": functools.partial(_raise, ValueError("first\nsecond")),
         }
@@ -74,7 +74,7 @@ def swept(tmp_path_factory):
             "folder": folder,
             "failed": failed,
             "lines": lines,
-            "told": json.loads((folder / "told.json").read_text()),
+            "trained": json.loads((folder / "trained.json").read_text()),
         }
 
     return sweep_once
@@ -85,8 +85,8 @@ def swept(tmp_path_factory):
 def test_what_raises_fails_and_what_dies_is_called_again(swept, with_ray):
     result = swept(with_ray)
     assert result["failed"] == {"raise": "ValueError: first"}
-    told = "\n".join(result["lines"])
-    assert "Traceback" in told and "in _raise" in told and "second" in told
+    text = "\n".join(result["lines"])
+    assert "Traceback" in text and "in _raise" in text and "second" in text
     (again,) = (line for line in result["lines"] if "tried again" in line)
     assert again.startswith("die: its process was")
     assert [line[:3] for line in result["lines"] if " after 0:" in line] == ["1/3", "2/3", "3/3"]
@@ -97,17 +97,17 @@ def test_what_raises_fails_and_what_dies_is_called_again(swept, with_ray):
 @pytest.mark.parametrize("with_ray", _POOLS)
 def test_a_worker_has_its_own_process_the_drivers_folder_and_the_stated_threads(swept, with_ray):
     result = swept(with_ray)
-    told = result["told"]
-    assert told["process"] != os.getpid()
-    assert told["folder"] == str(result["folder"])
+    trained = result["trained"]
+    assert trained["process"] != os.getpid()
+    assert trained["folder"] == str(result["folder"])
     threads = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    assert told["environment"] == {**dict.fromkeys(threads, "1"), "CUDA_VISIBLE_DEVICES": "-1"}
+    assert trained["environment"] == {**dict.fromkeys(threads, "1"), "CUDA_VISIBLE_DEVICES": "-1"}
 
 
 @pytest.mark.long
 @_NEEDS_RAY
 def test_ray_and_one_by_one_train_the_same_bits(swept):
-    assert swept(True)["told"]["digest"] == swept(False)["told"]["digest"]
+    assert swept(True)["trained"]["digest"] == swept(False)["trained"]["digest"]
 
 
 class _Losing:
@@ -193,8 +193,8 @@ def test_ray_starts_again_and_says_what_it_cannot_place(swept):
     [(0, {"CUDA_VISIBLE_DEVICES": "-1"}), (0.5, {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}), (2, {})],
 )
 def test_gpus_are_hidden_shared_or_owned(gpus, variables):
-    told = environment(cpus=3, gpus=gpus)
-    assert {name: value for name, value in told.items() if "THREADS" not in name} == variables
+    all_variables = environment(cpus=3, gpus=gpus)
+    assert {name: value for name, value in all_variables.items() if "THREADS" not in name} == variables
 
 
 @pytest.mark.parametrize(("with_ray", "cpus", "at_once"), [(True, 3, 2), (True, 4, 2), (True, 16, 1), (False, 1, 1)])
@@ -212,7 +212,7 @@ from reno_tf.reproduction import sweep
 if __name__ == "__main__":
     folder, with_ray = pathlib.Path(sys.argv[1]), sys.argv[2] == "True"
     sweep._has_ray = lambda: with_ray
-    with sweep.lock(folder):
+    with sweep.lock_sweep(folder):
         waits = sweep.Task("wait", functools.partial(test_sweep.wait, folder / "fifo"))
         sweep.execute([waits, sweep.Task("ends", int)], cpus=1)  # Ray is for more than one.
 """
@@ -249,12 +249,12 @@ def test_workers_and_lock_end_with_the_driver(tmp_path, with_ray, number, status
     driver = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path})
     try:
         assert _heard(handle) == b"here\n"
-        with pytest.raises(UserError, match="another process works in"), sweep.lock(tmp_path):
+        with pytest.raises(UserError, match="another process works in"), sweep.lock_sweep(tmp_path):
             pass
         driver.send_signal(number)
         assert driver.wait(60) == status
         assert _heard(handle) == b""
-        with sweep.lock(tmp_path):
+        with sweep.lock_sweep(tmp_path):
             pass
     finally:
         driver.kill()

@@ -120,13 +120,13 @@ def test_csv_reads_back():
     table["rows"][0].update(label="DELTA-R", method="delta_r")
     lines = list(csv.DictReader(io.StringIO(artefact_files.texts(table, paper.outcomes()["table7"])["csv"])))
     assert len(lines) == 2 * (2 + 5)
-    found = {(line["dataset"], line["metric"]): line for line in lines}
+    by_place = {(line["dataset"], line["metric"]): line for line in lines}
     names = ["artefact", "group", "label", "method", "network", "variant", "dataset", "metric", "unit"]
     assert list(lines[0]) == [*names, "mean", "std", "seeds", "paper"]
     values = ["table7", "", "DELTA-R", "delta_r", "resnet18", "", "a", "attack_success_rate", "%", "25", "", "1", ""]
-    assert list(found["a", "attack_success_rate"].values()) == values
-    theirs = found["actions", "clean_accuracy"]
-    assert (theirs["mean"], theirs["seeds"], float(theirs["paper"])) == ("", "0", 76.79)
+    assert list(by_place["a", "attack_success_rate"].values()) == values
+    papers_row = by_place["actions", "clean_accuracy"]
+    assert (papers_row["mean"], papers_row["seeds"], float(papers_row["paper"])) == ("", "0", 76.79)
     spread = next(csv.DictReader(io.StringIO(artefact_files.texts(_small())["csv"])))
     assert float(spread["mean"]) == pytest.approx(81) and float(spread["std"]) == pytest.approx(2**0.5, rel=1e-5)
     assert spread["label"] == "Fine_tuning | x" and spread["seeds"] == "2"

@@ -25,8 +25,8 @@ def _shown(folder):
     multiplexer = plugin_event_multiplexer.EventMultiplexer().AddRunsFromDirectory(str(folder))
     multiplexer.Reload()
     provider = data_provider.MultiplexerDataProvider(multiplexer, str(folder))
-    told = base_plugin.TBContext(logdir=str(folder), multiplexer=multiplexer, data_provider=provider)
-    backend, request = backend_context.Context(told), context.RequestContext()
+    tensorboard = base_plugin.TBContext(logdir=str(folder), multiplexer=multiplexer, data_provider=provider)
+    backend, request = backend_context.Context(tensorboard), context.RequestContext()
     experiment = get_experiment.Handler(request, backend, "", api_pb2.GetExperimentRequest()).run()
     asked = api_pb2.ListSessionGroupsRequest(slice_size=100, allowed_statuses=api_pb2.Status.values())
     groups = list_session_groups.Handler(request, backend, "", asked).run().session_groups
@@ -45,8 +45,8 @@ def _python(value):
 
 
 def test_the_best_on_validation_images_is_chosen_the_earlier_of_equals():
-    assert trials.choose(_TRIALS)["run"] == "data/b"
-    assert trials.choose(_TRIALS[::-1])["run"] == "data/c"
+    assert trials.best_trial(_TRIALS)["run"] == "data/b"
+    assert trials.best_trial(_TRIALS[::-1])["run"] == "data/c"
 
 
 def test_tensorboard_shows_each_trial_with_its_values_and_metrics(tmp_path):
@@ -90,4 +90,6 @@ def test_what_others_keep_beside_the_trials_stays(tmp_path):
 def test_values_of_any_kind_are_shown(tmp_path, values, shown):
     tried = [_trial(str(place), 0.5, key=value) for place, value in enumerate(values)]
     trials.record(tmp_path, tried, tried[0])
-    assert {name: told["key"] for name, (told, _) in _shown(tmp_path)[1].items()} == dict(zip("01", shown, strict=True))
+    assert {name: values_shown["key"] for name, (values_shown, _) in _shown(tmp_path)[1].items()} == dict(
+        zip("01", shown, strict=True)
+    )

@@ -24,20 +24,25 @@ from reno_tf.errors import UserError
 )
 def test_paper_gives_the_references_hyper_parameters(data_set, delta, renofeation_weight):
     assert DATASETS[data_set].origin in ("download", "manual")
-    chosen = settings.read(paper.get_config(f"resnet18,{data_set}"), "delta")
-    schedule, method = chosen.schedule, chosen.method
+    run_settings = settings.read(paper.get_config(f"resnet18,{data_set}"), "delta")
+    schedule, method = run_settings.schedule, run_settings.method
     assert (schedule.learning_rate, method.weight_decay, schedule.momentum, method.feature_weight) == delta
-    assert (schedule.steps, schedule.swa, chosen.training.batch_size, method.head_decay) == (30_000, False, 64, 0.01)
-    assert chosen.data.shots == 0 and chosen.data.size == 224
+    assert (schedule.steps, schedule.swa, run_settings.training.batch_size, method.head_decay) == (
+        30_000,
+        False,
+        64,
+        0.01,
+    )
+    assert run_settings.data.shots == 0 and run_settings.data.size == 224
 
-    chosen = settings.read(paper.get_config(f"mobilenetv2,{data_set}"), "renofeation")
-    schedule, method = chosen.schedule, chosen.method
+    run_settings = settings.read(paper.get_config(f"mobilenetv2,{data_set}"), "renofeation")
+    schedule, method = run_settings.schedule, run_settings.method
     assert (schedule.learning_rate, method.weight_decay, schedule.momentum) == (0.01, 5e-3, 0.9)
-    assert (method.feature_weight, chosen.training.dropout, schedule.swa) == (renofeation_weight, 0.1, True)
+    assert (method.feature_weight, run_settings.training.dropout, schedule.swa) == (renofeation_weight, 0.1, True)
     train, swa = method.phases(schedule)
     assert (train.steps, swa.steps, swa.average_every, swa.learning_rate) == (90_000, 30_000, 500, 0.005)
-    assert (chosen.networks.backbone, chosen.networks.weights) == ("mobilenet_v2", "imagenet")
-    assert chosen.attack.preset == "reference"
+    assert (run_settings.networks.backbone, run_settings.networks.weights) == ("mobilenet_v2", "imagenet")
+    assert run_settings.attack.preset == "reference"
 
     assert settings.read(paper.get_config(f"resnet50,{data_set}"), "retraining").schedule.steps == 90_000
     assert settings.read(paper.get_config(f"resnet50,{data_set}"), "delta_adversarial").schedule.steps == 60_000

@@ -59,8 +59,8 @@ def test_a_training_goes_through_its_images_often_enough(method, images, changes
 
 
 def test_the_attackers_student_goes_through_the_attackers_images():
-    chosen = _read_passes("retraining", (3000, 4000), 16.0, **{"attack.preset": "surrogate"})
-    assert (chosen.schedule.steps, chosen.surrogate.schedule.steps) == (1500, 2000)
+    run_settings = _read_passes("retraining", (3000, 4000), 16.0, **{"attack.preset": "surrogate"})
+    assert (run_settings.schedule.steps, run_settings.surrogate.schedule.steps) == (1500, 2000)
 
 
 def test_passes_are_a_number_of_at_least_0():
@@ -70,8 +70,8 @@ def test_passes_are_a_number_of_at_least_0():
         _read_passes("retraining", (3000,), "many")
 
 
-def _phases(chosen):
-    return chosen.method.phases(chosen.schedule)
+def _phases(run_settings):
+    return run_settings.method.phases(run_settings.schedule)
 
 
 # By where a method starts: learning rate, that of averaging, weight decay.
@@ -80,19 +80,21 @@ _DECLARED = {"teacher": (0.005, 0.0025, 1e-4), "random": (0.01, 0.005, 5e-3)}
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_run_has_what_its_method_declares(name):
-    method, chosen = METHODS[name], _read(name)
+    method, run_settings = METHODS[name], _read(name)
     learning_rate, averaging_rate, weight_decay = _DECLARED[method.start]
     if name == "weight_variance":
         learning_rate, averaging_rate = 0.001, 0.0005
     if name == "vaccination":
         learning_rate, averaging_rate = 0.01, 0.005
     factor = 2 if name == "delta_adversarial" else 1
-    assert chosen.schedule == dataclasses.replace(method.schedule, steps=factor * 600)
-    assert (chosen.schedule.learning_rate, chosen.schedule.momentum) == (learning_rate, 0.9)
-    assert chosen.schedule.swa == (name == "renofeation")
-    assert chosen.training.dropout == method.dropout == (0.1 if name == "renofeation" else 0)
-    assert chosen.method == method() and chosen.method.weight_decay == (0 if name == "l2sp" else weight_decay)
-    assert (chosen.attack.epsilon, chosen.attack.step_size, chosen.attack.steps) == (0.1, 0.01, 40)
+    assert run_settings.schedule == dataclasses.replace(method.schedule, steps=factor * 600)
+    assert (run_settings.schedule.learning_rate, run_settings.schedule.momentum) == (learning_rate, 0.9)
+    assert run_settings.schedule.swa == (name == "renofeation")
+    assert run_settings.training.dropout == method.dropout == (0.1 if name == "renofeation" else 0)
+    assert run_settings.method == method() and run_settings.method.weight_decay == (
+        0 if name == "l2sp" else weight_decay
+    )
+    assert (run_settings.attack.epsilon, run_settings.attack.step_size, run_settings.attack.steps) == (0.1, 0.01, 40)
     averaged = _phases(_read(name, swa=True))
     assert [(phase.steps, phase.learning_rate) for phase in averaged] == [
         (factor * 600, learning_rate),
@@ -103,11 +105,15 @@ def test_a_run_has_what_its_method_declares(name):
 def test_what_the_config_gives_wins_over_recipe_method_and_attack():
     recipe = {"recipes__teacher__learning_rate": 0.2, "recipes__teacher__train": 50}
     changes = {"optimizer__learning_rate": 0.3, "dropout": 0.2, "swa": True, "attack__epsilon": 0.05}
-    chosen = _read("delta_adversarial", **changes, **recipe)
-    assert chosen.schedule.learning_rate == 0.3 and chosen.schedule.momentum == 0.9
-    assert chosen.schedule.steps == 100  # Twice the recipe's, for adversarial training.
-    assert chosen.training.dropout == 0.2 and chosen.schedule.swa is True and chosen.attack.epsilon == 0.05
-    assert chosen.attack.step_size == 0.005  # A tenth of epsilon, as the registry has it.
+    run_settings = _read("delta_adversarial", **changes, **recipe)
+    assert run_settings.schedule.learning_rate == 0.3 and run_settings.schedule.momentum == 0.9
+    assert run_settings.schedule.steps == 100  # Twice the recipe's, for adversarial training.
+    assert (
+        run_settings.training.dropout == 0.2
+        and run_settings.schedule.swa is True
+        and run_settings.attack.epsilon == 0.05
+    )
+    assert run_settings.attack.step_size == 0.005  # A tenth of epsilon, as the registry has it.
     assert _read("delta_adversarial", steps__train=50).schedule.steps == 50  # What is asked for is not doubled.
     without = _read(dropout=0.0, swa=False)
     assert without.schedule.swa is False and without.training.dropout == 0
@@ -124,9 +130,9 @@ def test_the_averaging_rate_is_half_of_the_learning_rate_that_is_used():
 
 def test_coefficients_reach_the_method():
     assert _read("l2sp", method__anchor_weight=0.7).method == methods.L2SP(anchor_weight=0.7)
-    chosen = _read("delta_adversarial", method__attack_steps=5, method__feature_weight=2).method
-    assert chosen == methods.DeltaAdversarial(attack_steps=5, feature_weight=2.0)
-    assert isinstance(chosen.feature_weight, float)
+    method = _read("delta_adversarial", method__attack_steps=5, method__feature_weight=2).method
+    assert method == methods.DeltaAdversarial(attack_steps=5, feature_weight=2.0)
+    assert isinstance(method.feature_weight, float)
 
 
 def test_a_recipes_coefficient_is_taken_by_the_methods_that_have_it():
@@ -158,7 +164,7 @@ def test_presets_bring_their_own_budget():
     assert _read(preset="suite", attack__preset="paper").attack.preset == "paper"
 
 
-@pytest.mark.parametrize(("preset", "name"), [("pixel", "core"), ("suite", "suite"), ("quick", "quick")])
+@pytest.mark.parametrize(("preset", "name"), [("pixel", "core"), *((name, name) for name in SUITES if name != "core")])
 def test_a_suite_by_its_name_is_what_the_command_line_tries(preset, name):
     said = _read(attack__preset=preset).suite()
     assert dataclasses.replace(said, name=name) == SUITES[name]()  # "pixel" is the headline's name.
@@ -166,15 +172,28 @@ def test_a_suite_by_its_name_is_what_the_command_line_tries(preset, name):
 
 def test_the_surrogate_is_trained_without_the_defenders_coefficients():
     changes = {"attack__preset": "surrogate", "method__feature_weight": 7.0, "optimizer__learning_rate": 0.3}
-    chosen = _read(**changes)
-    assert chosen.method.feature_weight == 7.0 and chosen.surrogate.method == methods.Renofeation()
-    assert chosen.surrogate.schedule == chosen.schedule and chosen.surrogate.surrogate is None
+    run_settings = _read(**changes)
+    assert run_settings.method.feature_weight == 7.0 and run_settings.surrogate.method == methods.Renofeation()
+    assert run_settings.surrogate.schedule == run_settings.schedule and run_settings.surrogate.surrogate is None
     other = _read(**changes, attack__surrogate="retraining")
     assert other.surrogate.method == methods.Retraining() and not other.surrogate.schedule.swa
     assert _read(preset="suite").surrogate and _read().surrogate is None
     alone = _read(attack__preset="surrogate", attack__surrogate="finetune").surrogate
     averaged = _read(attack__preset="ensemble", attack__surrogate="finetune").surrogate
     assert not alone.schedule.swa and averaged.schedule == dataclasses.replace(alone.schedule, swa=True)
+
+
+def test_an_attacker_who_copies_the_defence_has_its_method_and_coefficients():
+    copied = _read("delta", attack__preset="adaptive", method__feature_weight=7.0)
+    for copy in (copied.sibling, copied.twin):
+        assert copy.method == methods.Delta(feature_weight=7.0) and copy.schedule == copied.schedule
+    assert copied.surrogate is None and _read().sibling is _read().twin is None
+    config = get_config()
+    config.attack.preset = "adaptive"
+    audited = settings.read(config, copied=False)  # How the model was made is not known.
+    assert audited.sibling is audited.twin is None
+    names = {str(reference) for reference in audited.suite().attacks}
+    assert {"sibling", "sibling_disruption", "twin", "twins"} < names
 
 
 def _leaves(value):
@@ -188,15 +207,18 @@ def _leaves(value):
 
 
 def test_settings_hold_plain_values_that_cannot_be_changed():
-    chosen = _read(preset="suite")
-    leaves = list(_leaves(chosen))
+    run_settings = _read(preset="suite")
+    leaves = list(_leaves(run_settings))
     assert len(leaves) > 60 and all(type(value) in (bool, int, float, str, type(None)) for value in leaves)
-    parts = [chosen, *(getattr(chosen, field.name) for field in dataclasses.fields(chosen) if field.name != "seed")]
+    parts = [
+        run_settings,
+        *(getattr(run_settings, field.name) for field in dataclasses.fields(run_settings) if field.name != "seed"),
+    ]
     assert len(parts) == 9
-    for part in parts:
-        name = dataclasses.fields(part)[0].name
+    for section in parts:
+        name = dataclasses.fields(section)[0].name
         with pytest.raises(dataclasses.FrozenInstanceError):
-            setattr(part, name, getattr(part, name))
+            setattr(section, name, getattr(section, name))
 
 
 def test_the_config_is_only_read():
@@ -265,10 +287,10 @@ def test_a_field_that_came_later_leaves_all_runs_what_they_are():
 
 
 def test_an_attack_that_the_whole_suite_gains_leaves_all_runs_what_they_are(monkeypatch):
-    chosen = _read(attack__preset="suite")
-    attacks, key = chosen.suite().attacks, chosen.key
+    run_settings = _read(attack__preset="suite")
+    attacks, key = run_settings.suite().attacks, run_settings.key
     monkeypatch.setattr(settings.types, "WHOLE", (*settings.types.WHOLE, AttackRef("cleverhans")))
-    assert chosen.suite().attacks == (*attacks, AttackRef("cleverhans")) and chosen.key == key
+    assert run_settings.suite().attacks == (*attacks, AttackRef("cleverhans")) and run_settings.key == key
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31, 2**40])
@@ -291,26 +313,26 @@ def test_an_option_that_the_attack_does_not_have_is_refused(preset, option, valu
 
 @pytest.mark.parametrize("name", METHODS)
 def test_json_gives_the_settings_back(name):
-    chosen = _read(name, preset="suite", attack__epsilon=0.05, seed=3, data__shots=7, swa=True)
-    content = json.loads(json.dumps(chosen.as_json()))
-    assert settings.restore(content) == dataclasses.replace(chosen, surrogate=None)
+    run_settings = _read(name, preset="suite", attack__epsilon=0.05, seed=3, data__shots=7, swa=True)
+    content = json.loads(json.dumps(run_settings.as_json()))
+    assert settings.restore(content) == dataclasses.replace(run_settings, surrogate=None)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"format": 2}, "not of format 4"),
-        ({"method": None}, "holds no run's settings"),
+        ({"method": None}, "does not hold a run's settings"),
         ({"method": {"name": "none"}}, "unknown method 'none'"),
-        ({"method": {"name": "delta"}}, "holds no run's settings"),
-        ({"schedule": {"steps": 1, "foo": 2}}, "holds no run's settings"),
-        ({"data": {}}, "holds no run's settings"),
-        ({"attack": {"preset": "pixel"}}, "holds no run's settings"),
+        ({"method": {"name": "delta"}}, "does not hold a run's settings"),
+        ({"schedule": {"steps": 1, "foo": 2}}, "does not hold a run's settings"),
+        ({"data": {}}, "does not hold a run's settings"),
+        ({"attack": {"preset": "pixel"}}, "does not hold a run's settings"),
         ({"seed": "x"}, "config.json.seed must be a whole number"),
     ],
 )
-def test_other_json_gives_none(change, told):
-    with pytest.raises(UserError, match=told):
+def test_other_json_gives_none(change, message):
+    with pytest.raises(UserError, match=message):
         settings.restore({**json.loads(json.dumps(_read("delta").as_json())), **change})
     with pytest.raises(UserError, match="not of format 4"):
         settings.restore([1])
@@ -393,9 +415,9 @@ def test_other_json_gives_none(change, told):
     ],
 )
 def test_mistakes_name_the_key_and_the_choices(changes, message):
-    with pytest.raises(UserError, match=message) as told:
+    with pytest.raises(UserError, match=message) as refused:
         _read(**changes)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(refused.value)
 
 
 _ANY = (-1, 0, 0.0, -1.0, 1e30, 10**30, 2**31, 255, float("nan"), float("inf"), -float("inf"), "x", True, (), (-1.0,))

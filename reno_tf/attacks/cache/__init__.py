@@ -1,4 +1,4 @@
-"""Adversarial sets that are crafted once: what they depend on is the name that they are found by."""
+"""Adversarial sets that are crafted once: the file's name is a digest of all they depend on."""
 
 import contextlib
 import functools
@@ -14,11 +14,11 @@ from reno_tf.attacks import crafting
 from reno_tf.attacks.cache import store
 from reno_tf.errors import UserError
 
-_FORMAT = 2  # Part of every key: another number, and nothing cached before is found.
+_FORMAT = 2  # Part of every key: with another number the cache ignores every older set.
 
 
 def craft_once(attack, images, *, teacher, folder, content=None, limit=None, eight_bit=False, **options) -> np.ndarray:
-    """`crafting.craft`, but an adversarial set that lies in `folder` already is read, not made again.
+    """`crafting.craft`, but an adversarial set that is in `folder` already is read, not made again.
 
     What is crafted depends on the teacher, the images and the attack's parameters (its seed among
     them), never on the student: their hash is the file's name. Of several processes that want the
@@ -29,8 +29,8 @@ def craft_once(attack, images, *, teacher, folder, content=None, limit=None, eig
       teacher: SHA-256 of the weights that the attack goes through.
       folder: a path; None or "" keeps nothing.
       content: a hash of the images; None: computed here, which reads all of them.
-      limit: bytes that the cache's own sets may take; above, those that were used longest ago are deleted,
-        but none that is open anywhere and not this one. None: no limit.
+      limit: bytes that the cache's own sets may take; above, the cache deletes those used longest
+        ago, but neither this one nor any that is open. None: no limit.
       eight_bit: see `crafting.batches`; such a set takes a quarter of the room.
 
     Returns float32 or uint8 [N, H, W, 3], memory-mapped and read-only if it lies in the folder.
@@ -43,19 +43,19 @@ def craft_once(attack, images, *, teacher, folder, content=None, limit=None, eig
     if (crafted := store.open_set(path, shape, kind)) is not None:
         return crafted
     try:
-        store.mark(path.parent)
+        store.mark_as_cache(path.parent)
         with store.lock(path):
             if (crafted := store.open_set(path, shape, kind)) is not None:
                 return crafted  # Another process was first.
             if path.exists():
                 logging.warning("%s is damaged; crafting it again", path)
-            with store.part(path, shape, kind, limit) as file:
+            with store.unfinished_set(path, shape, kind, limit) as file:
                 for batch in crafting.batches(attack, images, **options):
                     file.write(batch.tobytes())
                 store.finish(file, path)
             if (crafted := store.open_set(path, shape, kind)) is not None:
                 return crafted
-    except OSError as error:  # Also in the middle: where a file system compresses, reserved room may not be there.
+    except OSError as error:  # Also midway: where a file system compresses, reserved room may not be there.
         _warn_once(str(folder), error.strerror)
     return crafting.craft(attack, images, **options)
 
@@ -66,11 +66,11 @@ def trace_once(attack, images, *, teacher: str | None, folder: str | None) -> li
         return attack.trace(images)
     path = Path(folder) / f"{_key(attack, tuple(images.shape), teacher, content_hash(images))}.json"
     with contextlib.suppress(OSError, UserError):  # Unreadable or damaged: traced again.
-        if (known := files.read_json(path)) is not None:
-            return known
+        if (values := files.read_json(path)) is not None:
+            return values
     values = attack.trace(images)
     with contextlib.suppress(OSError):  # `craft_once` warns.
-        store.mark(path.parent)
+        store.mark_as_cache(path.parent)
         files.write_json(path, values)
     return values
 

@@ -22,12 +22,12 @@ except ImportError:  # Windows itself refuses to delete a file that is mapped.
 
 _DIGEST_SIZE, _BLOCK = 32, 2**22
 _FRAME = 4096  # more than an .npy's header and the checksum take
-_MARKER = ".reno_tf-cache"  # A file that says which of the folder's files are not the cache's, for all their names.
+_MARKER = ".reno_tf-cache"  # A file that says which of the folder's files are not the cache's, despite their names.
 _NAME = re.compile(r"[0-9a-f]{64}\.(npy|part|json)")
 
 
-def mark(folder: Path) -> None:
-    """Makes the folder one where `own_files` may be deleted. What bears such a name already never is."""
+def mark_as_cache(folder: Path) -> None:
+    """Allows `own_files` of the folder to be deleted. Files that have such names already never are."""
     folder.mkdir(parents=True, exist_ok=True)
     marker = folder / _MARKER
     if marker.exists():
@@ -37,8 +37,8 @@ def mark(folder: Path) -> None:
             others = sorted(path.name for path in folder.iterdir() if _NAME.fullmatch(path.name))
             files.write_json(marker, {"project": "reno_tf", "others": others})
             if others:
-                told = "files that were there before with names as adversarial sets have, never deleted, nor counted"
-                logging.warning("%s: %s: %d", folder, told, len(others))
+                message = "files that were there before, named like adversarial sets; never deleted, nor counted"
+                logging.warning("%s: %s: %d", folder, message, len(others))
 
 
 def own_files(folder: Path) -> list[Path]:
@@ -57,7 +57,7 @@ def lock(path) -> filelock.FileLock:
 
 
 @contextlib.contextmanager
-def part(path, shape, kind, limit):
+def unfinished_set(path, shape, kind, limit):
     """An open file beside `path`: the header of an .npy is in it, the room for the rest is reserved."""
     size = kind.itemsize * math.prod(shape)
     if limit is not None:
@@ -85,7 +85,7 @@ def finish(file, path):
 
 
 def _digest(file, size) -> bytes:
-    """SHA-256 of the first `size` bytes, after which the file then stands."""
+    """SHA-256 of the first `size` bytes; the file's position is then after them."""
     hasher = hashlib.sha256()
     file.seek(0)
     while (left := size - file.tell()) > 0:
@@ -94,7 +94,7 @@ def _digest(file, size) -> bytes:
 
 
 def open_set(path, shape, kind) -> np.memmap | None:
-    """The set if it lies there undamaged, marked as used now and, as long as the array lives, as open."""
+    """The set if it is there undamaged, marked as used now and, as long as the array lives, as open."""
     try:
         with open(path, "rb") as file:
             if fcntl:
@@ -105,26 +105,26 @@ def open_set(path, shape, kind) -> np.memmap | None:
                 return None
             file.seek(0)
             np.lib.format.read_magic(file)
-            found = np.lib.format.read_array_header_1_0(file)
+            header = np.lib.format.read_array_header_1_0(file)
             with contextlib.suppress(OSError):
                 os.utime(path)
-            matches = (found[0], found[2]) == (shape, kind.newbyteorder("<"))
-            return np.memmap(file, found[2], "r", offset=file.tell(), shape=shape) if matches else None
+            matches = (header[0], header[2]) == (shape, kind.newbyteorder("<"))
+            return np.memmap(file, header[2], "r", offset=file.tell(), shape=shape) if matches else None
     except OSError:
         return None
 
 
 def _evict(folder, limit):
     """Deletes the sets that were used longest ago, and what killed processes left, until `limit` bytes are left."""
-    found = {}
+    sets = {}
     for path in own_files(folder):
         with contextlib.suppress(FileNotFoundError):  # Another process deletes too.
             if path.suffix != ".json":  # of some hundred bytes
-                found[path] = path.stat()
-    total = sum(status.st_size for status in found.values())
-    for path in sorted(found, key=lambda path: found[path].st_mtime):
+                sets[path] = path.stat()
+    total = sum(status.st_size for status in sets.values())
+    for path in sorted(sets, key=lambda path: sets[path].st_mtime):
         if total > limit and _removed(path):
-            total -= found[path].st_size
+            total -= sets[path].st_size
 
 
 def _removed(path) -> bool:

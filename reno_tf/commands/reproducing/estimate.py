@@ -1,4 +1,4 @@
-"""What a sweep would do, how long that takes and how much disk it needs, told without doing it."""
+"""What a sweep would do, how long that takes and how much disk it needs, estimated without doing it."""
 
 import collections
 import contextlib
@@ -20,9 +20,9 @@ _EMBEDDED_SIDE = 32  # pixels
 _COPIES = 8  # of the student's weights: two checkpoints with the optimizer's, the averages, the export
 
 
-def print_plan(plan: Plan, is_finished: Callable[[Planned], bool], kept: Mapping[str, dict]) -> None:
-    """Names the runs, and what those need that are not finished. kept: run -> what is known of a finished one."""
-    runs, due = runs_of(plan, is_finished, kept), []
+def print_plan(plan: Plan, is_finished: Callable[[Planned], bool], run_results: Mapping[str, dict]) -> None:
+    """Prints the runs, and what the unfinished ones need. run_results: run -> what is kept of a finished one."""
+    runs, due = runs_of(plan, is_finished, run_results), []
     for planned in runs:
         done = is_finished(planned)
         print(f"{'done ' if done else 'to do'} {planned.name}")
@@ -48,15 +48,15 @@ def estimate(runs: list[Planned]) -> dict[str, dict]:
     """
     rows, networks, crafted = {}, {}, set()
     for planned in runs:
-        chosen = settings.read(planned.config, planned.method)
-        kind = f"{chosen.networks.student} at {_side(chosen)} pixels"
+        run_settings = settings.read(planned.config, planned.method)
+        kind = f"{run_settings.networks.student} at {_side(run_settings)} pixels"
         if kind not in networks:
-            networks[kind] = _network(chosen)
+            networks[kind] = _network(run_settings)
         network, seconds = networks[kind]
-        suite = chosen.suite()
-        attacked = (chosen.networks.backbone, chosen.data.name, chosen.report.split, suite.attacks)
-        passes = cost.training_passes(chosen.job)
-        passes += cost.attack_passes(suite, network, _attacked(chosen), kept=attacked in crafted)
+        suite = run_settings.suite()
+        attacked = (run_settings.networks.backbone, run_settings.data.name, run_settings.report.split, suite.attacks)
+        passes = cost.training_passes(run_settings.job)
+        passes += cost.attack_passes(suite, network, _attacked(run_settings), kept=attacked in crafted)
         crafted.add(attacked)
         row = rows.setdefault(kind, {"runs": 0, "seconds": 0.0, "bytes": 0})
         row["runs"] += 1
@@ -65,43 +65,47 @@ def estimate(runs: list[Planned]) -> dict[str, dict]:
     return rows
 
 
-def runs_of(plan: Plan, is_finished: Callable[[Planned], bool], kept: Mapping[str, dict]) -> list[Planned]:
-    """Each once, with what its data set's trials choose, as far as they are done."""
-    chosen: dict[str, dict] = {data: {} for data in plan.recipe.data}
+def runs_of(plan: Plan, is_finished: Callable[[Planned], bool], run_results: Mapping[str, dict]) -> list[Planned]:
+    """Each run once, with the hyper-parameters that its data set's trials choose, as far as they are done."""
+    hyper_parameters: dict[str, dict] = {data: {} for data in plan.recipe.data}
     runs = []
-    for tries in (plan.trials, lambda: plan.weight_trials(chosen)):
+    for tries in (plan.trials, lambda: plan.weight_trials(hyper_parameters)):
         tried = tries()
         runs += [planned for _, planned in tried]
         for data in dict.fromkeys(planned.data for _, planned in tried):
-            own = [(values, planned) for values, planned in tried if planned.data == data]
-            if all(is_finished(planned) for _, planned in own):
-                rows = [{"values": values, VALIDATION: kept[planned.name][VALIDATION]} for values, planned in own]
-                chosen[data] |= trials.choose(rows)["values"]
+            pairs = [(values, planned) for values, planned in tried if planned.data == data]
+            if all(is_finished(planned) for _, planned in pairs):
+                rows = [
+                    {"values": values, VALIDATION: run_results[planned.name][VALIDATION]} for values, planned in pairs
+                ]
+                hyper_parameters[data] |= trials.best_trial(rows)["values"]
     for row in plan.rows:
-        runs += [plan.run(row, data, seed, chosen[data]) for data in plan.data(row) for seed in plan.seeds(row)]
+        runs += [
+            plan.run(row, data, seed, hyper_parameters[data]) for data in plan.data(row) for seed in plan.seeds(row)
+        ]
     return list({planned.name: planned for planned in runs}.values())
 
 
-def _network(chosen):
+def _network(run_settings):
     """One like the run's, and the seconds of a pass through it."""
-    network = models.build(chosen.networks.student, **chosen.networks.options)
-    side = _side(chosen)
+    network = models.build(run_settings.networks.student, **run_settings.networks.options)
+    side = _side(run_settings)
     images = np.random.default_rng(0).integers(0, 256, (cost.PROBE, side, side, 3), np.uint8)
     return network, cost.seconds_of_pass(network, images)
 
 
-def _side(chosen) -> int:
-    return _EMBEDDED_SIDE if _source(chosen).origin == "embedded" else chosen.data.size
+def _side(run_settings) -> int:
+    return _EMBEDDED_SIDE if _source(run_settings).origin == "embedded" else run_settings.data.size
 
 
-def _attacked(chosen) -> int:
+def _attacked(run_settings) -> int:
     """How many images the run attacks."""
-    classes, _, test = _source(chosen).sizes or (1, None, _UNKNOWN)
-    return test if chosen.report.split == "test" else classes * chosen.data.validation_per_class
+    classes, _, test = _source(run_settings).sizes or (1, None, _UNKNOWN)
+    return test if run_settings.report.split == "test" else classes * run_settings.data.validation_per_class
 
 
-def _source(chosen) -> sources.Source:
-    return sources.find(chosen.data.name, chosen.data.tfds_dir)
+def _source(run_settings) -> sources.Source:
+    return sources.find(run_settings.data.name, run_settings.data.tfds_dir)
 
 
 def _needs(row, at_once) -> str:

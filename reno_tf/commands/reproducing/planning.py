@@ -43,7 +43,7 @@ class Plan:
 
     @functools.cached_property
     def recipe(self) -> Recipe:
-        return recipe.read(self.config.reproduce)
+        return recipe.read_recipe(self.config.reproduce)
 
     @property
     def artefacts(self) -> dict[str, Artefact]:
@@ -53,24 +53,24 @@ class Plan:
     def rows(self) -> list[Row]:
         """The rows of all artefacts, each run once; a row that a claim rests on has all its seeds."""
         rows = [row for artefact in self.artefacts.values() for row in artefact.rows]
-        kept = {}
+        distinct = {}
         for row in sorted(rows, key=lambda row: (row.few, bool(row.data))):
-            kept.setdefault(row.runs, row)
-        return list(kept.values())
+            distinct.setdefault(row.runs, row)
+        return list(distinct.values())
 
     def trials(self) -> list[tuple[dict, Planned]]:
         """(values of the grid, the run that tries them), on the validation split."""
         keys, columns = self.recipe.grid.keys(), self.recipe.grid.values()
         grid = [dict(zip(keys, values, strict=True)) for values in itertools.product(*columns)] if self._tuned() else ()
-        found = []
+        pairs = []
         for data, values in itertools.product(self.recipe.data, grid):
             config = self.configure(data, values)
             config.model.backbone = self.recipe.networks[0][1]
             config.split = "validation"
             config.data.validation_per_class = self.recipe.held_out
-            name = trials.name(data, _TRIED, values)
-            found.append((values, Planned(name=name, method=_TRIED, config=config, data=data)))
-        return found
+            name = trials.trial_name(data, _TRIED, values)
+            pairs.append((values, Planned(name=name, method=_TRIED, config=config, data=data)))
+        return pairs
 
     def weights(self) -> list[tuple[float, Row]]:
         """(lambda, the row of Figure 4 that tries it), if DELTA's lambda is to be chosen."""
@@ -78,12 +78,12 @@ class Plan:
         rows = self._artefact("figure4").rows if wanted else ()
         return [(dict(row.changes)["method.feature_weight"], row) for row in rows]
 
-    def weight_trials(self, chosen: dict[str, dict]) -> list[tuple[dict, Planned]]:
-        """(value of lambda, the run that tries it), for data set -> what the grid has chosen."""
+    def weight_trials(self, hyper_parameters: dict[str, dict]) -> list[tuple[dict, Planned]]:
+        """(value of lambda, the run that tries it). hyper_parameters: data set -> what the grid has chosen."""
         rows = self.weights()
         return [
             ({"feature_weight": weight}, self.run(row, data, 0, values))
-            for data, values in chosen.items()
+            for data, values in hyper_parameters.items()
             for weight, row in rows
         ]
 
@@ -94,17 +94,17 @@ class Plan:
         """The data sets that a row or an artefact is made for."""
         return [data for data in self.recipe.data if not of.data or data in of.data]
 
-    def run(self, row: Row, data: str, seed: int, chosen: dict) -> Planned:
-        """`chosen`: recipe key -> value for this data set, for the methods that take the choice."""
-        config = self.configure(data, chosen if row.method in self.recipe.tuned else {}, seed=seed)
+    def run(self, row: Row, data: str, seed: int, hyper_parameters: dict) -> Planned:
+        """`hyper_parameters`: recipe key -> value for this data set, for the methods that take the choice."""
+        config = self.configure(data, hyper_parameters if row.method in self.recipe.tuned else {}, seed=seed)
         config.model.backbone = dict(self.recipe.networks)[row.network]
         config.update_from_flattened_dict(dict(row.changes))
         if seed < self.recipe.suite_seeds and not row.changes and row.network == self.recipe.networks[0][0]:
             config.attack.preset = "suite"
         return Planned(name=str(row.run(data, seed)), method=row.method, config=config, data=data)
 
-    def configure(self, data: str, chosen: dict, *, seed: int = 0) -> ConfigDict:
-        """The config of a data set's runs, with what was chosen for it, {recipe key: value}."""
+    def configure(self, data: str, hyper_parameters: dict, *, seed: int = 0) -> ConfigDict:
+        """The config of a data set's runs, with its hyper-parameters, {recipe key: value}."""
         config = self.config.copy_and_resolve_references().unlock()
         del config.reproduce
         config.lock()  # A mistake in the settings is refused; any coefficient may be added where they belong.
@@ -115,12 +115,12 @@ class Plan:
         except (KeyError, TypeError, ValueError) as mistake:
             raise UserError(f"config.reproduce.settings of {data}: {' '.join(str(mistake).split())[:300]}") from None
         config.seed, config.data.name = seed, data
-        config.recipes.teacher.update(chosen)
+        config.recipes.teacher.update(hyper_parameters)
         return config
 
-    def feature_weight(self, data: str, chosen: dict) -> float:
-        """DELTA's, of a data set for which this was chosen."""
-        return settings.read(self.configure(data, chosen), "delta").method.feature_weight
+    def feature_weight(self, data: str, hyper_parameters: dict) -> float:
+        """DELTA's, of a data set with these hyper-parameters."""
+        return settings.read(self.configure(data, hyper_parameters), "delta").method.feature_weight
 
     def _tuned(self):
         return {row.method for row in self.rows} & set(self.recipe.tuned)

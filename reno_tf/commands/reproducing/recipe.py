@@ -52,7 +52,7 @@ class Recipe:
             typed(float, share, f"{_WHERE}.shares.{label}")
         for key, values in self.grid.items():
             typed(tuple[float, ...], values, f"{_WHERE}.grid.{key}")
-        known = {
+        checks = {
             "artefacts": (self.artefacts, ARTEFACTS),
             "data": (self.data, DATASETS),
             "settings": (self.settings, DATASETS),
@@ -61,18 +61,18 @@ class Recipe:
             "networks": ([name for name, _ in self.networks], NETWORKS),
             "matched.data": (self.matched.data, DATASETS),
         }
-        for key, (names, allowed) in known.items():
+        for key, (names, allowed) in checks.items():
             for name in names:
                 choose(f"name in {_WHERE}.{key}", name, allowed)
         for _, backbone in self.networks:
             choose(f"backbone in {_WHERE}.networks", backbone, BACKBONES)
 
 
-def read(section: ConfigDict) -> Recipe:
+def read_recipe(section: ConfigDict) -> Recipe:
     """Raises UserError for a key or name that does not exist, and for a value of another type or beyond its bounds."""
     values = section.to_dict()
     if lacking := [field.name for field in dataclasses.fields(Recipe) if field.name not in values]:
         raise UserError(f"{_WHERE} lacks {lacking[0]}")
-    given, where = values["matched"], f"{_WHERE}.matched"
-    values["matched"] = filled(Matched, vars(Matched()) | typed(dict, given, where), where)
+    matched, where = values["matched"], f"{_WHERE}.matched"
+    values["matched"] = filled(Matched, vars(Matched()) | typed(dict, matched, where), where)
     return filled(Recipe, values, _WHERE)

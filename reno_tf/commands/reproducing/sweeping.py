@@ -15,55 +15,55 @@ from reno_tf.reproduction.artefacts import ARTEFACTS, MATCHED_ARTEFACTS
 
 @dataclasses.dataclass
 class Sweep:
-    """kept: run -> what is known of it; missing: run -> why it could not be done; done: those that were, now;
-    chosen: data set -> {recipe key: value}."""
+    """run_results: run -> what is kept of it; missing: run -> why it could not be done; done: those that were, now;
+    hyper_parameters: data set -> {recipe key: value}."""
 
     plan: Plan
     folder: Path
     command: str
     overwrite: bool
     ray_address: str | None
-    kept: dict[str, dict]
+    run_results: dict[str, dict]
     missing: dict[str, str] = dataclasses.field(default_factory=dict)
     done: set[str] = dataclasses.field(default_factory=set)
-    chosen: dict[str, dict] = dataclasses.field(default_factory=dict)
+    hyper_parameters: dict[str, dict] = dataclasses.field(default_factory=dict)
 
     def do(self):
         """Whatever happens meanwhile, runs.jsonl has what was done."""
         try:
             self._do()
         finally:
-            outcomes.write_all(self._results / "runs.jsonl", self.kept)
+            outcomes.write_all(self._results / "runs.jsonl", self.run_results)
 
     def _do(self):
         plan = self.plan
-        self.chosen = {data: {} for data in plan.recipe.data}
+        self.hyper_parameters = {data: {} for data in plan.recipe.data}
         self._choose(trials.GRID, plan.trials())
-        self._choose("feature_weight", plan.weight_trials(self.chosen))
+        self._choose("feature_weight", plan.weight_trials(self.hyper_parameters))
         for seed in range(max(len(plan.seeds(row)) for row in plan.rows)):
             due = [row for row in plan.rows if seed in plan.seeds(row)]
             # Data sets by turns, so that runs at the same time seldom wait for each other's adversarial images.
-            pairs = [(row, data) for row in due for data in self.chosen if data in plan.data(row)]
-            self._execute([plan.run(row, data, seed, self.chosen[data]) for row, data in pairs])
+            pairs = [(row, data) for row in due for data in self.hyper_parameters if data in plan.data(row)]
+            self._execute([plan.run(row, data, seed, self.hyper_parameters[data]) for row, data in pairs])
             self._write()  # After each seed: there is something to look at early.
 
     def _choose(self, name: str, tried: list[tuple[dict, Planned]]):
         """A data set whose trials are not all there takes part in nothing that follows."""
         self._execute([planned for _, planned in tried])
         for data in dict.fromkeys(planned.data for _, planned in tried):
-            own = [(values, planned) for values, planned in tried if planned.data == data]
-            if broken := [planned.name for _, planned in own if planned.name in self.missing]:
-                del self.chosen[data]
+            pairs = [(values, planned) for values, planned in tried if planned.data == data]
+            if broken := [planned.name for _, planned in pairs if planned.name in self.missing]:
+                del self.hyper_parameters[data]
                 for lost in (str(row.run(data, seed)) for row in self.plan.rows for seed in self.plan.seeds(row)):
                     self.missing.setdefault(lost, f"without {broken[0]} nothing is chosen for {data}")
                 continue
             rows = []
-            for values, planned in own:
-                results = self.kept[planned.name]
+            for values, planned in pairs:
+                results = self.run_results[planned.name]
                 seen = (VALIDATION, *[ASR] * (planned.config.split == "validation"))  # Nothing of the test split.
                 rows.append({"values": values, "run": planned.name, **{key: results[key] for key in seen}})
-            self.chosen[data] |= trials.choose(rows)["values"]
-            trials.record(self.folder / trials.folder(data, name), rows, trials.choose(rows))
+            self.hyper_parameters[data] |= trials.best_trial(rows)["values"]
+            trials.record(self.folder / trials.folder(data, name), rows, trials.best_trial(rows))
 
     def _execute(self, due: list[Planned]):
         """Adds to `missing` what could not be done."""
@@ -89,17 +89,17 @@ class Sweep:
                 self.is_finished(planned)
 
     def is_finished(self, planned) -> bool:
-        """Whether it was made with the same settings; then `kept` has it. `missing` has what was made with others."""
+        """Whether it was made with the same settings: then `run_results` has it; what others made is in `missing`."""
         name, workdir = planned.name, self.folder / planned.name
         try:
-            chosen = settings.read(planned.config, planned.method)
+            run_settings = settings.read(planned.config, planned.method)
             anew = self.overwrite and name not in self.done
-            if anew or self.kept.get(name, {}).get("settings") != chosen.key:
-                self.kept.pop(name, None)
+            if anew or self.run_results.get(name, {}).get("settings") != run_settings.key:
+                self.run_results.pop(name, None)
             if anew or not (workdir / "results.json").is_file():
-                return name in self.kept
-            files.claim(workdir, chosen.as_json(), identity=chosen.identity(), overwrite=False)
-            self.kept[name] = {"settings": chosen.key, **outcomes.read(workdir)}
+                return name in self.run_results
+            files.claim(workdir, run_settings.as_json(), identity=run_settings.identity(), overwrite=False)
+            self.run_results[name] = {"settings": run_settings.key, **outcomes.read_run_results(workdir)}
             return True
         except UserError as mistake:
             self.missing[name] = str(mistake)
@@ -120,11 +120,11 @@ class Sweep:
 
     def _outcome(self, name) -> dict:
         plan, artefact = self.plan, self.plan.artefacts[name]
-        made = outcomes.outcome(
-            name, artefact, self.kept, data=plan.data(artefact), seeds=plan.seeds, missing=self.missing
+        made = outcomes.artefact_outcome(
+            name, artefact, self.run_results, data=plan.data(artefact), seeds=plan.seeds, missing=self.missing
         )
         made |= {"scale": plan.recipe.scale, "command": self.command, "notes": list(plan.recipe.notes)}
-        made["hyper_parameters"] = self.chosen
+        made["hyper_parameters"] = self.hyper_parameters
         if name == "figure4":  # DELTA's lambda: chosen here, or as the config and the method have it.
-            made["chosen"] = {data: plan.feature_weight(data, values) for data, values in self.chosen.items()}
+            made["chosen"] = {data: plan.feature_weight(data, values) for data, values in self.hyper_parameters.items()}
         return made

@@ -19,14 +19,14 @@ _MARKERS = "osD^vP*Xh<>"
 _SHARED = {"sharex": True, "squeeze": False}
 
 
-def draw(outcome: dict) -> dict[str, bytes]:
+def draw_artefact(outcome: dict) -> dict[str, bytes]:
     """{file name: content} of the artefact's picture; error bars are one standard deviation over seeds."""
     kinds = {"figure1": _distances, "figure3": _ablation, "figure4": _weights}
     picture = kinds.get(outcome["artefact"].removesuffix("_matched"), _trade_off)
     return encode(outcome["artefact"], picture(outcome))
 
 
-def mark(color, marker, label, face=None):
+def legend_entry(color, marker, label, face=None):
     """An entry of a legend."""
     return Line2D([], [], ls="", color=color, marker=marker, mfc=face or color, label=label)
 
@@ -44,7 +44,7 @@ def _distances(outcome):
 
 
 def _trade_off(outcome):
-    """Clean accuracy against the success of the paper's attack and, where it is told, the worst case of the core;
+    """Clean accuracy against the success of the paper's attack and, where it is given, the worst case of the core;
     a column for each group."""
     groups = lines.distinct(outcome, "group")
     rates = [ASR, CORE] if CORE in outcome["metrics"] else [ASR]
@@ -112,8 +112,8 @@ def _weights(outcome):
                 points[row["label"]] = place = [one.mean for one in at]
                 ax.annotate(row["label"], place, (5, 4), textcoords="offset points", fontsize=7, color=color)
         ax.plot(*np.reshape(list(points.values()), (-1, 2)).T, "o-", color=color, ms=4, label=data)
-        if chosen := points.get(f"{outcome.get('chosen', {}).get(data, np.nan):g}"):
-            ax.plot(*chosen, "*", color=color, ms=15, mec="k")
+        if star := points.get(f"{outcome.get('chosen', {}).get(data, np.nan):g}"):
+            ax.plot(*star, "*", color=color, ms=15, mec="k")
     _name_axes(ax, CLEAN, ASR)
     ax.legend(fontsize=8, title="a number: λ; a star: the one used", title_fontsize=8)
     return figure
@@ -121,8 +121,8 @@ def _weights(outcome):
 
 def _summaries(row, data, *metrics):
     """The summaries of a row's metrics on a data set; empty if one of them has no value."""
-    found = [summarise(lines.per_seed(row, metric, data).values()) for metric in metrics]
-    return found if all(found) else []
+    summaries = [summarise(lines.per_seed(row, metric, data).values()) for metric in metrics]
+    return summaries if all(summaries) else []
 
 
 def _name_axes(ax, x, y):
@@ -139,8 +139,9 @@ def _color(outcome, label):
 
 
 def _legend(figure, outcome, marker="o", datasets=(), **options):
-    handles = [mark(_color(outcome, label), marker, label) for label in lines.distinct(outcome, "label")]
+    handles = [legend_entry(_color(outcome, label), marker, label) for label in lines.distinct(outcome, "label")]
     handles += [
-        mark("k", marker, data, face="none") for data, marker in zip(datasets, itertools.cycle(_MARKERS), strict=False)
+        legend_entry("k", marker, data, face="none")
+        for data, marker in zip(datasets, itertools.cycle(_MARKERS), strict=False)
     ]
     figure.legend(handles=handles, fontsize=8, **options)

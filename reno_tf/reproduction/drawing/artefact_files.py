@@ -6,7 +6,7 @@ from reno_tf import files
 from reno_tf.reporting.seeds import Summary
 from reno_tf.reproduction import lines
 from reno_tf.reproduction.drawing import artefact_figures, claims_figure, tables
-from reno_tf.reproduction.drawing.rendering import render
+from reno_tf.reproduction.drawing.rendering import render_template
 from reno_tf.reproduction.verdicts import HELD
 from reno_tf.results import METRICS
 from reno_tf.spreadsheets import comma_separated
@@ -21,18 +21,18 @@ def write_artefact(folder: Path, outcome: dict, *, paper: dict | None = None) ->
         made_with: versions and machine, chosen: {data set: weight}. Rates are fractions; a value may be None.
       paper: the numbers that the paper prints, as an outcome of one seed; None if it prints none.
     """
-    _write(folder, outcome["artefact"], outcome, texts(outcome, paper), artefact_figures.draw(outcome))
+    _write(folder, outcome["artefact"], outcome, texts(outcome, paper), artefact_figures.draw_artefact(outcome))
 
 
 def write_claims(folder: Path, judged: list[dict], outcome: dict, *, rules: str) -> None:
     """Writes claims.md, .json, .png and .svg to `folder`: what `judging.judge` gave, one outcome of those, and how."""
     content = [{"scale": outcome["scale"], **claim} for claim in judged]
-    page = render("claims.md.j2", judged=judged, outcome=outcome, rules=rules, held=HELD)
-    _write(folder, "claims", content, {"md": page}, claims_figure.draw(judged))
+    page = render_template("claims.md.j2", judged=judged, outcome=outcome, rules=rules, held=HELD)
+    _write(folder, "claims", content, {"md": page}, claims_figure.draw_claims(judged))
 
 
-def facts(outcome: dict, paper: dict | None = None) -> dict:
-    """The facts that every page needs that shows the artefact. `paper`: see `reno_tf.reproduction.drawing.tables`."""
+def page_content(outcome: dict, paper: dict | None = None) -> dict:
+    """What every page that shows the artefact needs. `paper`: see `reno_tf.reproduction.drawing.tables`."""
     kind = outcome["artefact"].rstrip("0123456789")
     number = outcome["artefact"].removeprefix(kind)
     return {
@@ -47,9 +47,9 @@ def facts(outcome: dict, paper: dict | None = None) -> dict:
 
 def texts(outcome: dict, paper: dict | None = None) -> dict[str, str]:
     """{"md", "tex", "csv"}: a page with a link to the picture, a table that needs booktabs, and the bare numbers."""
-    shown = facts(outcome, paper)
+    shown = page_content(outcome, paper)
     shown["notes"] = [*shown["explanations"], *shown["missing"], *shown["notes"]]
-    pages = {ending: render(f"artefact.{ending}.j2", **shown) for ending in ("md", "tex")}
+    pages = {ending: render_template(f"artefact.{ending}.j2", **shown) for ending in ("md", "tex")}
     return pages | {"csv": _comma_separated(outcome, paper)}
 
 
@@ -57,11 +57,11 @@ def _comma_separated(outcome, paper):
     """One line for each row, data set and metric, also for the paper's data sets; no average."""
     keys = ("group", "label", "method", "network", "variant")
     rows = [["artefact", *keys, "dataset", "metric", "unit", "mean", "std", "seeds", "paper"]]
-    printed = tables.printed(paper)
+    printed = tables.printed_lines(paper)
     for line in lines.lines_of(outcome):
-        theirs = printed[line.key].cells if line.key in printed else {}
-        for data in dict.fromkeys([*outcome["datasets"], *theirs]):
-            ours, other = line.cells.get(data) or Summary(None, None, 0), theirs.get(data)
+        paper_cells = printed[line.key].cells if line.key in printed else {}
+        for data in dict.fromkeys([*outcome["datasets"], *paper_cells]):
+            ours, other = line.cells.get(data) or Summary(None, None, 0), paper_cells.get(data)
             numbers = (ours.mean, ours.std, ours.seeds, other and other.mean)
             names = [outcome["artefact"], *map(line.row.get, keys), data, line.metric, METRICS[line.metric].unit]
             rows.append(names + ["" if value is None else f"{value:.6g}" for value in numbers])

@@ -14,8 +14,8 @@ def bar_chart(outcome: Mapping, data: str, metric: str) -> dict | None:
     for row in outcome["rows"]:
         values = [value for value in lines.per_seed(row, metric, data).values() if value is not None]
         names = {"name": lines.full_label(row), "label": row["label"], "group": row["group"]}
-        found = summarise(values)
-        bars.append(names | {"seeds": values, "mean": found and found.mean})
+        summary = summarise(values)
+        bars.append(names | {"seeds": values, "mean": summary and summary.mean})
     every = [value for bar in bars for value in bar["seeds"]]
     ends = (0, 100 if METRICS[metric].unit == "%" else 0)
     return {"bars": bars, "y": axis([*ends, *every], 206, 16)} if every else None

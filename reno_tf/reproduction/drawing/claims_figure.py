@@ -5,13 +5,13 @@ import textwrap
 import numpy as np
 
 from reno_tf.reporting.rendering import encode, subplots
-from reno_tf.reproduction.drawing.artefact_figures import mark
+from reno_tf.reproduction.drawing.artefact_figures import legend_entry
 from reno_tf.reproduction.verdicts import HELD, NOT_HELD, UNDECIDED, rule
 
 _STYLES = {HELD: ("tab:green", "o"), NOT_HELD: ("tab:red", "X"), UNDECIDED: ("0.45", "D")}
 
 
-def draw(judged: list[dict]) -> dict[str, bytes]:
+def draw_claims(judged: list[dict]) -> dict[str, bytes]:
     """{"claims.png", "claims.svg"} of what `judging.judge` gave; a panel for percentage points, one for the rest."""
     names = [f"{claim['number']}{', matched' * claim['matched']}" for claim in judged]
     parts = [(name, part) for name, claim in zip(names, judged, strict=True) for part in claim["parts"]]
@@ -29,10 +29,10 @@ def draw(judged: list[dict]) -> dict[str, bytes]:
         ax.set(ylim=(len(panel) - 0.4, -0.6), xlim=limits)
         ax.set_xlabel(f"beyond the threshold, on the claimed side ({unit})")
         ax.grid(alpha=0.3, axis="x")
-    handles = [mark(*style, name) for name, style in _STYLES.items()]
-    handles += [mark("0.4", "|", "one data set"), mark("tab:red", "|", "one on the other side")]
-    handles.append(mark("0.4", ">", "one farther off"))
-    handles += [mark("k", "*", "the paper, on its data", face="none")]
+    handles = [legend_entry(*style, name) for name, style in _STYLES.items()]
+    handles += [legend_entry("0.4", "|", "one data set"), legend_entry("tab:red", "|", "one on the other side")]
+    handles.append(legend_entry("0.4", ">", "one farther off"))
+    handles += [legend_entry("k", "*", "the paper, on its data", face="none")]
     figure.legend(handles=handles, fontsize=8, loc="outside upper center", ncols=len(handles))
     return encode("claims", figure)
 

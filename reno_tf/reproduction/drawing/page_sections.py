@@ -12,7 +12,7 @@ from reno_tf.reporting.results_page import Additions, Section
 from reno_tf.reproduction import lines, paper
 from reno_tf.reproduction.drawing import artefact_files
 from reno_tf.reproduction.drawing.bars import bar_chart
-from reno_tf.reproduction.drawing.rendering import render
+from reno_tf.reproduction.drawing.rendering import render_template
 from reno_tf.reproduction.verdicts import SIGNS
 from reno_tf.results import METRICS
 
@@ -33,42 +33,42 @@ def additions(reader: Reader, *, num_trials: int) -> Additions:
         above=(_claims_section(claims, notes),) if claims else (),
         below=(_tables_section(outcomes, [] if claims else notes),) if outcomes else (),
         remarks=(remark,) if num_trials else (),
-        style=render("page_sections.css") if claims or outcomes else "",
+        style=render_template("page_sections.css") if claims or outcomes else "",
     )
 
 
 def _claims_section(claims, notes) -> Section:
     scales = sorted({one["scale"] for one in claims})
     by_scale = {scale: [one for one in claims if one["scale"] == scale] for scale in scales}
-    html = render("claims_section.html.j2", claims=by_scale, notes=notes, signs=SIGNS)
+    html = render_template("claims_section.html.j2", claims=by_scale, notes=notes, signs=SIGNS)
     return Section("claims", "The paper’s claims", html)
 
 
 def _tables_section(outcomes, notes) -> Section:
-    html = render("tables_section.html.j2", outcomes=outcomes, notes=notes, metrics=METRICS)
+    html = render_template("tables_section.html.j2", outcomes=outcomes, notes=notes, metrics=METRICS)
     return Section("tables", "The paper’s tables and figures, as measured here", html)
 
 
 def _outcome(path: Path) -> dict | None:
-    return outcome(files.read_json(path))
+    return outcome_for_page(files.read_json(path))
 
 
-def outcome(content) -> dict | None:
+def outcome_for_page(content) -> dict | None:
     """An artefact's outcome (results/<artefact>.json), or None if the file is something else."""
     if not isinstance(content, dict) or "artefact" not in content:
         return None
     pairs = itertools.product(content["datasets"], (CLEAN, ASR)) if content["artefact"] in _DRAWN else ()
     bars = [(data, metric, bar_chart(content, data, metric)) for data, metric in pairs]
     shown = {"bars": [bar for bar in bars if bar[-1]], "labels": lines.distinct(content, "label")}
-    shown |= artefact_files.facts(content, paper.outcomes().get(content["artefact"]))
+    shown |= artefact_files.page_content(content, paper.outcomes().get(content["artefact"]))
     return shown | {key: str(content[key]) for key in ("artefact", "scale", "command")}
 
 
 def _claims(path: Path) -> list[dict]:
-    return [claim(content) for content in files.read_json(path)]
+    return [claim_for_page(content) for content in files.read_json(path)]
 
 
-def claim(content: Mapping) -> dict:
+def claim_for_page(content: Mapping) -> dict:
     """A judged claim (of claims.json)."""
     parts = [_part(part) for part in content["parts"]]
     shown = {key: content[key] for key in _CLAIM} | {"matched": bool(content.get("matched"))}

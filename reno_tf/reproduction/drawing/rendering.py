@@ -6,11 +6,11 @@ from reno_tf.reporting import rendering
 from reno_tf.reproduction import verdicts
 
 
-def load(template: str) -> jinja2.Template:
-    """As `reno_tf.reporting.rendering.load` does."""
-    return rendering.load(template, __package__, statistic=verdicts.statistic, rule=verdicts.rule)
+def load_template(template: str) -> jinja2.Template:
+    """As `reno_tf.reporting.rendering.load_template` does."""
+    return rendering.load_template(template, __package__, statistic=verdicts.statistic, rule=verdicts.rule)
 
 
-def render(template: str, **facts) -> str:
-    """The template of that name with `facts` in it."""
-    return load(template).render(**facts).rstrip("\n") + "\n"
+def render_template(template: str, **values) -> str:
+    """The template of that name with `values` in it."""
+    return load_template(template).render(**values).rstrip("\n") + "\n"

@@ -21,20 +21,20 @@ class Table:
 
 def tables(outcome: dict, paper: dict | None = None) -> list[Table]:
     """Our numbers; the paper's (an outcome of one seed) in brackets if the data sets are its own, else below."""
-    ours, theirs, datasets = lines_of(outcome), printed(paper), outcome["datasets"]
-    beside = theirs if _same_data(outcome, paper) else {}
+    ours, paper_lines, datasets = lines_of(outcome), printed_lines(paper), outcome["datasets"]
+    beside = paper_lines if _same_data(outcome, paper) else {}
     counted = len(_seed_counts(ours)) > 1
     shown = []
     for line in ours:
         counts = [str(count) for count in _seed_counts([line]) or [0]]
         seed_range = "–".join(dict.fromkeys((counts[0], counts[-1])))
         shown.append((line, _texts(line, beside.get(line.key), datasets) + [seed_range] * counted))
-    found = [_table("", [*datasets, "average", *["seeds"] * counted], shown)]
-    if theirs and not beside:
+    all_tables = [_table("", [*datasets, "average", *["seeds"] * counted], shown)]
+    if paper_lines and not beside:
         heading, datasets = "The paper (other data; the averages are taken here):", paper["datasets"]
-        shown = [(line, [mean_and_std(cell, 2) for cell in line.columns(datasets)]) for line in theirs.values()]
-        found.append(_table(heading, [*datasets, "average"], shown))
-    return found
+        shown = [(line, [mean_and_std(cell, 2) for cell in line.columns(datasets)]) for line in paper_lines.values()]
+        all_tables.append(_table(heading, [*datasets, "average"], shown))
+    return all_tables
 
 
 def explanations(outcome: dict, paper: dict | None = None) -> list[str]:
@@ -44,11 +44,11 @@ def explanations(outcome: dict, paper: dict | None = None) -> list[str]:
     if counts:
         number = "the number of seeds given" if len(counts) > 1 else f"{counts[0]} seed{'s' * (counts[0] > 1)}"
         sentences = [_AVERAGES.format(number)]
-    if printed(paper) and _same_data(outcome, paper):
+    if printed_lines(paper) and _same_data(outcome, paper):
         sentences.append("In brackets: the paper's numbers.")
     weights = outcome.get("chosen", {})
-    if chosen := [f"{weights[data]:g} on {data}" for data in outcome["datasets"] if data in weights]:
-        sentences.append(f"The weight that the other tables use: {', '.join(chosen)}.")
+    if used := [f"{weights[data]:g} on {data}" for data in outcome["datasets"] if data in weights]:
+        sentences.append(f"The weight that the other tables use: {', '.join(used)}.")
     undefined = [
         f"{METRICS[line.metric].short} of {full_label(line.row)} on {data}, seed {', '.join(map(str, lacking))}"
         for line in lines
@@ -66,7 +66,7 @@ def missing(outcome: dict) -> list[str]:
     return [f"Missing runs ({why}): {', '.join(names)}." for why, names in runs.items()]
 
 
-def printed(paper: dict | None) -> dict[tuple, Line]:
+def printed_lines(paper: dict | None) -> dict[tuple, Line]:
     """The lines that the paper prints, by their keys."""
     return {line.key: line for line in (lines_of(paper) if paper else ()) if line.cells}
 
@@ -98,6 +98,10 @@ def _texts(line, other, datasets):
     texts = [mean_and_std(cell, places) for cell in line.columns(datasets)]
     if other is None:
         return texts
-    *theirs, average = other.columns(datasets)
-    theirs.append(average if len(other.cells) == len(datasets) else None)  # Else it is over other data sets than ours.
-    return [text + (f" [{mean_and_std(cell, 2)}]" if cell else "") for text, cell in zip(texts, theirs, strict=True)]
+    *paper_cells, average = other.columns(datasets)
+    paper_cells.append(
+        average if len(other.cells) == len(datasets) else None
+    )  # Else it is over other data sets than ours.
+    return [
+        text + (f" [{mean_and_std(cell, 2)}]" if cell else "") for text, cell in zip(texts, paper_cells, strict=True)
+    ]

@@ -79,8 +79,8 @@ def execute(
 
 
 @contextlib.contextmanager
-def lock(folder: Path):
-    """Keeps a second sweep out of `folder`, also if this process is killed. Raises UserError at once if one is in."""
+def lock_sweep(folder: Path):
+    """Keeps a second sweep out of `folder` until this process ends or is killed. Raises UserError if one is in it."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(folder / ".lock", timeout=0):

@@ -35,8 +35,8 @@ def cluster(*, cpus: int, gpus: float, address: str | None):
     try:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         most = tuple(max(node.get(kind, 0) for node in nodes) for kind in ("CPU", "GPU"))
-        place = f"no machine of the cluster at {address}" if address else "this machine"
-        worker.check(place, (cpus, gpus), most)
+        place = f"the largest machine of the cluster at {address}" if address else "this machine"
+        worker.check_resources(place, (cpus, gpus), most)
         # A worker's process ends with its call, and is not called again behind our back.
         yield _Workers(ray, ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1, max_retries=0)(worker.work))
     finally:

@@ -28,11 +28,11 @@ class Outcome:
     lost: bool = False
 
 
-def check(place: str, needs: tuple[float, float], there: tuple[float, float]) -> None:
+def check_resources(place: str, needs: tuple[float, float], there: tuple[float, float]) -> None:
     """Raises UserError if a task needs more (CPUs, GPUs) than are there."""
-    for unit, needed, found in zip(("CPUs", "GPUs"), needs, there, strict=True):
-        if needed > found:
-            raise UserError(f"each run needs {needed:g} {unit}; {place} has {found:g}")
+    for unit, needed, available in zip(("CPUs", "GPUs"), needs, there, strict=True):
+        if needed > available:
+            raise UserError(f"each run needs {needed:g} {unit}; {place} has {available:g}")
 
 
 def environment(*, cpus: int, gpus: float) -> dict[str, str]:
@@ -69,10 +69,10 @@ def work(payload: bytes, folder: str) -> Outcome:
 
 
 class OneByOne:
-    """Calls what is submitted, in that order, when the result is asked for. Raises UserError as `check` does."""
+    """Calls what is submitted, in that order, when the result is asked for. Raises as `check_resources` does."""
 
     def __init__(self, *, cpus: int, gpus: float):
-        check("this machine", (cpus, gpus), (os.cpu_count(), len(tf.config.list_physical_devices("GPU"))))
+        check_resources("this machine", (cpus, gpus), (os.cpu_count(), len(tf.config.list_physical_devices("GPU"))))
         self._environment = os.environ | search_path() | environment(cpus=cpus, gpus=gpus)
         if gpus:
             count = max(1, int(gpus))
