@@ -76,7 +76,8 @@ def main(argv):
         fail(f"unexpected argument {argv[1]!r}; flags look like --method=renofeation")
     if flags.FLAGS.verbosity > 0:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"  # TensorFlow's own notes
-    logging.set_verbosity(logging.WARNING)
+    else:
+        logging.set_verbosity(logging.WARNING)
     _speed_up()
     with _waiting():  # TensorFlow takes seconds to load, --help should not.
         from reno_tf import TooExposed, UserError, hardware, interruption, progress

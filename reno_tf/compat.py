@@ -33,13 +33,17 @@ def use_legacy_keras() -> None:
 def quiet_native_logs():
     """Holds back TensorFlow's notes on oneDNN and absent GPUs, which no log level stops; shows them if it fails.
 
-    Holds nothing back if TF_CPP_MIN_LOG_LEVEL=0 asks for them.
+    Holds nothing back if TF_CPP_MIN_LOG_LEVEL=0 asks for them, or there is no folder for temporary files.
     """
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+    try:
+        file = None if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0" else tempfile.TemporaryFile()  # noqa: SIM115
+    except OSError:
+        file = None
+    if file is None:
         yield
         return
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
+    with file as held:
         standard_error = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:
