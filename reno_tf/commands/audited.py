@@ -67,8 +67,8 @@ class Subject:
         seen = f"photos by {convention.geometry!r}, " if convention.geometry else ""
         yield (
             f"{self.opened.format}; fed {seen}in the range {convention.input_range}; it gives {convention.outputs}; "
-            f"{metrics.percent(*convention.accuracy)} of {convention.chosen.asked} training images right, each class "
-            "as heavy"
+            f"{metrics.percent(*convention.accuracy)} of {convention.chosen.asked} training images right, with equal "
+            "weight for each class"
         )
         if convention.renamed:
             moved = [f"{names[label]!r} is output {at}" for label, at in enumerate(convention.order) if label != at]
@@ -76,7 +76,7 @@ class Subject:
         if convention.unmatched:
             yield f"most images of {_first([repr(names[label]) for label in convention.unmatched])} get another answer"
         if convention.draws > 1:
-            yield f"it gives another answer each time; {convention.draws} are averaged"
+            yield f"it gives a different answer each time; {convention.draws} are averaged"
 
 
 def _first(texts, count=20) -> str:

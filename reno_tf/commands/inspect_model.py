@@ -29,4 +29,4 @@ def inspect(config, *, student: str | None = None, trust: bool = False) -> None:
     print(f"gives   {opened.num_outputs} {kind}, for {opened.num_classes} classes")
     print(f"holds   {', '.join(opened.layers) or 'no network or preprocessing that its file names'}")
     if not np.allclose(scores, again, rtol=1e-3, atol=1e-4):
-        print("        it gives another answer each time")
+        print("        it gives a different answer each time")
