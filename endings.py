@@ -17,7 +17,7 @@ from pathlib import Path
 
 EXPOSED, MISTAKE, INTERNAL = 1, 2, 70
 _INSTALL = "install what it needs, as README.md says, with the versions of constraints.txt"
-_KEPT = "what the run has done is kept: the same command, without --overwrite, goes on from there"
+_KEPT = "what the run has done is kept: the same command, without --overwrite, resumes from there"
 
 
 class End(SystemExit):

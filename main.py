@@ -160,9 +160,15 @@ def parse(argv):
         show_help()
         sys.exit(0)
     argv, config = _config_first(argv)
-    options = {"lock_config": False, "sys_argv": argv, "accept_new_attributes": True}
     try:  # Here, because it reads --config.KEY=VALUE as soon as it is defined.
-        config_flags.DEFINE_config_file("config", None, "Settings; --config.KEY=VALUE changes one.", **options)
+        config_flags.DEFINE_config_file(
+            "config",
+            None,
+            "Settings; --config.KEY=VALUE changes one.",
+            lock_config=False,
+            sys_argv=argv,
+            accept_new_attributes=True,
+        )
         rest = flags.FLAGS(argv)
         _refuse_other_keys(flags.FLAGS.config, config)
     except endings.End:

@@ -39,17 +39,17 @@ def main():
         "penultimate target": attacks.TargetDistance(),
         "angle of stage 2": attacks.Disruption(outputs=("stage2",), distance="cosine"),
     }
-    found = {}
+    reached_by = {}
     for name, objective in objectives.items():
         crafter = attacks.PGD(objective=objective).on(teacher, attacks.Budget(epsilon=_EPSILON))
-        found[name] = {
+        reached_by[name] = {
             schedule: [reached(crafter, images, schedule, steps) for steps in _STEPS] for schedule in SCHEDULES
         }
         print(f"\n{name}\n| | {' | '.join(map(str, _STEPS))} |\n{'|---' * (1 + len(_STEPS))}|")
-        for schedule, values in found[name].items():
+        for schedule, values in reached_by[name].items():
             print(f"| {schedule} | {' | '.join(f'{value:.5g}' for value in values)} |", flush=True)
     content = {"images": len(images), "epsilon": _EPSILON, "steps": _STEPS, "machine": hardware.device_name()}
-    files.write_json(Path(options.output), content | {"objective": found})
+    files.write_json(Path(options.output), content | {"objective": reached_by})
 
 
 def reached(crafter, images, schedule, steps):

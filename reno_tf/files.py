@@ -152,7 +152,10 @@ def claim(
         _refuse_another(workdir, existing, content, identity)
         _refuse_changed(workdir, _as_dict(marker.get("inputs")), inputs)
         if (workdir / "results.json").is_file():
-            return  # A finished run needs no write, which could fail on a full disk.
+            if request and request != marker.get("request"):
+                with contextlib.suppress(OSError):  # A finished run needs no write, which could fail on a full disk.
+                    write_json(workdir / MARKER, marker | {"request": request})
+            return
     try:
         inputs = {**({} if overwrite else _as_dict(marker.get("inputs"))), **inputs}
         marker = {"project": "reno_tf", "format": content.get("format", 1), "inputs": inputs, "request": request}

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-GOES_ON = "the same command goes on from the last checkpoint"
+GOES_ON = "the same command resumes from the last checkpoint"
 
 
 class Interrupted(KeyboardInterrupt):

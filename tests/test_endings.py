@@ -43,7 +43,7 @@ def test_a_run_keeps_the_log_until_it_is_made_good(tmp_path):
     run.mkdir()
     status, _, err = Script("tests/failing.py", "value", run).end()
     assert status == 70 and f"its traceback is in {run}/reno_tf_error.log" in err
-    assert "the same command" in err and "goes on" in err
+    assert "the same command" in err and "resumes" in err
     assert "ValueError: two\nlines" in (run / "reno_tf_error.log").read_text()
     assert {path.name for path in run.iterdir()} == {"reno_tf_error.log", ".lock"}
     status, _, err = Script("tests/failing.py", "disk", run).end()
@@ -60,7 +60,7 @@ def test_a_log_that_cannot_be_written_is_told_in_the_same_line():
     ("how", "status", "message"),
     [
         ("interrupt", 130, "interrupted"),
-        ("terminate", 143, "interrupted; the same command goes on"),
+        ("terminate", 143, "interrupted; the same command resumes"),
         ("sweep", 143, ""),
         ("disk", 2, "No space left on device"),
     ],

@@ -1,5 +1,6 @@
 """The real entry, main.py in a process of its own."""
 
+import inspect
 import json
 import os
 import re
@@ -71,6 +72,16 @@ def test_help_fits_a_screen_and_names_every_mode_and_flag():
     assert all(len(line) <= 110 for line in out.splitlines())
     for name in (*modes.MODES, *(f"--{option.name}" for option in main.OPTIONS)):
         assert f"  {name} " in out
+
+
+@pytest.mark.parametrize("mode", modes.MODES.values(), ids=lambda mode: mode.name)
+def test_a_mode_takes_the_flags_that_its_row_names(mode):
+    taken = inspect.signature(mode.load()).parameters
+    assert {"config", *mode.flags, *mode.context} <= taken.keys()
+    required = {name for name, parameter in taken.items() if parameter.default is parameter.empty}
+    assert required <= {"config", *mode.context}
+    flags = {option.name for option in main.OPTIONS}
+    assert set(mode.flags) <= flags
 
 
 def test_a_terminal_is_told_what_will_happen_while_tensorflow_loads():

@@ -35,7 +35,7 @@ def main(exposed: Path, cured: Path, out: Path):
     shown = first.take(np.flatnonzero(right[0] & right[1])[:_COUNT])
     clean = shown.floats()[:]
     teacher = models.build(networks["backbone"], weights=networks["weights"])
-    (attack,) = attacks.variants(strongest["name"], teacher).values()
+    (attack,) = attacks.AttackRef.parse(strongest["name"]).variants(teacher).values()
     budget = attacks.Budget(**{key: config["attack"][key] for key in ("epsilon", "step_size", "steps")})
     attacked = attack.on(teacher, budget)(clean).numpy()
     labels = [names[number] for number in shown.labels]

@@ -43,6 +43,15 @@ def craft(attack: Callable, images, *, eight_bit: bool = False, **options) -> np
     return crafted
 
 
+def trace(attack, images, *, batch_size: int = 100) -> list[float]:
+    """`attack.trace` of all images together, batch by batch."""
+    if len(images) <= batch_size:
+        return attack.trace(images)
+    places = np.split(np.arange(len(images)), range(batch_size, len(images), batch_size))
+    traces = [attack.trace(images[rows], rows) for rows in places]
+    return np.average(traces, axis=0, weights=[len(rows) for rows in places]).tolist()
+
+
 def _unnamed(shape, kind) -> np.memmap:
     with tempfile.TemporaryFile() as file:
         reserve(file, kind.itemsize * math.prod(shape))

@@ -28,6 +28,10 @@ class AttackEntry:
     each: str | None = None
     outside: str | None = None  # why a suite shows it, but does not count it among what the attacker could do
 
+    def has(self, option: str) -> bool:
+        """Whether another value of that field of the attack or its objective has an effect."""
+        return self.attack.has(option) and option != self.each
+
     def attacks(self, network, *, neurons=(0, 1, 2, 3), **changes) -> dict[str, Attack]:
         """{label: attack} for a network, with other values of fields; a single one has the label ""."""
         attack = self.attack.changed(**changes)

@@ -10,6 +10,7 @@ from reno_tf.commands import audited, common
 from reno_tf.commands.run import run
 from reno_tf.errors import TooExposed, UserError
 from reno_tf.evaluation import Measured, Pictures, Suite, cost, evaluate
+from reno_tf.evaluation.attacker import why_absent
 from reno_tf.results import AuditFacts, Results
 
 _PASSES = {"teacher": 8.0, "random": 16.0}  # over photos, by what is trained here; by start (docs/choices.md)
@@ -54,8 +55,10 @@ def audit(
             print(f"{workdir} is finished already; --overwrite starts it anew")
         return whole
 
+    as_asked = config.copy_and_resolve_references()
+
     def request() -> str | None:
-        return audited.audit_request_digest(student, asked, config.audit, said)
+        return audited.audit_request_digest(student, as_asked, said)
 
     if not overwrite and is_finished(results := files.results_of(workdir, request())):
         return _judged(results, fail_above)
@@ -124,7 +127,8 @@ class _Audit:
     @property
     def absent(self) -> dict[str, str]:
         """The networks that no attack can go through -> why."""
-        return {"student": self.subject.why_no_gradient} if self.subject.why_no_gradient else {}
+        unknown = {name: why_absent(name) for name in ("sibling", "twin", "twins")}
+        return unknown | ({"student": self.subject.why_no_gradient} if self.subject.why_no_gradient else {})
 
     def claim(self, *, overwrite: bool, request: str | None) -> None:
         subject, asked = self.subject, {"audit": self.ways}
@@ -142,8 +146,7 @@ class _Audit:
         for reference in self.suite.through(set(self.absent)):
             print(f"{reference} is left out: {self.absent[reference.entry.network]}")
         print(f"audit of {subject.name}: {self._needs()}", flush=True)
-        with common.enough_memory("batch_size", self.settings.training.batch_size):
-            attacker = common.build_attacker(self.settings, subject.dataset, self.teacher.network, self.workdir)
+        attacker = common.build_attacker(self.settings, subject.dataset, self.teacher.network, self.workdir)
         networks = {**attacker.networks, "student": subject.network}
         attacker = dataclasses.replace(attacker, networks=networks).without(**self.absent)
         with common.enough_memory("attack.batch_size", attack.batch_size):

@@ -11,7 +11,7 @@ from reno_tf import audit as foreign
 from reno_tf import data, files
 from reno_tf.commands import common
 from reno_tf.errors import UserError
-from reno_tf.evaluation import Network, gradients
+from reno_tf.evaluation import Network, Pictures, gradients
 from reno_tf.reporting import metrics
 from reno_tf.settings import Settings
 
@@ -169,19 +169,17 @@ def refuse_without_effect(config_data, said: Collection[str], dataset: data.Data
             raise UserError(f"config.data.{key}={config_data[key]} would have no effect: {why}")
 
 
-def audit_request_digest(student: str | foreign.Foreign, settings: Settings, ways, said: Collection[str]) -> str | None:
-    """A digest of what this audit is asked for, made without opening anything; None where there is none yet."""
+def audit_request_digest(student: str | foreign.Foreign, config, said: Collection[str]) -> str | None:
+    """A digest of what this audit is asked for, without opening anything; None where there is none yet."""
     if isinstance(student, foreign.Foreign) or not Path(student).exists():
         return None
     overruled = [key for key in _OVERRULED if f"data.{key}" in said]
-    return common.request_digest(settings, ways.to_dict(), overruled, foreign.digest_model(student))
+    return common.request_digest(config, overruled, foreign.digest_model(student))
 
 
 def has_images(folder: Path, wanted: int | None, results: dict) -> bool:
-    """Whether `folder` holds as many adversarial images of each attack as are wanted, if the audit made as many."""
-    if not wanted:
-        return True
-    by_headline = sum(row["num_images"] for row in results["per_class"])
-    by_others = results["worst_case"]["num_images"]
-    counts = [len(list(attack.glob("*.png"))) for attack in folder.glob("*")]
-    return bool(counts) and max(counts) >= min(wanted, by_headline) and min(counts) >= min(wanted, by_others)
+    """Whether so many adversarial images of each attack that the finished audit made lie in `folder`."""
+    pictures, by_others = Pictures(folder, wanted or 0), results["worst_case"]["num_images"]
+    num_images = {row["name"]: by_others for row in results["suite"] if row["attack"]}
+    num_images[results["attack"]["name"]] = sum(row["num_images"] for row in results["per_class"])
+    return all(png.is_file() for name, count in num_images.items() for png in pictures.files(name, count))

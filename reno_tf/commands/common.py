@@ -15,7 +15,7 @@ from reno_tf import attacks, data, files, hardware, models, ownership, progress,
 from reno_tf.errors import UserError
 from reno_tf.evaluation import Attacker, Measured, Network, cost, own_images, surrogate
 from reno_tf.results import DatasetFacts, Results, TeacherFacts
-from reno_tf.settings import Data, Networks, Settings
+from reno_tf.settings import FORMAT, Data, Networks, Settings, read_data, read_networks
 
 _TWINS = 3  # of the ensemble of twins
 
@@ -27,13 +27,16 @@ def seed_everything(seed: int) -> None:
 
 
 @contextlib.contextmanager
-def enough_memory(key: str, images: int) -> Iterator[None]:
-    """Raises UserError where memory does not suffice for batches of that many `images`, config.`key`."""
+def enough_memory(key: str, images: int, *, advice: str = "") -> Iterator[None]:
+    """Raises UserError where memory does not suffice for batches of that many `images`, config.`key`.
+
+    advice: where smaller batches would make another run.
+    """
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError):
         less = f"try --config.{key}={images // 2}" if images > 1 else "nothing smaller is left to try"
-        raise UserError(f"out of memory with config.{key}={images}; {less}") from None
+        raise UserError(f"out of memory with config.{key}={images}; {advice or less}") from None
 
 
 def load_data(data_settings: Data, **changes) -> data.Dataset:
@@ -67,20 +70,21 @@ def build_teacher(networks: Networks) -> Teacher:
     return Teacher(Network(model, identity), TeacherFacts(f"{networks.backbone}/{networks.weights}", digest))
 
 
-def request_digest(settings: Settings, *further) -> str | None:
-    """A digest of what a run is asked for, with `further` facts of its own, as JSON; see `files.results_of`.
+def request_digest(config, *further) -> str | None:
+    """A digest of what a run is asked for, the whole config and `further` facts, as JSON; see `files.results_of`.
 
-    It opens neither images nor networks. None: the data set is not built yet.
+    It needs neither images nor networks opened. Of two digests that differ the run may still be the same: then only
+    `files.claim` finds out. None: the data set is not built yet.
     """
-    data_settings = settings.data
+    data_settings, networks = read_data(config), read_networks(config)
     images = data.fingerprint(
         data_settings.name,
         folder=data_settings.dir,
         data_dir=data_settings.tfds_dir,
         skip_unreadable=data_settings.skip_unreadable,
     )
-    _, teacher = models.locate(settings.networks.backbone, settings.networks.weights)
-    asked = [settings.identity(), images, teacher, *further]
+    _, teacher = models.locate(networks.backbone, networks.weights)
+    asked = [FORMAT, config.to_dict(), images, teacher, *further]
     return images and files.digest(json.dumps(asked, sort_keys=True).encode())
 
 
@@ -121,15 +125,18 @@ def build_attacker(settings: Settings, dataset, teacher: Network, workdir: Path)
     """
     attacker, empty = attacker_with(teacher, settings, dataset), dataset.validation.take([])
 
-    def train(student: Settings, images, *, augment, number=0):
+    def train(student: Settings, images, *, augment, number=0, samples=0):
         attackers = data.Dataset(dataset.name, dataset.class_names, images, empty, empty, augment)
         identity = json.dumps(student.identity(of_training=True), sort_keys=True)
         folder = settings.attack.cache or workdir
-        return surrogate.train_once(student.job, attackers, teacher, identity=identity, folder=folder, number=number)
+        with enough_memory("batch_size", student.training.batch_size, advice="free memory, and repeat the command"):
+            return surrogate.train_once(
+                student.job, attackers, teacher, identity=identity, folder=folder, number=number, samples=samples
+            )
 
     networks = {"teacher": teacher}
     if settings.surrogate:
-        first, *others = train(settings.surrogate, dataset.validation, augment=None)
+        first, *others = train(settings.surrogate, dataset.validation, augment=None, samples=surrogate.SAMPLES)
         networks |= {"surrogate": first} | ({"ensemble": surrogate.together([first, *others])} if others else {})
     if settings.sibling:
         networks["sibling"] = train(settings.sibling, dataset.validation, augment=dataset.augment)[0]

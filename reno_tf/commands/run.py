@@ -35,10 +35,9 @@ def run(
     ref = RunRef(method=method, data=run_settings.data.short_name, seed=run_settings.seed)
     workdir = Path(workdir or f"runs/{ref}")
     strategy = distribution.strategy(run_settings.training.distribution, batch_size=run_settings.training.batch_size)
-    asked = run_settings
 
     def request() -> str | None:
-        return common.request_digest(asked, geometry)
+        return common.request_digest(config, method, geometry)
 
     if not overwrite and distribution.ask_chief(strategy, lambda: bool(files.results_of(workdir, request()))):
         return _finished(workdir)
@@ -126,8 +125,14 @@ class _Run:
     def _watching(self, watched):
         folder, run_settings = self.workdir / "tensorboard", self.settings
         if watched.images:
-            options = {"images": watched.images, "folder": folder, "crafting": run_settings.attack.crafting}
-            yield watch.Watch(run_settings.suite(), self.dataset, self.teacher.model, **options)
+            yield watch.Watch(
+                run_settings.suite(),
+                self.dataset,
+                self.teacher.model,
+                images=watched.images,
+                folder=folder,
+                crafting=run_settings.attack.crafting,
+            )
         if watched.profile:
             yield watch.Profile(folder)
 
@@ -157,8 +162,7 @@ class _Run:
 
     def _evaluate(self, student) -> Measured:
         run_settings, network = self.settings, Network.of(student)
-        with common.enough_memory("batch_size", run_settings.training.batch_size):
-            attacker = common.build_attacker(run_settings, self.dataset, self.teacher.network, self.workdir)
+        attacker = common.build_attacker(run_settings, self.dataset, self.teacher.network, self.workdir)
         attacker = dataclasses.replace(attacker, networks={**attacker.networks, "student": network})
         with common.enough_memory("attack.batch_size", run_settings.attack.batch_size):
             return evaluate(

@@ -20,6 +20,7 @@ from reno_tf.evaluation.stored_answers import StoredAnswers, file_name, read_ans
 from reno_tf.evaluation.suite import Member, Suite
 from reno_tf.results import Skipped
 
+_TRACED = 100  # images whose objective is followed step by step
 _SHOWN = 8  # adversarial images of the headline that are kept for a look
 
 
@@ -126,7 +127,8 @@ class _Asking:
         crafter = self._crafter(member, network, attacked)
         digests, wanted = (network.digest, attacked.digest, self.digest), self._wanted(is_headline, members)
         folder, pictures = self.crafting.answers, self.crafting.pictures
-        path = folder and folder / file_name([crafter.parameters, *digests, wanted])
+        tells_apart = folder and None not in digests
+        path = folder / file_name([crafter.parameters, *digests, wanted]) if tells_apart else None
         pngs = pictures.files(member.name, len(attacked.split)) if pictures else []
         answers = read_answers(path, member, crafter) if path else None
         if not answers or not all(png.is_file() for png in pngs):
@@ -231,9 +233,8 @@ class _OneAttack:
         return noise
 
     def _convergence(self) -> list[float]:
-        batch = self.attacked.images[: self.asking.crafting.batch_size]
-        started = time.monotonic()
-        trace = attacks.trace_once(self.crafter, batch, teacher=self.digest, folder=self._folder)
+        images, size, started = self.attacked.images[:_TRACED], self.asking.crafting.batch_size, time.monotonic()
+        trace = attacks.trace_once(self.crafter, images, teacher=self.digest, folder=self._folder, batch_size=size)
         self._crafting += time.monotonic() - started
         return trace
 

@@ -20,6 +20,11 @@ _ABSENT = {
 }
 
 
+def why_absent(network: str) -> str:
+    """Why an attacker lacks it, as a rule."""
+    return _ABSENT[network]
+
+
 @dataclasses.dataclass(frozen=True)
 class Network:
     """A network that an attack goes through.
@@ -55,7 +60,7 @@ class Attacker:
         return {name: network.model for name, network in self.networks.items()}
 
     def why_absent(self, network: str) -> str:
-        return self.absent.get(network) or _ABSENT[network]
+        return self.absent.get(network) or why_absent(network)
 
     def without(self, **absent: str) -> "Attacker":
         """The same without these networks: name -> why."""
@@ -83,7 +88,7 @@ class Crafting:
     precision: str = "auto"  # "float32", "bfloat16", or bfloat16 where the hardware has it
     cache: str | None = None  # folder of adversarial images, kept for every later student
     cache_limit: float | None = None  # bytes
-    answers: Path | None = None  # folder of the student's answers to each attack: an interrupted suite resumes
+    answers: Path | None = None  # folder of answers to each attack: an interrupted suite resumes, given all digests
     pictures: Pictures | None = None
 
 

@@ -58,7 +58,7 @@ def worst_case(
     if attacker is None:
         images = own_images(test, seed=suite.seed)
         attacker = Attacker(networks={"teacher": Network.of(teacher)}, own_images=images)
-    classes = student(test.take([0]).floats(), training=False)["logits"].shape[-1]
+    classes = student(test.take([0]).floats()[:], training=False)["logits"].shape[-1]
     empty, names = test.take([]), [str(number) for number in range(classes)]
     return evaluate(student, attacker, Dataset("", names, empty, empty, test), suite, crafting=crafting).evaluation
 

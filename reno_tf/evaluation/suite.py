@@ -53,8 +53,8 @@ class Suite:
         if not self.attacks:
             raise UserError("a suite needs an attack (config.attack.suite)")
         for option in self.options:
-            if not any(reference.entry.attack.has(option) for reference in self._meant):
-                able = [name for name, entry in attacks.ATTACKS.items() if entry.attack.has(option)]
+            if not any(reference.entry.has(option) for reference in self._meant):
+                able = [name for name, entry in attacks.ATTACKS.items() if entry.has(option)]
                 tried = ", ".join(map(str, self._meant))
                 raise UserError(f"{tried} does not have the option {option}; these do: {', '.join(able)}")
 

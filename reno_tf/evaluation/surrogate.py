@@ -19,31 +19,34 @@ from reno_tf.training import Job
 
 _TRIED = 500  # images
 _ERROR = 0.05  # the chance with which a student that only guesses is called better
-_SAMPLES = 4  # beside the average
+SAMPLES = 4  # of an ensemble, beside the average
 _SEED_OFFSET = 10**6  # The attacker does not know the defender's seed.
 
 
-def train_once(job: Job, attackers: Dataset, teacher: Network, *, identity: str, folder, number: int = 0) -> list:
+def train_once(
+    job: Job, attackers: Dataset, teacher: Network, *, identity: str, folder, number: int = 0, samples: int = 0
+) -> list[Network]:
     """Trains an attacker's student on the training images of the data set `attackers`.
 
     `folder` keeps it for every later run; where that cannot be written, nothing is kept, with a warning. `identity`:
     tells jobs apart, for two runs share the student only if they would train the same one. `number`: which of several
     that differ by their seed.
 
-    Returns `Network`s: the student; if its training averages the weights, then four more whose weights are drawn around
-    that average (LGV, Gubri et al., ECCV 2022, and Li et al., "Making Substitute Models More Bayesian Can Enhance
+    Returns the student; if its training averages the weights, then `samples` more whose weights are drawn around that
+    average (LGV, Gubri et al., ECCV 2022, and Li et al., "Making Substitute Models More Bayesian Can Enhance
     Transferability", ICLR 2023, attack such).
     """
     # One process trains it, on one device.
     job = dataclasses.replace(job, seed=job.seed + (1 + number) * _SEED_OFFSET, distribution="none")
 
     def trained_in(workdir):
-        students = job.train_several(job.transfer(attackers, teacher.model), attackers, workdir, samples=_SAMPLES)
+        students = job.train_several(job.transfer(attackers, teacher.model), attackers, workdir, samples=samples)
         return [models.as_float32(student) for student in students]
 
     learnt_from = [identity, str(job.seed), teacher.digest, attackers.train.digest(), repr(attackers.class_names)]
     learnt_from.append(repr(attackers.train.labels.tolist()))
     learnt_from += ["augmented"] if attackers.augment else []
+    learnt_from += [] if samples else ["alone"]
     workdir = Path(folder) / f"surrogate-{files.digest(*(text.encode() for text in learnt_from))[:16]}"
     try:
         if not (workdir / ownership.MARKER).exists():

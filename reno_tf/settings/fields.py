@@ -39,6 +39,17 @@ def filled(cls, values: Mapping, where: str, *, partial: bool = False):
     return cls(**{name: checked(cls, name, values[name], where) for name in names})
 
 
+def restored(cls, values: Mapping, where: str):
+    """`filled` from what an earlier version wrote: a field that came later has its neutral value."""
+    fields = dataclasses.fields(cls)
+    later = {field.name: field.metadata["neutral"] for field in fields if has_neutral(field)}
+    return filled(cls, later | dict(values), where)
+
+
+def has_neutral(field) -> bool:
+    return field.metadata.get("neutral", dataclasses.MISSING) is not dataclasses.MISSING
+
+
 def checked(cls, name, value, where):
     """The value in its field's type and within its bounds; of a tuple, each member."""
     field = next(field for field in dataclasses.fields(cls) if field.name == name)

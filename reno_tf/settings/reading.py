@@ -7,7 +7,7 @@ from reno_tf.attacks import ATTACKS, AttackRef
 from reno_tf.errors import UserError, choose, suggest
 from reno_tf.evaluation.suite import HEADLINE, QUICK_BUDGET, SUITES, WHOLE
 from reno_tf.methods import METHODS, Method, Schedule
-from reno_tf.settings.fields import checked, filled, typed
+from reno_tf.settings.fields import checked, filled, has_neutral, restored, typed
 from reno_tf.settings.types import (
     FORMAT,
     Attack,
@@ -52,7 +52,7 @@ def read(
     if copied and "sibling" in networks:
         students["sibling"] = _read(config, method_name, preset, coefficients, num_images.get("validation"))
     if copied and networks & {"twin", "twins"}:
-        students["twin"] = dataclasses.replace(settings)
+        students["twin"] = settings
     return dataclasses.replace(settings, **students)
 
 
@@ -69,9 +69,13 @@ def restore(content) -> Settings:
     parts = {"data": Data, "networks": Networks, "training": Training, "attack": Attack, "report": Report}
     try:
         method = METHODS[choose("method", content["method"]["name"], METHODS)]
-        fields = {field.name: field.type for field in dataclasses.fields(method) if field.init}
-        coefficients = {key: typed(fields[key], content["method"][key], f"method.{key}") for key in fields}
-        read = {name: filled(section, content[name], name) for name, section in parts.items()}
+        written, fields = content["method"], [field for field in dataclasses.fields(method) if field.init]
+        coefficients = {
+            field.name: typed(field.type, written[field.name], f"method.{field.name}")
+            for field in fields
+            if field.name in written or not has_neutral(field)
+        }
+        read = {name: restored(section, content[name], name) for name, section in parts.items()}
         seed = checked(Settings, "seed", content["seed"], "config.json")
         return Settings(seed=seed, method=method(**coefficients), schedule=Schedule(**content["schedule"]), **read)
     except (AttributeError, KeyError, TypeError) as error:
@@ -110,6 +114,7 @@ def _read(config, method_name, preset, coefficients, num_images) -> Settings:
         training=filled(Training, {**config, "dropout": dropout}, "config", partial=True),
         attack=attack,
         report=filled(Report, {"split": config.split, **curve}, "config"),
+        has_recipe=bool(recipe),
     )
     if settings.report.split == "validation" and not settings.data.validation_per_class:
         raise UserError("config.split=validation needs config.data.validation_per_class of at least 1, not 0")

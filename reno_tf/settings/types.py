@@ -184,6 +184,7 @@ class Settings:
     training: Training
     attack: Attack
     report: Report
+    has_recipe: bool = False  # whether the config changes what its method declares, for a task
     surrogate: "Settings | None" = None
     sibling: "Settings | None" = None
     twin: "Settings | None" = None
@@ -219,6 +220,9 @@ class Settings:
         if of_training:
             del sections["attack"], sections["report"]
         content = {"seed": self.seed, "method": {"name": self.method.name, **identity(self.method)}, **sections}
+        surrogate = self.surrogate
+        if surrogate and surrogate.has_recipe and not of_training:  # Else it follows from the rest.
+            content["surrogate"] = {"method": identity(surrogate.method), "schedule": identity(surrogate.schedule)}
         return json.loads(json.dumps(content))
 
     @property

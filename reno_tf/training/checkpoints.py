@@ -19,7 +19,7 @@ def save(manager: tf.train.CheckpointManager) -> None:
             if re.fullmatch(ownership.CHECKPOINT_BEGUN, path.name) and not path.is_symlink():
                 ownership.remove(path, ownership.CHECKPOINT_PART)
         message = f"no checkpoint can be written to {manager.directory}: {reason(error)}"
-        raise UserError(f"{message}; with more room, the same command goes on from the one before") from None
+        raise UserError(f"{message}; with more room, the same command resumes from the one before") from None
 
 
 def newest(folder: Path) -> str | None:
@@ -29,7 +29,7 @@ def newest(folder: Path) -> str | None:
         path = str(folder / f"ckpt-{number}")
         if _is_whole(path):
             return path
-        logging.warning("%s is damaged, perhaps cut short; the training goes on from the one before", path)
+        logging.warning("%s is damaged, perhaps cut short; the training resumes from the one before", path)
         for file in folder.glob(f"ckpt-{number}.*"):
             if re.fullmatch(ownership.CHECKPOINT, file.name):
                 file.unlink(missing_ok=True)  # Another worker may have done it.

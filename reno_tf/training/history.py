@@ -75,7 +75,7 @@ class Record(tf_keras.callbacks.Callback):
         return int(self._transfer.step.numpy())
 
     def _stop(self):
-        message = f"the same command goes on from step {self._step()} of {self._phase!r}"
+        message = f"the same command resumes from step {self._step()} of {self._phase!r}"
         raise interruption.Interrupted(self._asked_to_stop(), message)
 
     def _stop_if_broken(self, logs):

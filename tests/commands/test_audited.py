@@ -1,6 +1,8 @@
 """Which model an audit is of, what it leaves out, and options that have no effect: before anything is attacked."""
 
 import contextlib
+import functools
+import importlib
 import json
 import os
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import small_network
+import tensorflow as tf
 import tf_keras
 from PIL import Image
 from processes import run_main
@@ -18,6 +21,8 @@ from configs.default import get_config
 from reno_tf import audit, data, files, models
 from reno_tf.commands import audited
 from reno_tf.errors import TooExposed, UserError
+
+run_module = importlib.import_module("reno_tf.commands.run")  # The package has the function under this name.
 
 
 class _Claimed(Exception):
@@ -76,7 +81,8 @@ def finished(config, tmp_path):
     with _stopped():
         _audit(config, tmp_path / "m.onnx", tmp_path / "run")
     results = {"audit": {"comparison": []}, "worst_case_success_rate": 0.1, "worst_case_success_rate_ci95": [0, 0.2]}
-    results |= {"per_class": [{"num_images": 5}], "worst_case": {"num_images": 4}}
+    results |= {"per_class": [{"num_images": 5}], "worst_case": {"num_images": 4}, "attack": {"name": "pixel"}}
+    results["suite"] = [{"name": "pixel", "attack": {"steps": 1}}, {"name": "white_box", "attack": {"steps": 1}}]
     files.write_json(tmp_path / "run" / "results.json", results)
     return tmp_path / "run"
 
@@ -129,8 +135,11 @@ def test_other_pixels_in_a_photo_are_another_run_whatever_its_size_and_time(conf
 def test_more_images_that_are_to_be_kept_are_kept(config, finished, tmp_path, capsys):
     with _stopped():
         _audit(config, tmp_path / "m.onnx", finished, save_images=3)
-    for number in range(3):
-        files.write_bytes(finished / "images" / "pixel" / f"{number}.png", b"")
+    for name in ("pixel", "white_box"):
+        with _stopped():  # Also where those of one attack alone are there.
+            _audit(config, tmp_path / "m.onnx", finished, save_images=3)
+        for number in range(3):
+            files.write_bytes(finished / "images" / name / f"{number:05d}.png", b"")
     _audit(config, tmp_path / "m.onnx", finished, save_images=3)
     assert "is finished already" in capsys.readouterr().out
     with _stopped():
@@ -150,6 +159,55 @@ def test_a_finished_audit_opens_nothing(config, finished, photos, tmp_path, caps
     for said in ([], ["data.shots"]):  # What would have no effect is still refused.
         with pytest.raises(pytest.fail.Exception, match="opened"):
             _audit(config, tmp_path / "m.onnx", finished, said=said)
+
+
+def test_an_audit_that_needs_to_know_how_the_model_was_made_is_refused_before_anything_is_written(config, tmp_path):
+    path = formats.to_onnx(tmp_path / "m.onnx")
+    for first in ("sibling", "twin"):
+        config.attack.suite = (first, "pixel")
+        with pytest.raises(UserError, match=f"the first attack, {first}, cannot be made: it is not known how the"):
+            _audit(config, path, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_advice_after_out_of_memory_can_be_followed(config, tmp_path, monkeypatch):
+    """The student that is trained by then is kept: another batch of the attack is the same run."""
+
+    def fail(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    config.data.update(size=8, shots=0)
+    options = {"workdir": str(tmp_path / "run"), "command": "", "method": "finetune"}
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "evaluate", fail)
+        patch.setattr(run_module._Run, "train", lambda job, model, watched: model.student)
+        with pytest.raises(UserError, match="out of memory with config.attack.batch_size=100; try --config.attack.b"):
+            modes.start("run", config, **options)
+    config.attack.batch_size = 50
+    with _stopped():
+        modes.start("run", config, **options)
+    config.batch_size = 16
+    with pytest.raises(UserError, match="holds another run .training.batch_size is 32, not 16"):
+        modes.start("run", config, **options)
+
+
+@pytest.mark.parametrize("changes", [{"steps.passes": 5e4}, {"recipes.teacher.passes": 5e4}, {"watch.images": 2}])
+def test_a_finished_run_is_not_another_one_of_other_settings(config, tmp_path, capsys, changes):
+    """Also where a setting decides nothing until the images are counted."""
+    config.data.update(size=8, shots=0)
+    options = {"workdir": str(tmp_path / "run"), "command": "", "method": "finetune"}
+    with _stopped():
+        modes.start("run", config, **options)
+    files.write_json(tmp_path / "run" / "results.json", {"method": "finetune"})
+    for key, value in changes.items():
+        *sections, leaf = key.split(".")
+        functools.reduce(lambda owner, section: owner[section], sections, config)[leaf] = value
+    if "watch.images" in changes:  # It changes no number.
+        modes.start("run", config, **options)
+        assert "is finished already" in capsys.readouterr().out
+    else:
+        with pytest.raises(UserError, match="holds another run .schedule.steps is "):
+            modes.start("run", config, **options)
 
 
 def test_a_finished_run_opens_nothing(config, tmp_path, capsys, monkeypatch):

@@ -27,6 +27,12 @@ def test_out_of_memory_names_the_batch_size_to_try(error, images, advice):
         raise error
 
 
+def test_where_smaller_batches_would_make_another_run_other_advice_is_given():
+    refused = pytest.raises(UserError, match="^out of memory with config.batch_size=8; repeat the command$")
+    with refused, common.enough_memory("batch_size", 8, advice="repeat the command"):
+        raise MemoryError
+
+
 def test_a_batch_that_does_not_fit_is_out_of_memory():
     refused = pytest.raises(UserError, match="out of memory with config.attack.batch_size=100; try --config.attack.b")
     with refused, common.enough_memory("attack.batch_size", 100):
@@ -72,7 +78,7 @@ def test_an_attacker_who_copies_the_defence_learns_from_their_own_images_or_as_a
     train, validation = split.take(np.arange(6)), split.take(np.arange(6, 9))
     dataset = data.Dataset("toy", ["a", "b", "c"], train, validation, split.take(np.arange(9, 12)), augment)
 
-    def train_once(job, attackers, teacher, *, identity, folder, number=0):
+    def train_once(job, attackers, teacher, *, identity, folder, number, samples):
         trained.append((len(attackers.train), attackers.augment is augment, job.method.name, number))
         return [Network.of(linear_teacher(seed=len(trained)))]
 

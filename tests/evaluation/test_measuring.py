@@ -8,6 +8,7 @@ import io
 import weakref
 
 import numpy as np
+import photos
 import pytest
 import tensorflow as tf
 from conftest import long
@@ -16,7 +17,7 @@ from toys import CLASSES, linear_dataset, linear_teacher
 
 from reno_tf import attacks, records, reporting
 from reno_tf.attacks import Budget
-from reno_tf.data import Split, leaks
+from reno_tf.data import Photos, Split, leaks
 from reno_tf.errors import UserError
 from reno_tf.evaluation import (
     Attacker,
@@ -186,6 +187,26 @@ def test_an_attack_whose_network_is_not_there_is_skipped_but_for_the_headline(da
         _measure(_suite("surrogate", "pixel"), dataset, student, attacker=attacker)
 
 
+def test_photographs_are_measured_as_arrays_are(student, dataset):
+    """Their views are computed when they are asked for."""
+    encoded = [photos.encode(photos.picture(20, 24, seed)) for seed in range(6)]
+    views = Photos(encoded.__getitem__, range(6), size=4)
+    test = Split(views, np.arange(6) % CLASSES)
+    decoded = Split(np.round(255 * test.floats()[:]).astype(np.uint8), test.labels)
+    tried = _suite("pixel", "universal", images=3)
+    first, second = (worst_case(student, linear_teacher(), split, suite=tried) for split in (test, decoded))
+    assert first["pixel"].total == second["pixel"].total and first.clean_accuracy == second.clean_accuracy
+
+
+def test_answers_of_what_has_no_digest_are_not_taken_for_anothers(student, dataset, tmp_path):
+    always = lambda images, training=False: {"logits": tf.one_hot(tf.zeros(len(images), tf.int32), CLASSES)}  # noqa: E731
+    plain = lambda images, training=False: student(images, training=training)  # noqa: E731
+    found = [_measure(_suite("pixel"), dataset, one, folder=tmp_path / "suite") for one in (plain, always)]
+    alone = _measure(_suite("pixel"), dataset, always)
+    assert _results(found[1]) == _results(alone) != _results(found[0])
+    assert not (tmp_path / "suite").exists()
+
+
 @pytest.mark.long
 def test_an_interrupted_suite_goes_on_where_it_was(dataset, student, tmp_path, monkeypatch):
     measured = functools.partial(_measure, _suite(images=8, eight_bit=True), dataset, student)
@@ -270,7 +291,7 @@ def test_the_controls_of_an_evaluation(tmp_path, dataset, student):
     assert [point.num_images for point in measured.curve] == [8, 12, 8]
     assert measured.curve[0].attack_success_rate.hits == measured.curve[0].noise_success_rate.hits == 0
     attack = attacks.penultimate_pgd(linear_teacher(), epsilon=0.3, step_size=0.1, steps=4)
-    images = dataset.test.floats()[:8]
+    images = dataset.test.floats()  # More than a batch.
     nowhere = attack.within(attacks.Budget(epsilon=0.3, step_size=0.1, steps=0))
     expected = [np.mean(attack.loss(x)) for x in (nowhere(images), attack(images))]
     assert len(convergence) == 5

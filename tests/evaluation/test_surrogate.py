@@ -43,11 +43,13 @@ def toy_students(monkeypatch):
     monkeypatch.setattr(Job, "untrained", untrained)
 
 
-def _train(job, dataset, teacher, folder, *, number=0, **options):
+def _train(job, dataset, teacher, folder, *, number=0, samples=0, **options):
     """By someone who has the validation images."""
     empty = dataset.validation.take([])
     attackers = Dataset("toy", dataset.class_names, dataset.validation, empty, empty, **options)
-    return surrogate.train_once(job, attackers, teacher, identity=repr(job), folder=folder, number=number)
+    return surrogate.train_once(
+        job, attackers, teacher, identity=repr(job), folder=folder, number=number, samples=samples
+    )
 
 
 def test_the_surrogate_is_trained_once_and_on_the_attackers_images_alone(
@@ -127,10 +129,14 @@ def test_the_attackers_own_images_are_drawn_by_the_seed(dataset):
 @pytest.mark.long
 def test_an_averaged_surrogate_brings_an_ensemble_around_it(tmp_path, dataset, monkeypatch):
     _tiny_students(monkeypatch)
-    monkeypatch.setattr(surrogate, "_SAMPLES", 2)
     schedule = dataclasses.replace(METHODS["renofeation"].schedule, steps=2, swa=True, swa_steps=4, swa_period=1)
     train = functools.partial(
-        _train, _job("renofeation", schedule=schedule, interval=2), dataset, Network.of(tiny(seed=5)), tmp_path
+        _train,
+        _job("renofeation", schedule=schedule, interval=2),
+        dataset,
+        Network.of(tiny(seed=5)),
+        tmp_path,
+        samples=2,
     )
     first, again = train(), train()  # The second is read from the checkpoints.
     average, ensemble = first[0].model, surrogate.together(first).model

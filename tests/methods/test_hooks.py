@@ -151,7 +151,7 @@ def test_killed_in_its_later_phases_the_method_resumes_to_the_same_bits(tmp_path
     for step, end, by in ((10, 16, signal.SIGKILL), (18, 24, signal.SIGTERM)):
         last, (status, _, err) = kill_after(step, _start(broken, *flags), broken, by=by)
         assert step <= last < end and status == {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143}[by], err
-    assert "toy_method.py: interrupted; the same command goes on from step" in err
+    assert "toy_method.py: interrupted; the same command resumes from step" in err
     for script in (_start(broken, *flags), uninterrupted):
         status, out, err = script.end()
         assert status == 0 and "ASR" in out, err

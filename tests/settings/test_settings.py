@@ -212,7 +212,11 @@ def test_settings_hold_plain_values_that_cannot_be_changed():
     assert len(leaves) > 60 and all(type(value) in (bool, int, float, str, type(None)) for value in leaves)
     parts = [
         run_settings,
-        *(getattr(run_settings, field.name) for field in dataclasses.fields(run_settings) if field.name != "seed"),
+        *(
+            getattr(run_settings, field.name)
+            for field in dataclasses.fields(run_settings)
+            if field.name not in ("seed", "has_recipe")
+        ),
     ]
     assert len(parts) == 11
     for section in parts:
@@ -284,6 +288,42 @@ def test_a_field_that_came_later_leaves_all_runs_what_they_are():
     later = {value: Later(**vars(usual.attack), temperature=value) for value in (1.0, 2.0)}
     keys = {value: dataclasses.replace(usual, attack=attack).key for value, attack in later.items()}
     assert keys[1.0] == usual.key != keys[2.0]
+
+
+def test_a_coefficient_that_came_later_leaves_runs_what_they_were_and_readable(monkeypatch):
+    usual = _read("delta")
+    content = json.loads(json.dumps(usual.as_json()))
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Later(methods.Delta):
+        name = "delta"
+        sharpness: float = dataclasses.field(default=0.0, metadata={"neutral": 0.0})
+
+    monkeypatch.setitem(methods.METHODS, "delta", Later)
+    assert _read("delta").key == usual.key != _read("delta", method__sharpness=1.0).key
+    assert settings.restore(content).method == Later()
+
+
+def test_a_config_json_without_a_setting_that_came_later_is_read():
+    usual = _read("delta")
+    content = json.loads(json.dumps(usual.as_json()))
+    attack = {key: value for key, value in content["attack"].items() if key != "images"}
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Later(settings.Attack):
+        images: int = fields.bounded(least=0, neutral=400)
+
+    assert fields.restored(Later, attack, "attack").images == 400
+    with pytest.raises(KeyError):
+        fields.restored(settings.Attack, attack, "attack")
+
+
+def test_what_the_surrogate_is_made_by_identifies_a_run():
+    plain = _read("delta", preset="suite")
+    other = _read("delta", preset="suite", recipes__random__learning_rate=0.5)
+    assert other.surrogate.schedule != plain.surrogate.schedule and other.key != plain.key
+    assert other.method == plain.method and other.schedule == plain.schedule
+    assert "surrogate" not in plain.identity()  # It follows from the rest: committed runs keep their keys.
 
 
 def test_an_attack_that_the_whole_suite_gains_leaves_all_runs_what_they_are(monkeypatch):

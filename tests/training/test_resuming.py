@@ -97,7 +97,7 @@ def test_asked_to_stop_it_goes_on_from_that_very_step(tmp_path, monkeypatch, uni
     with monkeypatch.context() as patch:
         patch.setattr(history.Record, "on_train_batch_end", record_and_ask)
         phase = "train" if stopped_at <= 4 else "swa"
-        with pytest.raises(Interrupted, match=f"the same command goes on from step {stopped_at} of '{phase}'"):
+        with pytest.raises(Interrupted, match=f"the same command resumes from step {stopped_at} of '{phase}'"):
             _train(_method(name), tmp_path / "broken", interval=2)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     _compare(_train(_method(name), tmp_path / "broken", interval=2), whole)
@@ -105,7 +105,7 @@ def test_asked_to_stop_it_goes_on_from_that_very_step(tmp_path, monkeypatch, uni
 
 
 def test_a_second_signal_does_not_wait():
-    told = "interrupted; the same command goes on from the last checkpoint"
+    told = "interrupted; the same command resumes from the last checkpoint"
     with pytest.raises(Interrupted, match=told) as stop, interruption.deferred() as asked:
         assert asked() == 0
         signal.raise_signal(signal.SIGINT)
@@ -132,7 +132,7 @@ def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(tmp_path, un
     path = tmp_path / "broken" / "checkpoints" / "train" / cut
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     _compare(_train(_method("weight_variance"), tmp_path / "broken", interval=2), whole)
-    assert "train/ckpt-2 is damaged, perhaps cut short; the training goes on from the one before" in caplog.text
+    assert "train/ckpt-2 is damaged, perhaps cut short; the training resumes from the one before" in caplog.text
     assert _rows(tmp_path / "broken") == _rows(folder)
 
 

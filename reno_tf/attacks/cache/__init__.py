@@ -60,15 +60,15 @@ def craft_once(attack, images, *, teacher, folder, content=None, limit=None, eig
     return crafting.craft(attack, images, **options)
 
 
-def trace_once(attack, images, *, teacher: str | None, folder: str | None) -> list[float]:
-    """`attack.trace(images)`, kept in `folder` like an adversarial set; it takes a few hundred bytes."""
+def trace_once(attack, images, *, teacher: str | None, folder: str | None, batch_size: int = 100) -> list[float]:
+    """`crafting.trace`, kept in `folder` like an adversarial set; it takes a few hundred bytes."""
     if not folder:
-        return attack.trace(images)
+        return crafting.trace(attack, images, batch_size=batch_size)
     path = Path(folder) / f"{_key(attack, tuple(images.shape), teacher, content_hash(images))}.json"
     with contextlib.suppress(OSError, UserError):  # Unreadable or damaged: traced again.
         if (values := files.read_json(path)) is not None:
             return values
-    values = attack.trace(images)
+    values = crafting.trace(attack, images, batch_size=batch_size)
     with contextlib.suppress(OSError):  # `craft_once` warns.
         store.mark_as_cache(path.parent)
         files.write_json(path, values)

@@ -71,17 +71,19 @@ class Sweep:
         for planned in due:
             if self.is_finished(planned) or planned.name in self.missing:
                 continue
-            options = {
-                "workdir": str(self.folder / planned.name),
-                "overwrite": self.overwrite,
-                "command": self.command,
-                "announce": False,
-            }
-            call = functools.partial(run, planned.config, method=planned.method, **options)
+            call = functools.partial(
+                run,
+                planned.config,
+                method=planned.method,
+                workdir=str(self.folder / planned.name),
+                overwrite=self.overwrite,
+                command=self.command,
+                announce=False,
+            )
             tasks.append(sweep.Task(planned.name, call))
-        options = {"address": self.ray_address, "report": functools.partial(print, flush=True)}
+        report = functools.partial(print, flush=True)
         try:
-            failed = sweep.execute(tasks, cpus=recipe.cpus, gpus=recipe.gpus, **options)
+            failed = sweep.execute(tasks, cpus=recipe.cpus, gpus=recipe.gpus, address=self.ray_address, report=report)
             self.missing |= failed
             self.done |= {task.name for task in tasks} - failed.keys()
         finally:
