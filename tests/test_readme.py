@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reno_tf import records
+from reno_tf import files, records
 from reno_tf.reproduction.artefacts import ARTEFACTS
 from reno_tf.reproduction.judging import judge
 from reno_tf.reproduction.result_types import JudgedClaim, Outcome
@@ -91,6 +91,15 @@ def _read(path):
     """An outcome, or the claims, of a committed file."""
     kind = tuple[JudgedClaim, ...] if path.stem == "claims" else Outcome
     return records.from_json(kind, json.loads(path.read_text()))
+
+
+_WRITTEN = [path for path in sorted((_ROOT / "results").glob("*/*.json")) if path.stem in (*ARTEFACTS, "claims")]
+
+
+@pytest.mark.parametrize("path", _WRITTEN, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_what_sweeps_wrote_is_read_and_would_be_written_the_same(path, tmp_path):
+    files.write_json(tmp_path / "again.json", records.to_json(_read(path)))
+    assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
 
 
 def test_the_verdicts_follow_from_the_outcomes():
