@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from reno_tf import files, records
 from reno_tf.reproduction.artefacts import ARTEFACTS
 from reno_tf.reproduction.judging import judge
+from reno_tf.reproduction.result_types import JudgedClaim, Outcome
 
 _ROOT = Path(__file__).parents[1]
 _RESULTS = _ROOT / "results" / "reproduce-embedded"
@@ -85,13 +87,28 @@ def test_every_page_can_be_reached_from_the_readme():
     assert set(_DOCUMENTS) <= seen
 
 
+def _read(path):
+    """An outcome, or the claims, of a committed file."""
+    kind = tuple[JudgedClaim, ...] if path.stem == "claims" else Outcome
+    return records.from_json(kind, json.loads(path.read_text()))
+
+
+_WRITTEN = [path for path in sorted((_ROOT / "results").glob("*/*.json")) if path.stem in (*ARTEFACTS, "claims")]
+
+
+@pytest.mark.parametrize("path", _WRITTEN, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_what_sweeps_wrote_is_read_and_would_be_written_the_same(path, tmp_path):
+    files.write_json(tmp_path / "again.json", records.to_json(_read(path)))
+    assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+
+
 def test_the_verdicts_follow_from_the_outcomes():
-    files = {name: _RESULTS / f"{name}.json" for name in ARTEFACTS}
-    outcomes = {name: json.loads(file.read_text()) for name, file in files.items() if file.is_file()}
-    claims = json.loads((_RESULTS / "claims.json").read_text())
+    paths = {name: _RESULTS / f"{name}.json" for name in ARTEFACTS}
+    outcomes = {name: _read(path) for name, path in paths.items() if path.is_file()}
+    claims = _read(_RESULTS / "claims.json")
     assert len(claims) >= 7
     for claim, judged in zip(claims, judge(outcomes), strict=True):
-        assert claim["verdict"] == judged["verdict"] and claim["fails_on"] == judged["fails_on"]
-        for part, ours in zip(claim["parts"], judged["parts"], strict=True):
-            assert (part["verdict"], part["n_seeds"]) == (ours["verdict"], ours["n_seeds"])
-            assert part["mean"] == pytest.approx(ours["mean"]) and part["interval"] == pytest.approx(ours["interval"])
+        assert claim.verdict == judged.verdict and claim.fails_on == judged.fails_on
+        for part, ours in zip(claim.parts, judged.parts, strict=True):
+            assert (part.verdict, part.n_seeds) == (ours.verdict, ours.n_seeds)
+            assert part.mean == pytest.approx(ours.mean) and part.interval == pytest.approx(ours.interval)

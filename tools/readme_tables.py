@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reno_tf import records
 from reno_tf.attacks import ATTACKS
 from reno_tf.naming import RunRef
 from reno_tf.reporting import seeds
@@ -17,6 +18,7 @@ from reno_tf.reproduction.drawing import tables
 from reno_tf.reproduction.drawing.rendering import render_template
 from reno_tf.reproduction.judging import t_interval
 from reno_tf.reproduction.lines import lines_of
+from reno_tf.reproduction.result_types import JudgedClaim, Outcome
 
 _RESULTS = Path(__file__).parents[1] / "results" / "reproduce-embedded"
 _PHOTOS = _RESULTS.with_name("reproduce-photos")
@@ -29,11 +31,11 @@ def methods() -> str:
     """docs/miniature.md: the paper's attack; averages over the data sets, ours and the paper's."""
     paper_lines = tables.printed_lines(paper.outcomes()["methods"])
     rows = {}
-    for line in lines_of(_read("methods")):
+    for line in lines_of(_read("methods", Outcome)):
         other = paper_lines.get(line.key)
         columns = [line.average] + ([other and other.average] if line.metric != NOISE else [])
         numbers = [mean_and_std(column, 1) for column in columns]
-        rows.setdefault((line.row["label"], line.row["method"]), {})[line.metric] = numbers
+        rows.setdefault((line.row.label, line.row.method), {})[line.metric] = numbers
     header = ["", "`--method=`", "clean (%)", "ASR (%)", "noise (%)", "the paper: clean", "ASR"]
     cells = []
     for (label, method), numbers in rows.items():
@@ -108,7 +110,7 @@ def _place(method):
 
 def claims() -> str:
     """docs/miniature.md: the verdicts."""
-    return render_template("claims_overview.md.j2", judged=_read("claims")).strip()
+    return render_template("claims_overview.md.j2", judged=_read("claims", tuple[JudgedClaim, ...])).strip()
 
 
 def worst() -> str:
@@ -279,8 +281,8 @@ def _percent(runs, key):
     return f"{100 * np.mean([(run | run['suite'])[key] for run in runs.values()]):.1f}"
 
 
-def _read(name):
-    return json.loads((_RESULTS / f"{name}.json").read_text())
+def _read(name, kind):
+    return records.from_json(kind, json.loads((_RESULTS / f"{name}.json").read_text()))
 
 
 if __name__ == "__main__":

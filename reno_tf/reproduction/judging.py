@@ -9,7 +9,8 @@ from scipy import stats
 
 from reno_tf.reproduction import paper
 from reno_tf.reproduction.claims import CLAIMS, MATCHED_CLAIMS, SEEDS_NEEDED, Part
-from reno_tf.reproduction.verdicts import HELD, NOT_HELD, UNDECIDED, rule
+from reno_tf.reproduction.result_types import JudgedClaim, JudgedPart, Measure, Outcome, PaperMeasure
+from reno_tf.reproduction.verdicts import HELD, NOT_HELD, UNDECIDED
 
 RULES = f"""\
 For each seed a statistic is taken over the data sets; the interval is the 95 % t-interval over seeds, of which those
@@ -21,78 +22,78 @@ seeds, or where a value is undefined. A claim is held if all its parts are, and 
 corrected for the number of claims. The thresholds were fixed before the runs that they judge were made."""
 
 
-def judge(outcomes: Mapping[str, dict]) -> list[dict]:
+def judge(outcomes: Mapping[str, Outcome]) -> list[JudgedClaim]:
     """Every claim with its verdict, from {artefact: outcome}; a row that several of them share is one run.
 
     Those that the regime decides come a second time, "matched": of the runs whose features are matched.
-
-    Returns, JSON-able, [{number, matched, statement, rule, verdict, reason, fails_on, parts}]; fails_on: the data sets
-    on which the mean of some part is not on the claimed side, whatever the verdict. parts: [{statistic, side,
-    threshold, unit, mean, interval, n_seeds, verdict, reason, per_dataset, paper}]; per_dataset: {data set: {mean,
-    interval, n_seeds, claimed_side}}; paper: {mean, per_dataset} of the paper's own numbers. What cannot be computed
-    is None.
     """
     pool, printed = _pool(outcomes.values()), _pool(paper.outcomes().values())
     numbers, claims = {statement: number for number, statement in enumerate(CLAIMS, start=1)}, []
     for matched, statements in ((False, CLAIMS), (True, MATCHED_CLAIMS if "table7_matched" in outcomes else {})):
         for statement, parts in statements.items():
-            names = {"number": numbers[statement], "matched": matched, "statement": statement}
-            claims.append(names | _judge_claim(parts, pool, printed))
+            judged = tuple(_judge_part(part, pool, printed) for part in parts)
+            claims.append(_judged_claim(numbers[statement], matched, statement, judged))
     return claims
 
 
-def t_interval(values) -> list[float] | None:
+def t_interval(values) -> tuple[float, float] | None:
     """The two-sided 95 % interval of the mean; None for fewer than two values."""
     if len(values) < 2:
         return None
     half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
-    return [float(np.mean(values) - half), float(np.mean(values) + half)]
+    return float(np.mean(values) - half), float(np.mean(values) + half)
 
 
 def _pool(outcomes):
     """{(run, data set): {seed: {metric: value}}} of the network that the tables share."""
     pool = {}
     for outcome in outcomes:
-        shared = [row for row in outcome["rows"] if row["network"] == outcome["rows"][0]["network"]]  # Also in Table 4.
-        for row, data in itertools.product(shared, outcome["datasets"]):
-            seeds = pool.setdefault((row["method"] + row["variant"], data), {})
-            cell = row["cells"].get(data, {"seeds": []})
+        shared = [row for row in outcome.rows if row.network == outcome.rows[0].network]  # Also in Table 4.
+        for row, data in itertools.product(shared, outcome.datasets):
+            seeds = pool.setdefault((row.method + row.variant, data), {})
+            cell = row.cells.get(data, {"seeds": []})
             for index, seed in enumerate(cell["seeds"]):
                 values = {key: cell[key][index] for key in cell.keys() - {"seeds", "runs"}}
                 seeds.setdefault(seed, {}).update(values)
     return pool
 
 
-def _judge_claim(parts, pool, printed) -> dict:
-    parts = [_judge_part(part, pool, printed) for part in parts]
-    verdicts = [part["verdict"] for part in parts]
+def _judged_claim(number, matched, statement, parts) -> JudgedClaim:
+    verdicts = [part.verdict for part in parts]
     verdict = next((v for v in (NOT_HELD, UNDECIDED) if v in verdicts), HELD)
-    sides = [(data, row["claimed_side"]) for part in parts for data, row in part["per_dataset"].items()]
-    return {
-        "rule": " and ".join(map(rule, parts)),
-        "verdict": verdict,
-        "reason": "; ".join(part["reason"] for part in parts if part["verdict"] == verdict),
-        "fails_on": list(dict.fromkeys(data for data, claimed in sides if claimed is False)),
-        "parts": parts,
-    }
+    sides = [(data, measure.claimed_side) for part in parts for data, measure in part.per_dataset.items()]
+    return JudgedClaim(
+        number=number,
+        matched=matched,
+        statement=statement,
+        rule=" and ".join(part.rule for part in parts),
+        verdict=verdict,
+        reason="; ".join(part.reason for part in parts if part.verdict == verdict),
+        fails_on=tuple(dict.fromkeys(data for data, claimed in sides if claimed is False)),
+        parts=parts,
+    )
 
 
-def _judge_part(part: Part, pool, printed) -> dict:
+def _judge_part(part: Part, pool, printed) -> JudgedPart:
     # The data sets that the artefacts have for every needed run, whether it was made or not.
     all_data = dict.fromkeys(data for _, data in pool)
     datasets = [data for data in all_data if all((run, data) in pool for run, _ in part.needs)]
     samples = _samples(part, pool, datasets)
-    ours, of_paper = _measure(part, samples), _measure(part, _samples(part, printed, paper.DATASETS))
-    verdict, why = _verdict(part, pool, datasets, samples, ours["interval"])
-    paper_numbers = {"mean": of_paper["mean"], "per_dataset": _per_dataset(part, printed, paper.DATASETS)}
-    return {
-        **{key: getattr(part, key) for key in ("statistic", "side", "threshold", "unit")},
-        **ours,
-        "verdict": verdict,
-        "reason": f"{part.statistic}: {why}",
-        "per_dataset": _per_dataset(part, pool, datasets),
-        "paper": None if of_paper["mean"] is None else paper_numbers,
-    }
+    ours, of_paper = _measure(part, samples), _measure(part, _samples(part, printed, paper.DATASETS)).mean
+    verdict, why = _verdict(part, pool, datasets, samples, ours.interval)
+    return JudgedPart(
+        statistic=part.statistic,
+        side=part.side,
+        threshold=part.threshold,
+        unit=part.unit,
+        mean=ours.mean,
+        interval=ours.interval,
+        n_seeds=ours.n_seeds,
+        verdict=verdict,
+        reason=f"{part.statistic}: {why}",
+        per_dataset=_per_dataset(part, pool, datasets),
+        paper=None if of_paper is None else PaperMeasure(of_paper, _per_dataset(part, printed, paper.DATASETS)),
+    )
 
 
 def _samples(part, pool, datasets):
@@ -105,19 +106,18 @@ def _samples(part, pool, datasets):
     return samples
 
 
-def _measure(part, samples) -> dict:
-    """The mean over seeds and its interval; None if there is no seed, or one is undefined."""
+def _measure(part, samples) -> Measure:
+    """The mean over seeds, its interval and side; None if there is no seed, or one is undefined."""
     values = list(samples.values())
-    mean = float(np.mean(values)) if values and not np.isnan(values).any() else None
-    ends = None if mean is None else t_interval(values)
-    return {"mean": mean, "interval": ends and np.clip(ends, *part.bounds).tolist(), "n_seeds": len(values)}
+    if not values or np.isnan(values).any():
+        return Measure(mean=None, interval=None, n_seeds=len(values), claimed_side=None)
+    mean, ends = float(np.mean(values)), t_interval(values)
+    interval = ends and tuple(np.clip(ends, *part.bounds).tolist())
+    return Measure(mean=mean, interval=interval, n_seeds=len(values), claimed_side=_claimed(part, mean))
 
 
 def _per_dataset(part, pool, datasets):
-    measures = {data: _measure(part, _samples(part, pool, [data])) for data in datasets}
-    for one in measures.values():
-        one["claimed_side"] = None if one["mean"] is None else _claimed(part, one["mean"])
-    return measures
+    return {data: _measure(part, _samples(part, pool, [data])) for data in datasets}
 
 
 def _verdict(part, pool, datasets, samples, interval):

@@ -2,11 +2,13 @@
 
 import dataclasses
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 from scipy import stats
 
 from reno_tf.reporting.seeds import Summary, summarise
+from reno_tf.reproduction.result_types import Outcome, OutcomeRow
 from reno_tf.results import METRICS
 
 
@@ -18,7 +20,7 @@ class Line:
     every data set has, or None; undefined: data set -> the seeds whose run has no value.
     """
 
-    row: dict
+    row: OutcomeRow
     metric: str
     cells: dict[str, Summary]
     average: Summary | None
@@ -27,19 +29,19 @@ class Line:
     @property
     def key(self) -> tuple[str, str, str]:
         """A line of ours and one of the paper's with the same key are the same."""
-        return self.row["group"], self.row["label"], self.metric
+        return self.row.group, self.row.label, self.metric
 
-    def columns(self, datasets: list[str]) -> list[Summary | None]:
+    def columns(self, datasets: Iterable[str]) -> list[Summary | None]:
         """The cells of these data sets, then the average."""
         return [*map(self.cells.get, datasets), self.average]
 
 
-def lines_of(outcome: dict) -> list[Line]:
+def lines_of(outcome: Outcome) -> list[Line]:
     """A line for each row and metric of `outcome`, in its order."""
     lines = []
-    for row, metric in itertools.product(outcome["rows"], outcome["metrics"]):
+    for row, metric in itertools.product(outcome.rows, outcome.metrics):
         values, undefined = {}, {}
-        for data in outcome["datasets"]:
+        for data in outcome.datasets:
             of_seeds = per_seed(row, metric, data)
             values[data] = {seed: value for seed, value in of_seeds.items() if value is not None}
             undefined[data] = [seed for seed, value in of_seeds.items() if value is None]
@@ -50,21 +52,21 @@ def lines_of(outcome: dict) -> list[Line]:
     return lines
 
 
-def per_seed(row: dict, metric: str, data: str) -> dict[int, float | None]:
+def per_seed(row: OutcomeRow, metric: str, data: str) -> dict[int, float | None]:
     """{seed: value} of a row on a data set, rates in percent; None where the value is undefined."""
-    cell, scale = row["cells"].get(data, {}), METRICS[metric].scale
+    cell, scale = row.cells.get(data, {}), METRICS[metric].scale
     pairs = zip(cell["seeds"], cell[metric], strict=True) if metric in cell else ()
     return {seed: None if value is None else scale * value for seed, value in pairs}
 
 
-def full_label(row: dict) -> str:
+def full_label(row: OutcomeRow) -> str:
     """A row's label, with its group's before it."""
-    return f"{row['group']} {row['label']}".lstrip()
+    return f"{row.group} {row.label}".lstrip()
 
 
-def distinct(outcome: dict, key: str) -> list[str]:
-    """The different values that the rows have under a key, in their order."""
-    return list(dict.fromkeys(row[key] for row in outcome["rows"]))
+def distinct(outcome: Outcome, field: str) -> list[str]:
+    """The different values that the rows have in a field, in their order."""
+    return list(dict.fromkeys(getattr(row, field) for row in outcome.rows))
 
 
 def rank_correlation(x, y) -> float:

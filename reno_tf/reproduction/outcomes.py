@@ -1,7 +1,5 @@
 """What the finished runs of a sweep say: the input of the tables, the figures and the claims."""
 
-import dataclasses
-import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -10,6 +8,7 @@ from reno_tf import files, records
 from reno_tf.errors import UserError
 from reno_tf.reporting.metrics import CORE, WORST
 from reno_tf.reproduction.artefacts import Artefact, Row
+from reno_tf.reproduction.result_types import MissingRun, Outcome, OutcomeRow
 from reno_tf.results import METRICS, Results, numbers
 
 
@@ -54,23 +53,32 @@ def artefact_outcome(
     data: list[str],
     seeds: Callable[[Row], Iterable[int]],
     missing: Mapping[str, str],
-) -> dict:
-    """What `write_artefact` of `reno_tf.reproduction.drawing` takes, of the runs in `run_results`.
+) -> Outcome:
+    """The outcome of the runs in `run_results`, to which the sweep adds what it knows.
 
     run_results: run -> what `read_run_results` gives, missing: run -> why; data: the artefact's data sets, seeds: those
     of a row.
     """
-    absent, versions, rows = [], set(), [dataclasses.asdict(row) | {"cells": {}} for row in artefact.rows]
-    for (place, row), data_set in itertools.product(enumerate(artefact.rows), data):
-        names = {seed: str(row.run(data_set, seed)) for seed in seeds(row)}
-        there = {seed: run_results[run] for seed, run in names.items() if run in run_results and run not in missing}
-        absent += [run for seed, run in names.items() if seed not in there]
-        versions |= {json.dumps(results["versions"], sort_keys=True) for results in there.values()}
-        columns = {key: [results.get(key) for results in there.values()] for key in METRICS}
-        rows[place]["cells"][data_set] = {"seeds": list(there), "runs": [names[seed] for seed in there], **columns}
-    made = {"artefact": name, "title": artefact.title, "metrics": list(artefact.metrics), "datasets": data}
-    made |= {"rows": rows, "missing": [{"run": run, "why": missing.get(run, "not done")} for run in absent]}
-    return made | ({"made_with": _machines(versions)} if versions else {})
+    absent, versions, rows = [], set(), []
+    for row in artefact.rows:
+        cells = {}
+        for data_set in data:
+            names = {seed: str(row.run(data_set, seed)) for seed in seeds(row)}
+            there = {seed: run_results[run] for seed, run in names.items() if run in run_results and run not in missing}
+            absent += [run for seed, run in names.items() if seed not in there]
+            versions |= {json.dumps(results["versions"], sort_keys=True) for results in there.values()}
+            columns = {key: [results.get(key) for results in there.values()] for key in METRICS}
+            cells[data_set] = {"seeds": list(there), "runs": [names[seed] for seed in there], **columns}
+        rows.append(OutcomeRow(**vars(row), cells=cells))
+    return Outcome(
+        artefact=name,
+        title=artefact.title,
+        metrics=artefact.metrics,
+        datasets=tuple(data),
+        rows=tuple(rows),
+        missing=tuple(MissingRun(run, missing.get(run, "not done")) for run in absent),
+        made_with=_machines(versions) if versions else None,
+    )
 
 
 def _machines(versions) -> str:

@@ -7,6 +7,7 @@ from importlib import resources
 
 from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES
 from reno_tf.reproduction.artefacts import ARTEFACTS, MATCHED, Scale
+from reno_tf.reproduction.result_types import Outcome, OutcomeRow
 from reno_tf.results import METRICS
 
 DATASETS = ("dogs", "birds", "actions", "indoor", "flowers")
@@ -21,7 +22,7 @@ def printed_tables() -> dict:
 
 
 @functools.cache
-def outcomes() -> dict[str, dict]:
+def outcomes() -> dict[str, Outcome]:
     """{artefact: outcome} with the paper's numbers as those of one seed, 0; rates are fractions.
 
     A row has the numbers of every table that prints its runs (those of Figure 3 are in Tables 2 and 7), and no cells
@@ -38,14 +39,12 @@ def outcomes() -> dict[str, dict]:
         rows = []
         for row in artefact.rows:
             unmatched = dataclasses.replace(row, variant=row.variant.removesuffix(MATCHED))
-            rows.append(dataclasses.asdict(row) | {"cells": _cells(numbers.get(unmatched.runs, {}))})
-        by_artefact[name] = {
-            "artefact": name,
-            "metrics": list(artefact.metrics),
-            "datasets": list(DATASETS),
-            "rows": rows,
-        }
-    return {name: outcome for name, outcome in by_artefact.items() if outcome["rows"]}
+            rows.append(OutcomeRow(**vars(row), cells=_cells(numbers.get(unmatched.runs, {}))))
+        if rows:
+            by_artefact[name] = Outcome(
+                artefact=name, title=artefact.title, metrics=artefact.metrics, datasets=DATASETS, rows=tuple(rows)
+            )
+    return by_artefact
 
 
 def _cells(values):

@@ -1,7 +1,5 @@
 """The verdicts on a claim, and how its statistics are written."""
 
-from collections.abc import Mapping
-
 from reno_tf.reporting.metrics import MISSING
 
 HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
@@ -11,8 +9,3 @@ SIGNS = {HELD: "✓", NOT_HELD: "✗", UNDECIDED: "?"}
 def statistic(value: float | None, unit: str) -> str:
     """A claim's statistic: percentage points with one decimal, the rest with three figures."""
     return MISSING if value is None else f"{value:{'.1f' if unit else '.3g'}}"
-
-
-def rule(part: Mapping) -> str:
-    """The side of the threshold on which the paper says a judged part of a claim lies."""
-    return f"{part['statistic']} {part['side']} {part['threshold']:g} {part['unit']}".rstrip()

@@ -1,5 +1,6 @@
 """Pictures: what is written in them, and that the same outcome gives the same bytes."""
 
+import dataclasses
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -10,9 +11,11 @@ import pytest
 from conftest import long
 from outcomes import outcome, row
 
+from reno_tf import records
 from reno_tf.reproduction import drawing, judging
 from reno_tf.reproduction.artefacts import ARTEFACTS, Scale
 from reno_tf.reproduction.drawing import artefact_figures, claims_figure
+from reno_tf.reproduction.result_types import JudgedClaim, Outcome
 
 _SCALE = Scale(networks=("resnet18", "mobilenetv2"), shares={"33 %": 0.33}, feature_weights=(0.1, 0.5, 2.0))
 _KINDS = ("table4", "figure1", "figure3", "figure4")  # The other tables are drawn as Table 4 is.
@@ -49,18 +52,18 @@ def test_the_same_outcome_is_the_same_picture(name):
     first, second = artefact_figures.draw_artefact(made), artefact_figures.draw_artefact(made)
     assert first == second and first.keys() == {f"{name}.png", f"{name}.svg"}
     assert first[f"{name}.png"].startswith(b"\x89PNG") and b"<dc:date>" not in first[f"{name}.svg"]
-    made["rows"][0]["cells"]["a"]["attack_success_rate"] = [0.0, 0.0]
+    made.rows[0].cells["a"]["attack_success_rate"] = [0.0, 0.0]
     assert artefact_figures.draw_artefact(made) != first
 
 
 @pytest.mark.parametrize("name", _KINDS)
 def test_a_picture_of_what_is_there(name, readable):
     made = _made_up(name)
-    for number, one in enumerate(made["rows"]):
-        one["cells"].pop("b") if number % 2 else one["cells"]["a"].update(attack_success_rate=[None, 0.5])
+    for number, one in enumerate(made.rows):
+        one.cells.pop("b") if number % 2 else one.cells["a"].update(attack_success_rate=[None, 0.5])
     assert "attack success rate (%)" in _texts(artefact_figures.draw_artefact(made), name)
     artefact_figures.draw_artefact(
-        outcome(name, [{**one, "cells": {}} for one in made["rows"]], metrics=made["metrics"])
+        outcome(name, [dataclasses.replace(one, cells={}) for one in made.rows], metrics=made.metrics)
     )
 
 
@@ -85,7 +88,7 @@ def test_figure_3_draws_every_bar_at_its_height(monkeypatch):
     monkeypatch.setattr(matplotlib.axes.Axes, "bar", lambda self, x, height, **_: drawn.append((round(x, 2), height)))
     artefact_figures.draw_artefact(made)
     assert len(drawn) == 12 * 2 * 3
-    plain = made["rows"][0]["cells"]
+    plain = made.rows[0].cells
     average = np.mean([plain["a"]["clean_accuracy"], plain["b"]["clean_accuracy"]])
     assert drawn[:3] == [
         (-0.3, pytest.approx(100 * height))
@@ -104,15 +107,16 @@ def test_figure_4_names_the_weights_and_stars_the_chosen(readable):
 def test_the_forest_shows_every_part_and_the_lack_of_one(readable):
     judged = judging.judge({"table2": _made_up("table2", seeds=5)})
     texts = " ".join(_texts(claims_figure.draw_claims(judged), "claims"))
-    assert [texts.count(f"({claim['number']})") for claim in judged] == [len(claim["parts"]) for claim in judged]
-    assert texts.count("no number") == sum(part["mean"] is None for claim in judged for part in claim["parts"]) > 0
+    assert [texts.count(f"({claim.number})") for claim in judged] == [len(claim.parts) for claim in judged]
+    assert texts.count("no number") == sum(part.mean is None for claim in judged for part in claim.parts) > 0
     assert claims_figure.draw_claims(judged) == claims_figure.draw_claims(judged)
 
 
 def test_a_data_set_far_off_does_not_squeeze_the_forest():
     def drawn(mean):
         judged = judging.judge({"table2": _made_up("table2", seeds=5)})
-        judged[0]["parts"][0]["per_dataset"]["a"].update(mean=mean, claimed_side=True)
+        measures = judged[0].parts[0].per_dataset
+        measures["a"] = dataclasses.replace(measures["a"], mean=mean, claimed_side=True)
         return claims_figure.draw_claims(judged)
 
     assert drawn(1e4) == drawn(1e6) not in (drawn(-1e6), drawn(30.0))
@@ -123,15 +127,15 @@ def test_write_makes_all_files_and_only_those(tmp_path):
     drawing.write_artefact(tmp_path / "new", made)
     endings = ("md", "tex", "csv", "json", "png", "svg")
     assert {path.name for path in (tmp_path / "new").iterdir()} == {f"table2.{ending}" for ending in endings}
-    assert json.loads((tmp_path / "new/table2.json").read_text()) == made
+    assert records.from_json(Outcome, json.loads((tmp_path / "new/table2.json").read_text())) == made
     assert re.search(r"!\[.*\]\(table2\.png\)", (tmp_path / "new/table2.md").read_text())
     judged = judging.judge({"table2": made})
     drawing.write_claims(tmp_path / "claims", judged, made, rules=judging.RULES)
     assert {path.name for path in (tmp_path / "claims").iterdir()} == {
         f"claims.{e}" for e in ("md", "json", "png", "svg")
     }
-    written = json.loads((tmp_path / "claims/claims.json").read_text())
-    assert written == [{"scale": "embedded", **claim} for claim in judged]
+    written = records.from_json(tuple[JudgedClaim, ...], json.loads((tmp_path / "claims/claims.json").read_text()))
+    assert written == tuple(dataclasses.replace(claim, scale="embedded") for claim in judged)
     assert judging.RULES in (tmp_path / "claims/claims.md").read_text()
 
 

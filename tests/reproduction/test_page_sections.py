@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from outcomes import CLAIM, figure3, row
+from outcomes import CLAIM, figure3, outcome, row
 from run_folders import report, write_run
 
 from reno_tf.reporting import charts
@@ -40,18 +40,19 @@ def test_claims_of_two_scales_stand_apart(tmp_path):
 @pytest.mark.parametrize(("side", "low", "high"), [(">", 100, 200), ("<", 0, 100)])
 def test_a_claims_line_is_shaded_on_the_claimed_side(side, low, high):
     part = CLAIM["parts"][0] | {"side": side, "threshold": 2, "mean": 4, "interval": None, "paper": None}
-    (shown,) = page_sections.claim_for_page(CLAIM | {"parts": [part | {"per_dataset": {}}]})["parts"]
-    drawn = load_template("bars_and_strips.j2").module.claim_chart(shown | {"x": charts.Axis(0, 4, 0, 200, ())})
+    claim, _ = page_sections.claim_for_page(CLAIM | {"parts": [part | {"per_dataset": {}}]})
+    drawn = load_template("bars_and_strips.j2").module.claim_chart(claim.parts[0], charts.Axis(0, 4, 0, 200, ()))
     assert f'class="claimed" x="{low}' in drawn and re.search(rf'width="{high - low}(\.0)?" height="36"', drawn)
     assert 'class="center" cx="200.0"' in drawn and "the paper" not in drawn
-    empty = part | {"mean": None, "per_dataset": {"d": {"mean": None, "claimed_side": None}}}
-    assert page_sections.claim_for_page(CLAIM | {"parts": [empty]})["parts"][0]["x"] is None
+    nothing = {"mean": None, "interval": None, "n_seeds": 0, "claimed_side": None}
+    empty = part | {"mean": None, "per_dataset": {"d": nothing}}
+    assert page_sections.claim_for_page(CLAIM | {"parts": [empty]})[1] == [None]
 
 
 def test_bars_stand_at_their_means():
     cell = {"clean_accuracy": [0.4, 0.6]}
     rows = [row("delta", {"d": cell}, label=label, group=group) for group in "gh" for label in ("x", "y")]
-    chart = bars.bar_chart({"rows": rows}, "d", "clean_accuracy")
+    chart = bars.bar_chart(outcome("table7", rows), "d", "clean_accuracy")
     assert [bar["mean"] for bar in chart["bars"]] == [50] * 4
     drawn = load_template("bars_and_strips.j2").module.bar_chart(chart, "")
     rects = re.findall('<rect x="(.*?)" y="(.*?)" width="(.*?)" height', drawn)
@@ -60,7 +61,7 @@ def test_bars_stand_at_their_means():
     assert list(lefts) == sorted(lefts) and lefts[2] - lefts[1] > 1.5 * (lefts[1] - lefts[0])
     middles = [float(x) for x in re.findall('class="axis" text-anchor="middle" x="(.*?)"', drawn)]
     assert middles == pytest.approx([(lefts[i] + lefts[i + 1] + width) / 2 for i in (0, 2)], abs=0.1)
-    assert bars.bar_chart({"rows": rows}, "elsewhere", "clean_accuracy") is None
+    assert bars.bar_chart(outcome("table7", rows), "elsewhere", "clean_accuracy") is None
 
 
 def test_what_lacks_a_part_is_of_another_version():

@@ -77,11 +77,7 @@ def test_the_data_sets_are_those_of_table_3():
 @pytest.mark.parametrize("name", paper.outcomes())
 def test_every_row_that_the_paper_prints_finds_its_numbers(name):
     """Figure 3's come from Tables 2 and 7; of its combinations with dropout and SWA those of DELTA-R alone."""
-    unprinted = [
-        (row["group"], row["label"])
-        for row in paper.outcomes()[name]["rows"]
-        if row["cells"].keys() != {*paper.DATASETS}
-    ]
+    unprinted = [(row.group, row.label) for row in paper.outcomes()[name].rows if row.cells.keys() != {*paper.DATASETS}]
     if name == "methods":  # The defences that came later.
         assert {label for _, label in unprinted} == {
             *("ReMoS", "SeaM", "Weight variance", "Inoculation", "DELTA adv. trained, ε growing")
@@ -99,12 +95,12 @@ def test_every_printed_row_is_in_its_artefact():
 
 
 def test_outcomes_are_fractions_of_the_right_rows():
-    rows = {(row["group"], row["label"]): row["cells"] for row in paper.outcomes()["figure3"]["rows"]}
+    rows = {(row.group, row.label): row.cells for row in paper.outcomes()["figure3"].rows}
     assert rows["DELTA", "plain"]["birds"]["attack_success_rate"] == pytest.approx([0.5883])
     assert rows["DELTA-R", "DO + SWA"]["dogs"]["clean_accuracy"] == pytest.approx([0.7811])
     assert rows["DELTA-R", "SWA"]["actions"]["attack_success_rate"] == pytest.approx([0.2362])
     assert rows["Re-training", "plain"]["flowers"]["clean_accuracy"] == pytest.approx([0.8738])
-    seventh = {row["label"]: row["cells"] for row in paper.outcomes()["table7"]["rows"]}
+    seventh = {row.label: row.cells for row in paper.outcomes()["table7"].rows}
     assert seventh["Renofeation"]["birds"]["feature_distance"] == [1.68]
-    network = {(row["group"], row["label"]): row["network"] for row in paper.outcomes()["table4"]["rows"]}
+    network = {(row.group, row.label): row.network for row in paper.outcomes()["table4"].rows}
     assert network["MobileNetV2", "DELTA"] == "mobilenetv2"

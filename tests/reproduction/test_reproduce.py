@@ -9,7 +9,7 @@ import made_up
 import pytest
 
 from configs.reproduce import get_config
-from reno_tf import files, settings
+from reno_tf import files, records, settings
 from reno_tf.commands import reproduce
 from reno_tf.commands.reproducing import estimate
 from reno_tf.commands.reproducing import sweeping as driver
@@ -75,7 +75,7 @@ def _pretend(config, *, method, workdir, overwrite, command, announce):
 
 
 def _write(folder, outcome, *, paper):
-    files.write_json(folder / f"{outcome['artefact']}.json", outcome)
+    files.write_json(folder / f"{outcome.artefact}.json", records.to_json(outcome))
 
 
 def _starting(names, prefix):

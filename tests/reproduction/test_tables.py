@@ -1,6 +1,7 @@
 """Tables of small outcomes, letter by letter."""
 
 import csv
+import dataclasses
 import io
 import re
 import shutil
@@ -11,16 +12,17 @@ from outcomes import outcome, row
 
 from reno_tf.reproduction import paper
 from reno_tf.reproduction.drawing import artefact_files, tables
+from reno_tf.reproduction.result_types import MissingRun
 
 _LATEX = shutil.which("pdflatex")
 
 
 def _tables(outcome):
-    return tables.tables(outcome, paper.outcomes().get(outcome["artefact"]))
+    return tables.tables(outcome, paper.outcomes().get(outcome.artefact))
 
 
 def _explanations(outcome):
-    return tables.explanations(outcome, paper.outcomes().get(outcome["artefact"]))
+    return tables.explanations(outcome, paper.outcomes().get(outcome.artefact))
 
 
 def _small(**more):
@@ -36,9 +38,9 @@ def _small(**more):
 
 def test_markdown_of_a_small_outcome():
     missing = [
-        {"run": "r-b-0", "why": "no\nmemory"},
-        {"run": "r-b-1", "why": "no\nmemory"},
-        {"run": "x", "why": "late"},
+        MissingRun("r-b-0", "no\nmemory"),
+        MissingRun("r-b-1", "no\nmemory"),
+        MissingRun("x", "late"),
     ]
     assert artefact_files.texts(_small(missing=missing, chosen={"a": 0.5}))["md"] == (
         "# Figure 4: 50 % & more\n\n"
@@ -83,10 +85,9 @@ def test_distances_keep_three_digits_of_the_largest():
     assert only[1:4] == ["feature distance", "0.0124 ± 0.0001", "0.0020 ± 0.0000"]
 
 
-def _delta(data):
-    return row(
-        "delta", {name: {"clean_accuracy": [0.5], "attack_success_rate": [0.25]} for name in data}, label="DELTA"
-    )
+def _delta(data, group=""):
+    cells = {name: {"clean_accuracy": [0.5], "attack_success_rate": [0.25]} for name in data}
+    return row("delta", cells, label="DELTA", group=group)
 
 
 def test_on_the_papers_data_its_numbers_stand_in_the_cells():
@@ -95,12 +96,12 @@ def test_on_the_papers_data_its_numbers_stand_in_the_cells():
     assert block.rows[0] == ["DELTA", "clean (%)", "50.0 [78.75]", "50.0 [84.39]", "50.0"]
     assert "In brackets: the paper's numbers." in _explanations(table)
     every = ["dogs", "birds", "actions", "indoor", "flowers"]
-    (block,) = _tables(outcome("table4", [{**_delta(every), "group": "ResNet-18"}], datasets=every))
+    (block,) = _tables(outcome("table4", [_delta(every, "ResNet-18")], datasets=every))
     assert block.rows[1][-1] == "25.0 [74.27]"  # The average that Table 4 prints.
 
 
 def test_on_other_data_the_papers_table_stands_below():
-    first, second = _tables(outcome("table4", [{**_delta("ab"), "group": "ResNet-18"}]))
+    first, second = _tables(outcome("table4", [_delta("ab", "ResNet-18")]))
     assert first.rows[0] == ["ResNet-18", "DELTA", "clean (%)", "50.0", "50.0", "50.0"]
     assert first.rows[1][:3] == ["", "", "ASR (%)"]
     assert second.heading == "The paper (other data; the averages are taken here):" and len(second.rows) == 24
@@ -110,14 +111,13 @@ def test_on_other_data_the_papers_table_stands_below():
 
 
 def test_a_label_stands_again_under_a_new_group():
-    rows = [{**_delta("ab"), "group": group} for group in ("33 %", "66 %")]
+    rows = [_delta("ab", group) for group in ("33 %", "66 %")]
     first, _ = _tables(outcome("table5", rows, metrics=["clean_accuracy"]))
     assert [line[:2] for line in first.rows] == [["33 %", "DELTA"], ["66 %", "DELTA"]]
 
 
 def test_csv_reads_back():
-    table = outcome("table7", [_delta("ab")])
-    table["rows"][0].update(label="DELTA-R", method="delta_r")
+    table = outcome("table7", [dataclasses.replace(_delta("ab"), label="DELTA-R", method="delta_r")])
     lines = list(csv.DictReader(io.StringIO(artefact_files.texts(table, paper.outcomes()["table7"])["csv"])))
     assert len(lines) == 2 * (2 + 5)
     by_place = {(line["dataset"], line["metric"]): line for line in lines}
@@ -133,7 +133,7 @@ def test_csv_reads_back():
 
 
 def test_latex_is_escaped_and_whole():
-    text = artefact_files.texts(_small(missing=[{"run": "a_b@33%", "why": "λ ≥ {1} \\ # $"}]))["tex"]
+    text = artefact_files.texts(_small(missing=[MissingRun("a_b@33%", "λ ≥ {1} \\ # $")]))["tex"]
     comment, *lines = text.splitlines()
     assert comment == "% python main.py --mode=reproduce"
     assert r"\caption{50 \% \& more. Mean $\pm$ standard" in text and r"a\_b@33\%" in text
@@ -148,7 +148,7 @@ def test_latex_is_escaped_and_whole():
 
 
 @pytest.mark.skipif(_LATEX is None, reason="pdflatex is not installed")
-@pytest.mark.parametrize("build", [_small, lambda: outcome("table4", [{**_delta("ab"), "group": "ResNet-18"}])])
+@pytest.mark.parametrize("build", [_small, lambda: outcome("table4", [_delta("ab", "ResNet-18")])])
 def test_latex_compiles(tmp_path, build):
     document = r"\documentclass{article}\usepackage{booktabs}\begin{document}" + "\n"
     (tmp_path / "x.tex").write_text(document + artefact_files.texts(build())["tex"] + r"\end{document}")

@@ -11,6 +11,7 @@ from reno_tf.errors import UserError
 from reno_tf.reporting.metrics import ASR, VALIDATION
 from reno_tf.reproduction import drawing, judging, outcomes, paper, sweep, trials
 from reno_tf.reproduction.artefacts import ARTEFACTS, MATCHED_ARTEFACTS
+from reno_tf.reproduction.result_types import Outcome
 
 
 @dataclasses.dataclass
@@ -120,13 +121,20 @@ class Sweep:
             drawing.write_claims(self._results, judged, next(iter(made.values())), rules=judging.RULES)
         print(f"{', '.join(made)} in {self._results}", flush=True)
 
-    def _outcome(self, name) -> dict:
+    def _outcome(self, name) -> Outcome:
         plan, artefact = self.plan, self.plan.artefacts[name]
         made = outcomes.artefact_outcome(
             name, artefact, self.run_results, data=plan.data(artefact), seeds=plan.seeds, missing=self.missing
         )
-        made |= {"scale": plan.recipe.scale, "command": self.command, "notes": list(plan.recipe.notes)}
-        made["hyper_parameters"] = self.hyper_parameters
-        if name == "figure4":  # DELTA's lambda: chosen here, or as the config and the method have it.
-            made["chosen"] = {data: plan.feature_weight(data, values) for data, values in self.hyper_parameters.items()}
-        return made
+        return dataclasses.replace(
+            made,
+            scale=plan.recipe.scale,
+            command=self.command,
+            notes=tuple(plan.recipe.notes),
+            hyper_parameters=self.hyper_parameters,
+            chosen=self._feature_weights() if name == "figure4" else None,
+        )
+
+    def _feature_weights(self) -> dict[str, float]:
+        """DELTA's lambda on each data set: chosen here, or as the config and the method have it."""
+        return {data: self.plan.feature_weight(data, values) for data, values in self.hyper_parameters.items()}

@@ -6,16 +6,17 @@ import numpy as np
 
 from reno_tf.reporting.rendering import encode, subplots
 from reno_tf.reproduction.drawing.artefact_figures import legend_entry
-from reno_tf.reproduction.verdicts import HELD, NOT_HELD, UNDECIDED, rule
+from reno_tf.reproduction.result_types import JudgedClaim
+from reno_tf.reproduction.verdicts import HELD, NOT_HELD, UNDECIDED
 
 _STYLES = {HELD: ("tab:green", "o"), NOT_HELD: ("tab:red", "X"), UNDECIDED: ("0.45", "D")}
 
 
-def draw_claims(judged: list[dict]) -> dict[str, bytes]:
+def draw_claims(judged: list[JudgedClaim]) -> dict[str, bytes]:
     """{"claims.png", "claims.svg"} of what `judging.judge` gave; a panel for percentage points, one for the rest."""
-    names = [f"{claim['number']}{', matched' * claim['matched']}" for claim in judged]
-    parts = [(name, part) for name, claim in zip(names, judged, strict=True) for part in claim["parts"]]
-    panels = [[entry for entry in parts if entry[1]["unit"] == unit] for unit in ("points", "")]
+    names = [f"{claim.number}{', matched' * claim.matched}" for claim in judged]
+    parts = [(name, part) for name, claim in zip(names, judged, strict=True) for part in claim.parts]
+    panels = [[entry for entry in parts if entry[1].unit == unit] for unit in ("points", "")]
     heights = [len(panel) + 1 for panel in panels]
     size = (10, 0.42 * sum(heights) + 1.6)
     figure, axes = subplots(2, 1, size=size, height_ratios=heights)
@@ -24,7 +25,7 @@ def draw_claims(judged: list[dict]) -> dict[str, bytes]:
         for row, (_, part) in enumerate(panel):
             _draw_part(ax, row, part, limits)
         ax.axvline(0, color="k", lw=1)
-        labels = [textwrap.fill(f"({name}) {rule(part)}", 66) for name, part in panel]
+        labels = [textwrap.fill(f"({name}) {part.rule}", 66) for name, part in panel]
         ax.set_yticks(range(len(panel)), labels, fontsize=8)
         ax.set(ylim=(len(panel) - 0.4, -0.6), xlim=limits)
         ax.set_xlabel(f"beyond the threshold, on the claimed side ({unit})")
@@ -41,14 +42,14 @@ def _limits(parts) -> tuple[float, float]:
     """What the axis shows: means, intervals and the paper. A data set far off must not squeeze these."""
     shown = [0.0]
     for part in parts:
-        values = [part["mean"], *(part["interval"] or []), part["paper"] and part["paper"]["mean"]]
+        values = [part.mean, *(part.interval or []), part.paper and part.paper.mean]
         shown += [_beyond(part, value) for value in values if value is not None]
     margin = 0.15 * (max(shown) - min(shown)) or 1.0
     return min(shown) - margin, max(shown) + margin
 
 
 def _beyond(part, value) -> float:
-    return (value - part["threshold"]) * (1 if part["side"] == ">" else -1)
+    return (value - part.threshold) * (1 if part.side == ">" else -1)
 
 
 def _draw_part(ax, row, part, limits):
@@ -57,17 +58,17 @@ def _draw_part(ax, row, part, limits):
     def plot(values, style, **options):
         ax.plot([_beyond(part, value) for value in values], [row] * len(values), style, **options)
 
-    color, marker = _STYLES[part["verdict"]]
-    plot(part["interval"] or [], "-", color=color, lw=2.5, alpha=0.6)
-    for one in part["per_dataset"].values():
-        if one["mean"] is not None:
-            place = _beyond(part, one["mean"])
+    color, marker = _STYLES[part.verdict]
+    plot(part.interval or [], "-", color=color, lw=2.5, alpha=0.6)
+    for one in part.per_dataset.values():
+        if one.mean is not None:
+            place = _beyond(part, one.mean)
             style, size = ("<", 7) if place < limits[0] else (">", 7) if place > limits[1] else ("|", 11)
-            side = "0.4" if one["claimed_side"] else "tab:red"
+            side = "0.4" if one.claimed_side else "tab:red"
             ax.plot(np.clip(place, *limits), row, style, color=side, ms=size, clip_on=False)
-    if part["mean"] is None:
+    if part.mean is None:
         ax.text(0, row, "  no number", va="center", fontsize=8, color=color)
     else:
-        plot([part["mean"]], marker, color=color)
-    if part["paper"]:
-        plot([part["paper"]["mean"]], "*", color="k", mfc="none", ms=9)
+        plot([part.mean], marker, color=color)
+    if part.paper:
+        plot([part.paper.mean], "*", color="k", mfc="none", ms=9)

@@ -8,7 +8,7 @@ from reno_tf.reproduction import verdicts
 
 def load_template(template: str) -> jinja2.Template:
     """As `reno_tf.reporting.rendering.load_template` does."""
-    return rendering.load_template(template, __package__, statistic=verdicts.statistic, rule=verdicts.rule)
+    return rendering.load_template(template, __package__, statistic=verdicts.statistic)
 
 
 def render_template(template: str, **values) -> str:
