@@ -210,14 +210,8 @@ def test_settings_hold_plain_values_that_cannot_be_changed():
     run_settings = _read(attack__preset="suite", attack__suite=("pixel", "surrogate", "sibling", "twin"))
     leaves = list(_leaves(run_settings))
     assert len(leaves) > 60 and all(type(value) in (bool, int, float, str, type(None)) for value in leaves)
-    parts = [
-        run_settings,
-        *(
-            getattr(run_settings, field.name)
-            for field in dataclasses.fields(run_settings)
-            if field.name not in ("seed", "has_recipe")
-        ),
-    ]
+    names = [field.name for field in dataclasses.fields(run_settings) if field.name not in ("seed", "has_recipe")]
+    parts = [run_settings, *(getattr(run_settings, name) for name in names)]
     assert len(parts) == 11
     for section in parts:
         name = dataclasses.fields(section)[0].name
