@@ -122,7 +122,7 @@ def test_what_does_not_fit_is_named_and_nothing_written(pretrained, tmp_path):
         "vgg.keras": "gives no weights of MobilenetV3small",
         "other.keras": "gives no weights of MobilenetV3small",
         "cut-older.h5": "gives no weights|no .keras or .h5 file",
-        "cut-vgg.keras": "no .keras or .h5 file: it is cut short, or of another format",
+        "cut-vgg.keras": "not a .keras or .h5 file: it is cut short, or of another format",
         "pointer.h5": "is a Git LFS pointer",
         "x.pth": "must be a .h5 or .keras with weights of keras_mobilenetv3small",
         "none.h5": "must be a .h5 or .keras with weights of keras_mobilenetv3small",
