@@ -375,7 +375,7 @@ def test_other_json_gives_none(change, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"attack__preset": "pixels"}, "unknown attack preset 'pixels'; did you mean pixel.* choose one of: pixel, "),
+        ({"attack__preset": "pixels"}, "unknown attack preset 'pixels'; did you mean pixel.* choose one of: "),
         ({"attack__preset": "quik"}, "unknown attack preset 'quik'; did you mean quick"),
         ({"data__name": "cats"}, "unknown config.data.name 'cats'; choose one of: "),
         (
@@ -393,7 +393,7 @@ def test_other_json_gives_none(change, message):
         ({"attack__core": ("disruptions stage1",)}, "unknown attack 'disruptions'; did you mean disruption"),
         ({"attack__suite": (), "attack__preset": "suite"}, "a suite needs an attack .config.attack.suite"),
         ({"attack__images": -1}, "config.attack.images must be at least 0, not -1"),
-        ({"attack__surrogate": "distil"}, "unknown config.attack.surrogate 'distil'; choose one of: delta, "),
+        ({"attack__surrogate": "distil"}, "unknown config.attack.surrogate 'distil'; choose one of: "),
         ({"attack__restarts": 0}, "config.attack.restarts must be at least 1, not 0"),
         ({"attack__cache_limit": -1.0}, "config.attack.cache_limit must be at least 0, not -1.0"),
         ({"attack__seed": -1}, "config.attack.seed must be at least 0, not -1"),
@@ -430,7 +430,7 @@ def test_other_json_gives_none(change, message):
         ({"seed": -1}, "config.seed must be at least 0, not -1"),
         (
             {"method__foo": 1},
-            "renofeation has no coefficient foo .*; choose one of: feature_scale, feature_weight, head_decay, weight",
+            "renofeation has no coefficient foo .*; choose one of: ",
         ),
         ({"method__anchor_weight": 1.0}, "renofeation has no coefficient anchor_weight"),
         ({"method__feature_weight": "abc"}, "config.method.feature_weight must be a number, not 'abc'"),
