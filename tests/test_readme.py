@@ -112,3 +112,16 @@ def test_the_verdicts_follow_from_the_outcomes():
         for part, ours in zip(claim.parts, judged.parts, strict=True):
             assert (part.verdict, part.n_seeds) == (ours.verdict, ours.n_seeds)
             assert part.mean == pytest.approx(ours.mean) and part.interval == pytest.approx(ours.interval)
+
+
+def test_the_copied_defences_table_is_what_was_measured():
+    outcomes = json.loads((_ROOT / "results" / "adaptive.json").read_text())
+    text = (_ROOT / "docs" / "defences.md").read_text()
+    for method, outcome in outcomes.items():
+        cells = []
+        for key in ("clean_accuracy", "attack_success_rate", "core_worst_case_success_rate", "worst_case_success_rate"):
+            low, high = (f"{100 * bound:.1f}" for bound in outcome[f"{key}_ci95"])
+            interval = "" if key == "attack_success_rate" else f" [{low}, {high}]"
+            cells.append(f"{100 * outcome[key]:.1f}{interval}")
+        cells.append(f"{100 * outcome['worst_case_noise_success_rate']:.1f}")
+        assert f"| `{method}` | {' | '.join(cells)} |" in text
