@@ -60,6 +60,7 @@ def test_they_are_students_of_other_seeds(tmp_path, uninterrupted, monkeypatch):
     assert len(siblings) == 2 and (_weights(_train(tmp_path / "none")) != with_siblings).any()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["sibling2", "."])
 def test_killed_in_a_siblings_training_or_the_students_it_goes_on_to_the_same_bits(
     tmp_path, uninterrupted, monkeypatch, place
