@@ -21,6 +21,6 @@ from reno_tf.attacks.objectives import (
     TargetDistance,
 )
 from reno_tf.attacks.pgd import PGD, penultimate_pgd
-from reno_tf.attacks.registry import ATTACKS, NETWORKS, OUT_OF_REACH, AttackEntry, AttackRef, build
+from reno_tf.attacks.registry import ATTACKS, COPIES, NETWORKS, OUT_OF_REACH, AttackEntry, AttackRef, build
 from reno_tf.attacks.rules import Rule
 from reno_tf.attacks.universal import Universal

@@ -53,6 +53,7 @@ NETWORKS = {
     "twins": "three such",
     "student": "the attacked one itself",
 }
+COPIES = ("sibling", "twin", "twins")  # that nobody can make who does not know how the student was made
 OUT_OF_REACH = {"twin", "twins", "student"}  # The attacker has neither the defender's images nor the student.
 _UPPER_BOUND = "an upper bound: the attacker has the defender's own training images"
 _LOGITS, _FEATURES = PGD(objective=objectives.NegativeCrossEntropy()), PGD(objective=objectives.Disruption())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from reno_tf import audit as foreign
 from reno_tf import data, files, records, settings
+from reno_tf.attacks import COPIES
 from reno_tf.commands import audited, common
 from reno_tf.commands.run import run
 from reno_tf.errors import TooExposed, UserError
@@ -52,7 +53,7 @@ def audit(
             return False
         whole = audited.has_images(workdir / "images", save_images, results)
         if whole:
-            print(f"{workdir} is finished already; --overwrite starts it anew")
+            common.tell_finished(workdir)
         return whole
 
     as_asked = config.copy_and_resolve_references()
@@ -65,12 +66,11 @@ def audit(
 
     common.seed_everything(config.seed)
     opened = audited.open_model(student, trust=trust, scores=config.audit.scores)
-    config_data = config.data.to_dict()
     # All published training images, at the size that the model takes.
     config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
     run_settings = settings.read(config, preset="suite", copied=False)
     dataset = audited.load_data_for(run_settings, opened)
-    audited.refuse_without_effect(config_data, said, dataset)
+    audited.refuse_without_effect(as_asked.data, said, dataset)
     subject = audited.examine(student, opened, dataset, run_settings, config.audit)
     _fit_recipes(config, subject.dataset)
     run_settings = settings.read(config, preset="suite", dataset=subject.dataset, copied=False)
@@ -127,7 +127,7 @@ class _Audit:
     @property
     def absent(self) -> dict[str, str]:
         """The networks that no attack can go through -> why."""
-        unknown = {name: why_absent(name) for name in ("sibling", "twin", "twins")}
+        unknown = {name: why_absent(name) for name in COPIES}
         return unknown | ({"student": self.subject.why_no_gradient} if self.subject.why_no_gradient else {})
 
     def claim(self, *, overwrite: bool, request: str | None) -> None:

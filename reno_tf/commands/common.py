@@ -88,6 +88,10 @@ def request_digest(config, *further) -> str | None:
     return images and files.digest(json.dumps(asked, sort_keys=True).encode())
 
 
+def tell_finished(workdir: Path) -> None:
+    print(f"{workdir} is finished already; --overwrite starts it anew")
+
+
 def inputs(dataset, teacher: Teacher) -> dict[str, str]:
     """Digests of what a run's config only names, for `files.claim`."""
     return {"the images": dataset.digest(), "the teacher's weights": teacher.network.digest}

@@ -67,7 +67,7 @@ def run(
 
 
 def _finished(workdir) -> dict:
-    print(f"{workdir} is finished already; --overwrite starts it anew")
+    common.tell_finished(workdir)
     return files.read_json(workdir / "results.json")
 
 

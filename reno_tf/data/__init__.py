@@ -1,7 +1,6 @@
 """Data sets: what they are (`sources`), how they are built and read, and the batches made of them."""
 
 from reno_tf.data.base import Dataset, Split
-from reno_tf.data.base import draw_splits as draw
 from reno_tf.data.imagefile import limit_pixels
 from reno_tf.data.loading import fingerprint, load
 from reno_tf.data.photos import Photos

@@ -9,13 +9,12 @@ import numpy as np
 import tf_keras
 
 from reno_tf import models
+from reno_tf.attacks import COPIES
 
 _ABSENT = {
     "surrogate": "the attacker has no student of their own",
     "ensemble": "the attacker has no students of their own",
-    "sibling": "it is not known how the student was made",
-    "twin": "it is not known how the student was made",
-    "twins": "it is not known how the student was made",
+    **dict.fromkeys(COPIES, "it is not known how the student was made"),
     "student": "the attacker does not have the student",
 }
 
