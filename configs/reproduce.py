@@ -4,6 +4,7 @@
     python main.py --mode=reproduce --config=configs/reproduce.py:table2
     python main.py --mode=reproduce --config=configs/reproduce.py:all,paper --ray_address=auto
     python main.py --mode=reproduce --config=configs/reproduce.py:methods,photos
+    python main.py --mode=reproduce --config=configs/reproduce.py:defences,transfer --config.data.dir=ARCHIVES
 
 After the colon stand the artefact and, after a comma, the scale. `all` is every artefact, and the page that judges the
 paper's claims.
@@ -11,6 +12,7 @@ paper's claims.
 embedded, the default, needs nothing from outside: five small data sets, three small networks. `all` is 534 runs and
 40 trials, on two cores with bfloat16 two at once (the extra `sweeps`). Runs that several artefacts share are done once.
 photos is every method on photographs of solar cells, from an ImageNet network (configs/photos.py, the extra `photos`).
+transfer is methods on three sets of photographs, also attacked by who copies them; docs/data.md says how to fill ARCHIVES.
 paper has the real networks, data sets and hyper-parameters; the weights and data are prepared as configs/paper.py says.
 """
 
@@ -20,6 +22,7 @@ from configs import default, paper, photos
 
 _MATCHED = ("table7_matched", "figure3_matched")
 ARTEFACTS = ("methods", "table2", "table4", "table5", "table6", "table7", "figure1", "figure3", "figure4", *_MATCHED)
+_OF_TRANSFER = ("defences",)
 _SCRIPTS = ("greek", "armenian", "georgian", "operators")
 _NOTES = (  # what a reader of the numbers should know
     "The four scripts are printed in the fonts and colours of the teacher's own glyphs: targets almost equal to the "
@@ -44,6 +47,12 @@ _SOLAR_NOTES = (
     "ε is 0.02. The defects are faint, so noise of that size already turns some cells wrong: look at its column.",
     "Steps, rates and λ are those of configs/photos.py for every seed, chosen on validation images (docs/choices.md).",
 )
+_TRANSFER_NOTES = (
+    "ε is 0.02, photographs are 64 pixels wide. Each attack has 20 gradients of ε / 5, on the first 200 test images.",
+    "The worst case of the core is of seven attacks through the public network. In the worst case are also those of an "
+    "attacker who trains a student by the same method on the validation images, by logits, features and stages.",
+    "Steps, rates and coefficients are chosen on validation images of TrashNet and the signs (docs/choices.md).",
+)
 _PHOTOS = ("dogs", "birds", "actions", "indoor", "flowers")
 # The paper's, for fine-tuning (section 5.1).
 _GRID = {"learning_rate": (0.01, 0.005), "momentum": (0.0, 0.9), "weight_decay": (0.0, 1e-4)}
@@ -56,6 +65,7 @@ def get_config(which: str = "all") -> ConfigDict:
     config = _SCALES[_one_of("scale", scale, _SCALES)]()
     # A scale without `matched` is of that regime itself.
     artefacts = tuple(name for name in ARTEFACTS if config.reproduce.matched or name not in _MATCHED)
+    artefacts = _OF_TRANSFER if scale == "transfer" else artefacts
     artefact = _one_of("artefact", artefact, ("all", *artefacts))
     config.reproduce.update(artefacts=artefacts if artefact == "all" else (artefact,), scale=scale)
     return config
@@ -147,6 +157,25 @@ def _photos():
     return config
 
 
+def _transfer():
+    config = _photos()
+    config.data.size = 64
+    copies = ("sibling", "sibling_neuron", "sibling_disruption")
+    config.attack.update(preset="suite", suite=("pixel", "disruption", *copies), images=200, steps=20)
+    config.attack.step_size = config.attack.epsilon / 5
+    config.curve.factors = ()
+    config.reproduce.update(
+        data=("trashnet", "signs", "solar"),
+        notes=_TRANSFER_NOTES,
+        settings={  # held out of the training images of each class: what the attacker learns from
+            "trashnet": {"data": {"validation_per_class": 60}},
+            "signs": {"data": {"validation_per_class": 30}},
+            "solar": {"data": {"validation_per_class": 100}},
+        },
+    )
+    return config
+
+
 def _paper():
     config = paper.get_config("resnet18,flowers")
     config.reproduce = ConfigDict(
@@ -177,4 +206,4 @@ def _paper():
     return config
 
 
-_SCALES = {"embedded": _embedded, "photos": _photos, "paper": _paper}
+_SCALES = {"embedded": _embedded, "photos": _photos, "transfer": _transfer, "paper": _paper}

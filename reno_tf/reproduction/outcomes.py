@@ -1,8 +1,11 @@
 """What the finished runs of a sweep say: the input of the tables, the figures and the claims."""
 
+import csv
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+
+import numpy as np
 
 from reno_tf import files, records
 from reno_tf.errors import UserError
@@ -16,6 +19,7 @@ def read_run_results(workdir: Path) -> dict:
     """What is kept of a finished run's results.json. Raises UserError if it is damaged or of another version.
 
     "suite": {attack: success rate} where the whole suite was tried; else the worst case is that of the core alone.
+    "right": a bit for each attacked image, in hexadecimal: whether the student is right about the clean one.
     """
     content = files.read_json(workdir / "results.json")
     try:
@@ -26,7 +30,16 @@ def read_run_results(workdir: Path) -> dict:
     values = numbers(content)
     values |= {CORE: values[CORE if whole else WORST], WORST: values[WORST] if whole else None}
     suite = {row.name: row.attack_success_rate.rate for row in results.suite} if whole else {}
-    return {**values, "versions": results.versions, "suite": suite}
+    return {**values, "versions": results.versions, "suite": suite, "right": _right(workdir / "images.csv")}
+
+
+def _right(table: Path) -> str:
+    try:
+        with table.open(newline="") as file:
+            bits = [row["clean"] == row["label"] for row in csv.DictReader(file)]
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        raise UserError(f"{table} cannot be read: {error}") from None
+    return np.packbits(bits).tobytes().hex()
 
 
 def write_all(path: Path, run_results: Mapping[str, dict]) -> None:

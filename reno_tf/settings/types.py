@@ -217,6 +217,8 @@ class Settings:
     def identity(self, *, of_training: bool = False) -> dict:
         """What identifies the run: all that a number depends on, as JSON. of_training: a number of its student's."""
         sections = {name: identity(getattr(self, name)) for name in _SECTIONS}
+        if self.data.name != "folder":
+            sections["data"]["dir"] = None  # Archives hold the same wherever they lie.
         if of_training:
             del sections["attack"], sections["report"]
         content = {"seed": self.seed, "method": {"name": self.method.name, **identity(self.method)}, **sections}

@@ -1,5 +1,7 @@
 """From the paper's tables to runs: each once, with the settings that the table is about."""
 
+import itertools
+
 import pytest
 
 from configs import reproduce
@@ -68,10 +70,20 @@ def test_every_run_can_be_read(scale):
     assert scale == "embedded" or plan.run(plan.rows[0], "birds", 0, {}).config.data.validation_per_class == 0
 
 
+def test_transfer_is_attacked_by_who_copies_the_method():
+    plan = _plan("defences", "transfer")
+    for row, data in itertools.product(plan.rows, ("trashnet", "signs", "solar")):
+        planned = plan.run(row, data, 0, {})
+        run_settings = _settings(planned)
+        assert run_settings.sibling and run_settings.sibling.method == run_settings.method
+        assert (run_settings.data.size, run_settings.attack.epsilon) == (64, 0.02)
+        planned.config.data.dir = "where/archives/lie"
+        assert _settings(planned).key == run_settings.key
+
+
 def test_photographs_have_every_method_in_three_seeds():
     plan = _plan("methods", "photos")
-    compared = set(methods.METHODS) - {"vaccination"}  # It is compared elsewhere.
-    assert {row.method for row in plan.rows} == compared and not plan.trials() and not plan.weights()
+    assert {row.method for row in plan.rows} == set(methods.METHODS) and not plan.trials() and not plan.weights()
     for row in plan.rows:
         run_settings = _settings(plan.run(row, "solar", 2, {}))
         assert list(plan.seeds(row)) == [0, 1, 2] and run_settings.networks.weights == "imagenet"
@@ -206,12 +218,14 @@ def test_a_key_that_is_lacking_is_named():
 @pytest.mark.parametrize(
     ("which", "message"),
     [
-        ("table2,tiny", "no scale 'tiny'; .*scales: embedded, photos, paper"),
+        ("table2,tiny", "no scale 'tiny'; .*scales: embedded, photos, transfer, paper"),
         ("table9", "no artefact 'table9'; .*artefacts: all, methods, table2, "),
         ("", "no artefact ''"),
         ("table2,paper,3", "no scale 'paper,3'"),
         ("paper", "no artefact 'paper'"),
         ("table7_matched,photos", "no artefact 'table7_matched'"),
+        ("methods,transfer", "no artefact 'methods'; .*artefacts: all, defences"),
+        ("defences", "no artefact 'defences'"),
     ],
 )
 def test_an_unknown_name_is_refused(which, message):
@@ -220,11 +234,12 @@ def test_an_unknown_name_is_refused(which, message):
 
 
 def test_a_config_names_what_to_make_and_at_what_scale():
-    assert set(reproduce.ARTEFACTS) == ARTEFACTS.keys()
+    assert {*reproduce.ARTEFACTS, "defences"} == ARTEFACTS.keys()
     for which, names, scale in (
         ("all", reproduce.ARTEFACTS, "embedded"),
         ("figure1", ("figure1",), "embedded"),
         ("methods,photos", ("methods",), "photos"),
+        ("all,transfer", ("defences",), "transfer"),
     ):
         made = reproduce.get_config(which).reproduce
         assert (made.artefacts, made.scale) == (names, scale)

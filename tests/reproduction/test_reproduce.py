@@ -71,6 +71,7 @@ def _pretend(config, *, method, workdir, overwrite, command, announce):
         changes |= {"worst_case_success_rate": Rate(3, 10), "core_worst_case_success_rate": Rate(2, 10)}
     changes |= {"suite": (made_up.attack_row("guide", 15),)}
     changes["versions"] = {"tensorflow": "2.0", "tensorflow-addons": None, "device": "abacus"}
+    files.write_text(files.Path(workdir) / "images.csv", "image,label,clean\n0,cat,cat\n1,cat,dog\n2,dog,dog\n")
     files.write_json(files.Path(workdir) / "results.json", made_up.content(**changes))
 
 
@@ -241,6 +242,7 @@ def test_what_is_kept_of_the_runs_stands_for_them(sweeping):
     assert (whole["core_worst_case_success_rate"], whole["worst_case_success_rate"]) == (0.2, 0.3)
     assert (core["core_worst_case_success_rate"], core["worst_case_success_rate"]) == (0.1, None)
     assert whole["suite"] == {"guide": 0.15} and core["suite"] == {} and core["train_seconds"] == 1.5
+    assert bin(int(whole["right"], 16)) == "0b10100000"
     before = sweeping.outcome("table7")
     for name in first:
         shutil.rmtree(sweeping.folder / name)
@@ -292,6 +294,8 @@ def test_what_the_repository_keeps_is_of_these_settings(sweeping, scale):
     reproduce(config, command="COMMAND", workdir=str(sweeping.folder))
     names = {json.loads(line)["run"] for line in committed.read_text().splitlines()}
     assert len(names) > 5 and not names & set(sweeping.done)
+    # What is done anew was never done.
+    assert {name.partition("-")[0] for name in sweeping.done} <= {"vaccination"}
 
 
 def test_a_sweep_that_is_interrupted_keeps_what_is_done(sweeping):

@@ -10,7 +10,7 @@ from reno_tf.commands.run import run
 from reno_tf.errors import UserError
 from reno_tf.reporting.metrics import ASR, VALIDATION
 from reno_tf.reproduction import drawing, judging, outcomes, paper, sweep, trials
-from reno_tf.reproduction.artefacts import ARTEFACTS, MATCHED_ARTEFACTS
+from reno_tf.reproduction.artefacts import ARTEFACTS, UNJUDGED
 from reno_tf.reproduction.result_types import Outcome
 
 
@@ -116,7 +116,7 @@ class Sweep:
         printed, made = paper.outcomes(), {name: self._outcome(name) for name in self.plan.artefacts}
         for name, outcome in made.items():
             drawing.write_artefact(self._results, outcome, paper=printed.get(name))
-        if made.keys() >= ARTEFACTS.keys() - MATCHED_ARTEFACTS:
+        if made.keys() >= ARTEFACTS.keys() - UNJUDGED:
             judged = judging.judge(made)
             drawing.write_claims(self._results, judged, next(iter(made.values())), rules=judging.RULES)
         print(f"{', '.join(made)} in {self._results}", flush=True)
