@@ -12,7 +12,7 @@ paper's claims.
 embedded, the default, needs nothing from outside: five small data sets, three small networks. `all` is 534 runs and
 40 trials, on two cores with bfloat16 two at once (the extra `sweeps`). Runs that several artefacts share are done once.
 photos is every method on photographs of solar cells, from an ImageNet network (configs/photos.py, the extra `photos`).
-transfer is methods on three sets of photographs, also attacked by who copies them; docs/data.md says how to fill ARCHIVES.
+transfer is methods on three sets of photographs, also attacked by who copies them; docs/data.md tells of ARCHIVES.
 paper has the real networks, data sets and hyper-parameters; the weights and data are prepared as configs/paper.py says.
 """
 
@@ -160,6 +160,7 @@ def _photos():
 def _transfer():
     config = _photos()
     config.data.size = 64
+    config.recipes.teacher.update(learning_rate=0.01, train=800, feature_weight=1.0)
     copies = ("sibling", "sibling_neuron", "sibling_disruption")
     config.attack.update(preset="suite", suite=("pixel", "disruption", *copies), images=200, steps=20)
     config.attack.step_size = config.attack.epsilon / 5
