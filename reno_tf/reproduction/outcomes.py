@@ -19,7 +19,7 @@ def read_run_results(workdir: Path) -> dict:
     """What is kept of a finished run's results.json. Raises UserError if it is damaged or of another version.
 
     "suite": {attack: success rate} where the whole suite was tried; else the worst case is that of the core alone.
-    "right": a bit for each attacked image, in hexadecimal: whether the student is right about the clean one.
+    "right": which of the images the student gets right when they are clean, see `right_images`.
     """
     content = files.read_json(workdir / "results.json")
     try:
@@ -33,13 +33,19 @@ def read_run_results(workdir: Path) -> dict:
     return {**values, "versions": results.versions, "suite": suite, "right": _right(workdir / "images.csv")}
 
 
-def _right(table: Path) -> str:
+def right_images(kept: dict) -> np.ndarray:
+    """bool [N], for each attacked image, of what `read_run_results` keeps."""
+    packed = np.frombuffer(bytes.fromhex(kept["right"]["bits"]), np.uint8)
+    return np.unpackbits(packed, count=kept["right"]["images"]).astype(bool)
+
+
+def _right(table: Path) -> dict:
     try:
         with table.open(newline="") as file:
             bits = [row["clean"] == row["label"] for row in csv.DictReader(file)]
     except (OSError, KeyError, UnicodeDecodeError) as error:
         raise UserError(f"{table} cannot be read: {error}") from None
-    return np.packbits(bits).tobytes().hex()
+    return {"images": len(bits), "bits": np.packbits(bits).tobytes().hex()}
 
 
 def write_all(path: Path, run_results: Mapping[str, dict]) -> None:

@@ -16,10 +16,13 @@ from reno_tf.reproduction import drawing, judging
 from reno_tf.reproduction.artefacts import ARTEFACTS, Scale
 from reno_tf.reproduction.drawing import artefact_figures, claims_figure
 from reno_tf.reproduction.result_types import JudgedClaim, Outcome
+from reno_tf.results import METRICS
 
 _SCALE = Scale(networks=("resnet18", "mobilenetv2"), shares={"33 %": 0.33}, feature_weights=(0.1, 0.5, 2.0))
-_KINDS = ("table4", "figure1", "figure3", "figure4")  # The other tables are drawn as Table 4 is.
+_KINDS = ("table4", "defences", "figure1", "figure3", "figure4")  # The other tables are drawn as Table 4 is.
+_SHOWN = {"defences": "core_worst_case_success_rate"}  # on the vertical axis, in place of the ASR
 _METRICS = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "feature_distance", "weight_distance")
+_METRICS += ("core_worst_case_success_rate", "worst_case_success_rate")
 
 
 def _made_up(name, seeds=2, **more):
@@ -52,7 +55,7 @@ def test_the_same_outcome_is_the_same_picture(name):
     first, second = artefact_figures.draw_artefact(made), artefact_figures.draw_artefact(made)
     assert first == second and first.keys() == {f"{name}.png", f"{name}.svg"}
     assert first[f"{name}.png"].startswith(b"\x89PNG") and b"<dc:date>" not in first[f"{name}.svg"]
-    made.rows[0].cells["a"]["attack_success_rate"] = [0.0, 0.0]
+    made.rows[0].cells["a"][_SHOWN.get(name, "attack_success_rate")] = [0.0, 0.0]
     assert artefact_figures.draw_artefact(made) != first
 
 
@@ -60,8 +63,9 @@ def test_the_same_outcome_is_the_same_picture(name):
 def test_a_picture_of_what_is_there(name, readable):
     made = _made_up(name)
     for number, one in enumerate(made.rows):
-        one.cells.pop("b") if number % 2 else one.cells["a"].update(attack_success_rate=[None, 0.5])
-    assert "attack success rate (%)" in _texts(artefact_figures.draw_artefact(made), name)
+        shown = _SHOWN.get(name, "attack_success_rate")
+        one.cells.pop("b") if number % 2 else one.cells["a"].update({shown: [None, 0.5]})
+    assert METRICS[shown].with_unit(METRICS[shown].title) in _texts(artefact_figures.draw_artefact(made), name)
     artefact_figures.draw_artefact(
         outcome(name, [dataclasses.replace(one, cells={}) for one in made.rows], metrics=made.metrics)
     )

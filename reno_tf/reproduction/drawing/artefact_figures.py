@@ -1,12 +1,13 @@
 """The pictures of the artefacts, as PNG and SVG."""
 
+import dataclasses
 import itertools
 
 import matplotlib
 import numpy as np
 from matplotlib.lines import Line2D
 
-from reno_tf.reporting.metrics import ASR, CLEAN, CORE, FEATURES, WEIGHTS
+from reno_tf.reporting.metrics import ASR, CLEAN, CORE, FEATURES, WEIGHTS, WORST
 from reno_tf.reporting.rendering import encode, subplots
 from reno_tf.reporting.seeds import summarise
 from reno_tf.reproduction import lines
@@ -22,7 +23,7 @@ _SHARED = {"sharex": True, "squeeze": False}
 
 def draw_artefact(outcome: Outcome) -> dict[str, bytes]:
     """{file name: content} of the artefact's picture; error bars are one standard deviation over seeds."""
-    kinds = {"figure1": _distances, "figure3": _ablation, "figure4": _weights}
+    kinds = {"defences": _frontier, "figure1": _distances, "figure3": _ablation, "figure4": _weights}
     picture = kinds.get(outcome.artefact.removesuffix("_matched"), _trade_off)
     return encode(outcome.artefact, picture(outcome))
 
@@ -60,10 +61,31 @@ def _trade_off(outcome):
     return figure
 
 
-def _scatter(ax, outcome, rows, x, y):
+def _frontier(outcome):
+    """Clean accuracy against the worst cases, a column for each data set, a marker for each network. The line joins the
+    methods that no other beats in both."""
+    datasets, rates, groups = outcome.datasets, (CORE, WORST), lines.distinct(outcome, "group")
+    figure, axes = subplots(2, len(datasets), size=(3.6 * len(datasets) + 2.6, 7.6), squeeze=False, sharex="col")
+    for (rate, data), ax in zip(itertools.product(rates, datasets), axes.flat, strict=True):
+        points = []
+        for group, marker in zip(groups, _MARKERS, strict=False):
+            rows = [row for row in outcome.rows if row.group == group]
+            points += _scatter(ax, dataclasses.replace(outcome, datasets=(data,)), rows, CLEAN, rate, markers=marker)
+        best = [(x, y) for x, y in sorted(points) if not any(a >= x and b < y or a > x and b <= y for a, b in points)]
+        ax.plot(*np.reshape(best, (-1, 2)).T, "-", color="0.6", lw=1, zorder=0)
+        ax.set_title(data if rate == CORE else "", fontsize=10)
+        ax.label_outer()
+    handles = [legend_entry(_color(outcome, label), "o", label) for label in lines.distinct(outcome, "label")]
+    pairs = zip(groups, _MARKERS, strict=False)
+    handles += [legend_entry("k", marker, group, face="none") for group, marker in pairs]
+    figure.legend(handles=handles, fontsize=8, loc="outside right center")
+    return figure
+
+
+def _scatter(ax, outcome, rows, x, y, markers=_MARKERS):
     """A point for each row and data set, a colour a label, a marker a data set. Returns the points."""
     points = []
-    for row, (data, marker) in itertools.product(rows, zip(outcome.datasets, itertools.cycle(_MARKERS), strict=False)):
+    for row, (data, marker) in itertools.product(rows, zip(outcome.datasets, itertools.cycle(markers), strict=False)):
         if at := _summaries(row, data, x, y):
             points.append([one.mean for one in at])
             xerr, yerr = ([one.std] if one.std else None for one in at)
