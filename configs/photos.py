@@ -2,11 +2,11 @@
 
     pip install -c constraints.txt '.[photos]'
     python main.py --config=configs/photos.py --method=renofeation     # photographs of solar cells
-    python main.py --config=configs/photos.py --method=inoculation --config.data.name=folder --config.data.dir=PHOTOS
+    python main.py --config=configs/photos.py --method=vaccination --config.data.name=folder --config.data.dir=PHOTOS
 
 PHOTOS is a folder of your own with a folder of images for each class. How long it takes is said beforehand. The
-training's length follows from the number of photographs. The other numbers are chosen on validation images of the solar
-cells (docs/choices.md): look at your own, by --config.split=validation, before you look at the test images.
+training's length follows from the number of photographs. The other numbers are chosen on validation images of three
+data sets (docs/choices.md): look at your own, by --config.split=validation, before you look at the test images.
 """
 
 from configs import default
@@ -21,8 +21,8 @@ def get_config():
     config.precision = "auto"
     config.interval = 100
     # In units of the teacher's variance one lambda means the same for every network.
-    shared = {"feature_scale": "relative", "epsilon": EPSILON}
-    config.recipes.teacher.update(shared, passes=8.0, train=400, feature_weight=0.5)
-    config.recipes.random.update(shared, passes=16.0, train=800, feature_weight=2.0)
+    shared = {"feature_scale": "relative", "epsilon": EPSILON, "passes": 16.0, "train": 800}
+    config.recipes.teacher.update(shared, learning_rate=0.01, feature_weight=1.0)
+    config.recipes.random.update(shared, feature_weight=2.0)
     config.attack.epsilon = EPSILON
     return config
