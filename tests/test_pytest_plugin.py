@@ -22,6 +22,8 @@ _FLAGS = (
     "--config.curve.factors=()",
     "--config.audit.input_range=0..1",
     "--config.audit.geometry=squash",
+    "--report=sarif,junit",
+    "--warn_above=0.5",
 )
 _TEST = """
 import sys
@@ -32,7 +34,8 @@ def test_model(reno_audit):
     assert 0 <= audit.worst_case_interval[0] <= audit.worst_case <= audit.worst_case_interval[1] <= 1
     assert audit.clean_accuracy == 1.0 and audit.attack_success_rate <= audit.worst_case < 0.2
     assert audit.results["attack"]["epsilon"] == 0.05 and audit.results["worst_case"]["num_images"] == 6
-    assert audit.report.is_file() and "tensorflow" not in sys.modules
+    assert "tensorflow" not in sys.modules
+    assert all(audit.report.with_name(name).is_file() for name in ("report.html", "report.sarif", "junit.xml"))
 """
 
 

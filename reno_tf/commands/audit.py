@@ -35,7 +35,7 @@ def audit(
     trust: bool = False,
     warn_above: float | None = None,
     fail_above: float | None = None,
-    report: Collection[str] = (),
+    report: Collection[str] | None = None,
     save_images: int | None = None,
 ) -> dict:
     """Attacks the model in the file or folder `student`, or one that is open already, and writes a run's report.
@@ -121,7 +121,9 @@ def _refuse_wishes(gates: Gates, reports):
     warn, fail = gates.warn_above, gates.fail_above
     if warn is not None and fail is not None and warn > fail:
         raise UserError(f"--warn_above must be at most --fail_above, which is {fail:g}, not {warn:g}")
-    for name in reports:
+    if reports is not None and not reports:
+        raise UserError(f"--report names nothing; choose of: {', '.join(sorted(_REPORTS))}")
+    for name in reports or ():
         choose("report", name, _REPORTS)
 
 
@@ -205,7 +207,7 @@ class _Audit:
 
 def _answer(workdir, results, *, gates: Gates, reports) -> dict:
     """The results, after the reports that are asked for. Raises TooExposed if the worst case crosses `fail_above`."""
-    for name in reports:
+    for name in reports or ():
         _REPORTS[name](workdir, reporting.findings_of(results, gates))
     worst = reporting.worst_case_of(results, gates)
     if worst.outcome is Outcome.UNDEFINED and gates.fail_above is not None:

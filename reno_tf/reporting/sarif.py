@@ -43,17 +43,17 @@ def _rule(case: Case):
 
 
 def _result(number, case: Case, findings: Findings):
-    # Code scanning asks for a line, also of a file that has none, and keeps an alert by this hash.
+    # Code scanning asks for a line, also of a file that has none, and keeps an alert open by this hash.
     place = {"artifactLocation": _location(findings) | {"index": 0}, "region": {"startLine": 1}}
     alert = files.digest(_id(case).encode(), findings.model.encode())
+    digests = {"modelSha256/v1": findings.model_sha256, "teacherSha256/v1": findings.teacher_sha256}
     return {
         "ruleId": _id(case),
         "ruleIndex": number,
         "level": _LEVELS[case.outcome],
         "message": {"text": f"{findings.model}: {case.sentence} (epsilon = {case.epsilon:g})"},
         "locations": [{"physicalLocation": place}],
-        "partialFingerprints": {"primaryLocationLineHash": f"{alert}:1"},
-        "fingerprints": {"modelSha256/v1": findings.model_sha256, "teacherSha256/v1": findings.teacher_sha256},
+        "partialFingerprints": {"primaryLocationLineHash": f"{alert}:1", **digests},
         "properties": _numbers(case),
     }
 

@@ -199,6 +199,7 @@ def test_a_gate_that_warns_prints_a_line_and_fails_nothing(config, finished, tmp
             {"warn_above": 0.3, "fail_above": 0.2},
             "--warn_above must be at most --fail_above, which is 0.2, not 0.3",
         ),
+        ({"report": []}, "--report names nothing; choose of: junit, sarif"),
         ({"report": ["sarif", "junti"]}, "unknown report 'junti'; did you mean junit. choose one of: junit, sarif"),
     ],
 )
