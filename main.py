@@ -37,7 +37,11 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     ),
     flags.DEFINE_bool("trust", False, "With --mode=audit or inspect: open a SavedModel that does more than compute."),
     flags.DEFINE_bool("compare", False, "With --mode=audit: train Renofeation on the same data and compare."),
+    flags.DEFINE_float(
+        "warn_above", None, "With --mode=audit: print a line if the worst case is surely above, as 0.1."
+    ),
     flags.DEFINE_float("fail_above", None, "With --mode=audit: exit with 1 if the worst case is surely above, as 0.2."),
+    flags.DEFINE_list("report", None, "With --mode=audit: sarif, junit or both, also write report.sarif or junit.xml."),
     flags.DEFINE_integer(
         "save_images", None, "With --mode=audit: keep so many adversarial images of each attack as PNGs."
     ),

@@ -4,14 +4,24 @@ import dataclasses
 
 from reno_tf import records
 from reno_tf.records import Rate
-from reno_tf.results import AttackRow, DatasetFacts, Results, Seconds, TeacherFacts, WorstCase
+from reno_tf.results import AttackRow, AuditFacts, DatasetFacts, Results, Seconds, TeacherFacts, WorstCase
 
 _TENTH = Rate(10, 100)
 
 
 def attack_row(name, hits, *, counts=True, gradients=40) -> AttackRow:
     outside = None if counts else "outside the threat model"
-    return AttackRow(name, counts, outside, gradients, {"steps": gradients}, Rate(hits, 100))
+    attack = {"steps": gradients, "epsilon": 0.1, "unit": "pixel"}
+    return AttackRow(name, counts, outside, gradients, attack, Rate(hits, 100))
+
+
+def audit_facts(**changes) -> AuditFacts:
+    """Of a model that was asked in one way."""
+    facts = {"path": "model.keras", "sha256": "1" * 64, "format": "Keras 2", "geometry": "squash", "draws": 1}
+    facts |= {"input_range": "0..1", "outputs": "logits", "has_gradient": True, "label_order": (0, 1)}
+    facts |= {"label_order_was_matched": False, "image_size": (8, 8)}
+    empty = dict.fromkeys(("asked", "unmatched", "exposure", "comparison"), ())
+    return AuditFacts(**facts | empty | changes)
 
 
 def dataset_facts(**changes) -> DatasetFacts:
@@ -32,7 +42,8 @@ def results(**changes) -> Results:
     facts = {"method": "delta", "seed": 0, "split": "test", "num_attacked": 100}
     facts["dataset"] = dataset_facts()
     facts |= {"teacher": TeacherFacts("resnet18_cifar/glyphs", "0" * 64), "versions": {"tensorflow": "2.0"}}
-    facts["attack"] = {"preset": "pixel", "name": "pixel", "epsilon": 0.1, "source": "teacher"}
+    facts["attack"] = {"preset": "pixel", "name": "pixel", "epsilon": 0.1, "unit": "pixel", "source": "teacher"}
+    facts["attack"]["outside"] = None
     facts |= {"worst_case_of": WorstCase(("pixel",), 100, 100, None), "seconds": Seconds(1.5, 1.0, 1.0)}
     known = dict.fromkeys(rates, _TENTH) | dict.fromkeys(distances, 0.1) | dict.fromkeys(absent) | empty | facts
     return dataclasses.replace(Results(**known), **changes)

@@ -1,20 +1,25 @@
 """--mode=audit: how exposed a model that was made elsewhere is to someone who has the public backbone."""
 
 import dataclasses
+import functools
 from collections.abc import Collection
 from pathlib import Path
 
+from absl import logging
+
 from reno_tf import audit as foreign
-from reno_tf import data, files, records, settings
+from reno_tf import data, files, records, reporting, settings
 from reno_tf.attacks import COPIES
 from reno_tf.commands import audited, common
 from reno_tf.commands.run import run
-from reno_tf.errors import TooExposed, UserError
+from reno_tf.errors import TooExposed, UserError, choose
 from reno_tf.evaluation import Measured, Pictures, Suite, cost, evaluate
 from reno_tf.evaluation.attacker import why_absent
+from reno_tf.reporting import Gates, Outcome
 from reno_tf.results import AuditFacts, Results
 
 _PASSES = {"teacher": 8.0, "random": 16.0}  # over photos, by what is trained here; by start (docs/choices.md)
+_REPORTS = {"sarif": reporting.sarif.write, "junit": reporting.junit.write}  # for what runs an audit in a pipeline
 _COMPARED = ("clean_accuracy", "attack_success_rate", "noise_success_rate", "worst_case_success_rate")
 
 
@@ -28,7 +33,9 @@ def audit(
     overwrite: bool = False,
     compare: bool = False,
     trust: bool = False,
+    warn_above: float | None = None,
     fail_above: float | None = None,
+    report: Collection[str] | None = None,
     save_images: int | None = None,
 ) -> dict:
     """Attacks the model in the file or folder `student`, or one that is open already, and writes a run's report.
@@ -38,11 +45,14 @@ def audit(
     `said`: the config's keys that the user gave; those that would have no effect are refused. `compare` also trains
     Renofeation from the same teacher on the same data, below the workdir, to set its numbers beside the model's.
     `trust` opens a SavedModel that does more than compute. `save_images` keeps this many adversarial images of each
-    attack. Returns the content of results.json. Raises UserError if the model is not a classifier of the data's
-    classes, or not safe to open, or if the headline's attack cannot go through it; TooExposed, after the report, if
-    the worst case's interval lies above `fail_above`.
+    attack. `report`: of "sarif" and "junit", what is written beside the report. A worst case whose interval lies above
+    `warn_above` gives a line. Returns the content of results.json. Raises UserError if the model is not a classifier of
+    the data's classes, or not safe to open, or if the headline's attack cannot go through it; TooExposed, after the
+    report, if the worst case's interval lies above `fail_above`.
     """
-    _refuse_flags(student=student, workdir=workdir, overwrite=overwrite, gate=fail_above, save_images=save_images)
+    gates = Gates(warn_above=warn_above, fail_above=fail_above)
+    _refuse_flags(student=student, workdir=workdir, overwrite=overwrite, save_images=save_images)
+    _refuse_wishes(gates, report)
     config = config.copy_and_resolve_references()
     asked = settings.read(config, preset="suite", copied=False)
     workdir = Path(workdir or f"runs/audit-{Path(audited.path_of(student)).stem}-{asked.data.short_name}")
@@ -56,13 +66,14 @@ def audit(
             common.tell_finished(workdir)
         return whole
 
+    answer = functools.partial(_answer, workdir, gates=gates, reports=report)
     as_asked = config.copy_and_resolve_references()
 
     def request() -> str | None:
         return audited.audit_request_digest(student, as_asked, said)
 
     if not overwrite and is_finished(results := files.results_of(workdir, request())):
-        return _judged(results, fail_above)
+        return answer(results)
 
     common.seed_everything(config.seed)
     opened = audited.open_model(student, trust=trust, scores=config.audit.scores)
@@ -82,27 +93,38 @@ def audit(
     job.suite.refuse_without_headline(job.absent)
     job.claim(overwrite=overwrite, request=request())
     if is_finished(results := files.read_json(workdir / "results.json")):
-        return _judged(results, fail_above)
+        return answer(results)
 
     with files.lock(workdir):
         measured = job.measure(Pictures(workdir / "images", save_images) if save_images else None)
         rows = _compare(config, workdir, measured.evaluation, command, subject.convention.geometry) if compare else []
         results = common.write_report(workdir, job.results(measured, rows), measured, run_settings, command=command)
-    return _judged(results, fail_above)
+    return answer(results)
 
 
-def _refuse_flags(*, student, workdir, overwrite, gate, save_images):
+def _refuse_flags(*, student, workdir, overwrite, save_images):
     if student is None:
         raise UserError(
             "--mode=audit needs --student=PATH: a SavedModel folder, or a file .keras, .h5, .tflite or .onnx"
         )
-    if gate is not None and not 0 <= gate <= 1:
-        percent = f": {gate:g} % is {gate / 100:g}" if 1 < gate <= 100 else ""
-        raise UserError(f"--fail_above must be from 0 to 1, not {gate:g}{percent}")
     if save_images is not None and save_images < 1:
         raise UserError(f"--save_images must be at least 1, not {save_images}")
     if overwrite and workdir and isinstance(student, str) and _lies_in(student, workdir):
         raise UserError(f"the student lies in {workdir}, which --overwrite would delete; choose another --workdir")
+
+
+def _refuse_wishes(gates: Gates, reports):
+    for flag, gate in dataclasses.asdict(gates).items():
+        if gate is not None and not 0 <= gate <= 1:
+            percent = f": {gate:g} % is {gate / 100:g}" if 1 < gate <= 100 else ""
+            raise UserError(f"--{flag} must be from 0 to 1, not {gate:g}{percent}")
+    warn, fail = gates.warn_above, gates.fail_above
+    if warn is not None and fail is not None and warn > fail:
+        raise UserError(f"--warn_above must be at most --fail_above, which is {fail:g}, not {warn:g}")
+    if reports is not None and not reports:
+        raise UserError(f"--report names nothing; choose of: {', '.join(sorted(_REPORTS))}")
+    for name in reports or ():
+        choose("report", name, _REPORTS)
 
 
 def _lies_in(path, folder) -> bool:
@@ -183,20 +205,17 @@ class _Audit:
         )
 
 
-def _judged(results, fail_above) -> dict:
-    """The results. Raises TooExposed if the model is surely more exposed than `fail_above`."""
-    rate, interval = results["worst_case_success_rate"], results["worst_case_success_rate_ci95"]
-    if fail_above is not None and interval is None:
-        raise UserError(
-            "--fail_above cannot judge: the worst case is undefined, as no attack that counts met an image that the "
-            "model gets right"
-        )
-    if fail_above is not None and interval[0] > fail_above:
-        low, high = (f"{100 * bound:.1f}" for bound in interval)
-        raise TooExposed(
-            f"the worst case turns wrong {100 * rate:.1f} % [{low}, {high}] of the images that the model gets right, "
-            f"surely more than the {100 * fail_above:g} % of --fail_above"
-        )
+def _answer(workdir, results, *, gates: Gates, reports) -> dict:
+    """The results, after the reports that are asked for. Raises TooExposed if the worst case crosses `fail_above`."""
+    for name in reports or ():
+        _REPORTS[name](workdir, reporting.findings_of(results, gates))
+    worst = reporting.worst_case_of(results, gates)
+    if worst.outcome is Outcome.UNDEFINED and gates.fail_above is not None:
+        raise UserError(f"--fail_above cannot judge: {worst.sentence}")
+    if worst.outcome is Outcome.FAILED:
+        raise TooExposed(worst.sentence)
+    if worst.outcome is Outcome.WARNED:
+        logging.warning(worst.sentence)
     return results
 
 

@@ -5,8 +5,10 @@ import functools
 import importlib
 import json
 import os
+import xml.etree.ElementTree as ET
 
 import formats
+import made_up
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -18,9 +20,10 @@ from processes import run_main
 
 import modes
 from configs.default import get_config
-from reno_tf import audit, data, files, models
+from reno_tf import audit, data, files, models, ownership
 from reno_tf.commands import audited
 from reno_tf.errors import TooExposed, UserError
+from reno_tf.records import Rate
 
 run_module = importlib.import_module("reno_tf.commands.run")  # The package has the function under this name.
 
@@ -80,9 +83,10 @@ def finished(config, tmp_path):
     formats.to_onnx(tmp_path / "m.onnx", location="m.data")
     with _stopped():
         _audit(config, tmp_path / "m.onnx", tmp_path / "run")
-    results = {"audit": {"comparison": []}, "worst_case_success_rate": 0.1, "worst_case_success_rate_ci95": [0, 0.2]}
-    results |= {"per_class": [{"num_images": 5}], "worst_case": {"num_images": 4}, "attack": {"name": "pixel"}}
-    results["suite"] = [{"name": "pixel", "attack": {"steps": 1}}, {"name": "white_box", "attack": {"steps": 1}}]
+    rows = (made_up.attack_row("pixel", 10), made_up.attack_row("white_box", 90, counts=False))
+    results = made_up.content(audit=made_up.audit_facts(path=str(tmp_path / "m.onnx")), suite=rows)
+    results |= {"per_class": [{"num_images": 5}]}
+    results["worst_case"] |= {"num_images": 4}
     files.write_json(tmp_path / "run" / "results.json", results)
     return tmp_path / "run"
 
@@ -151,14 +155,58 @@ def test_a_finished_audit_opens_nothing(config, finished, photos, tmp_path, caps
         monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("opened"))
     _audit(config, tmp_path / "m.onnx", finished)
     assert "is finished already" in capsys.readouterr().out
-    with pytest.raises(TooExposed):
-        results = files.read_json(finished / "results.json") | {"worst_case_success_rate_ci95": [0.6, 0.8]}
-        files.write_json(finished / "results.json", results)
-        _audit(config, tmp_path / "m.onnx", finished, fail_above=0.5)
+    with pytest.raises(
+        TooExposed, match=r"the worst case turns wrong 10.0 % .*, surely more than the 5 % of --fail_ab"
+    ):
+        _audit(config, tmp_path / "m.onnx", finished, warn_above=0.01, fail_above=0.05, report=["sarif", "junit"])
+    (run,) = files.read_json(finished / "report.sarif")["runs"]
+    assert [(result["ruleId"], result["level"]) for result in run["results"]] == [
+        ("worst-case", "error"),
+        ("pixel", "error"),
+    ]
+    (suite,) = ET.parse(finished / "junit.xml").getroot()
+    assert [test.get("name") for test in suite.iter("testcase")] == ["the worst case", "pixel"]
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "2")
+    _audit(config, tmp_path / "m.onnx", finished, report=["junit"])  # Without the gates it answers anew.
+    assert ET.parse(finished / "junit.xml").getroot().get("failures") == "0"
+    assert not list(ownership.foreign(finished, ownership.RUN))
     config.data.shots = 5
     for said in ([], ["data.shots"]):  # What would have no effect is still refused.
         with pytest.raises(pytest.fail.Exception, match="opened"):
             _audit(config, tmp_path / "m.onnx", finished, said=said)
+
+
+def test_a_gate_that_warns_prints_a_line_and_fails_nothing(config, finished, tmp_path, caplog):
+    _audit(config, tmp_path / "m.onnx", finished, warn_above=0.05, fail_above=0.15)
+    (line,) = [record.getMessage() for record in caplog.records]
+    low, high = (100 * bound for bound in Rate(10, 100).interval)
+    assert line == (
+        f"the worst case turns wrong 10.0 % [{low:.1f}, {high:.1f}] of the images that the model gets right, "
+        "surely more than the 5 % of --warn_above"
+    )
+    caplog.clear()
+    _audit(config, tmp_path / "m.onnx", finished, warn_above=0.15, fail_above=0.15)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"warn_above": 1.5}, "--warn_above must be from 0 to 1, not 1.5: 1.5 % is 0.015"),
+        ({"warn_above": float("nan")}, "--warn_above must be from 0 to 1, not nan"),
+        ({"fail_above": -0.1}, "--fail_above must be from 0 to 1, not -0.1"),
+        (
+            {"warn_above": 0.3, "fail_above": 0.2},
+            "--warn_above must be at most --fail_above, which is 0.2, not 0.3",
+        ),
+        ({"report": []}, "--report names nothing; choose of: junit, sarif"),
+        ({"report": ["sarif", "junti"]}, "unknown report 'junti'; did you mean junit. choose one of: junit, sarif"),
+    ],
+)
+def test_a_gate_or_a_report_that_cannot_be_is_refused_before_anything_is_written(config, tmp_path, options, message):
+    with pytest.raises(UserError, match=f"^{message}$"):
+        _audit(config, formats.to_onnx(tmp_path / "m.onnx"), tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_audit_that_needs_to_know_how_the_model_was_made_is_refused_before_anything_is_written(config, tmp_path):
