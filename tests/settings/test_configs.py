@@ -64,7 +64,7 @@ def test_photographs_are_gone_through_often_enough():
     class _Loaded:
         train, validation = range(5000), range(500)
 
-    for name, steps in {"finetune": 1300, "renofeation": 2500, "delta_adversarial": 2600}.items():
+    for name, steps in {"finetune": 2500, "renofeation": 2500, "delta_adversarial": 5000}.items():
         assert settings.read(photos.get_config(), name, dataset=_Loaded).schedule.steps == steps
     small = settings.read(photos.get_config(), "inoculation")
     assert small.schedule.steps == 800 and small.method.epsilon == small.attack.epsilon == 0.02
