@@ -67,9 +67,9 @@ def get_config() -> ConfigDict:
 
     config.attack = ConfigDict()  # through the teacher alone
     # The headline's: a key of reno_tf.attacks.ATTACKS ("pixel" if None), tried on all images, and beside it `core`; or
-    # "suite" (--mode=audit): all of `suite`, whose first is the headline's; or "quick": "pixel" and three of `core` by
-    # nine gradients of each of the first `images`, without the curve; or "adaptive": the core, and what someone can do
-    # who copies the defence. NAME is all that the attack stands for,
+    # "suite" (--mode=audit): all of `suite`, whose first is the headline's; or "quick": "pixel" and the three
+    # disruptions that a first look finds best, by nine gradients of each of the first `images`, without the curve; or
+    # "adaptive": the core, and what someone can do who copies the defence. NAME is all that the attack stands for,
     # "disruption stage2" one of it. The worst case, image by image, is over all of them.
     config.attack.preset = placeholder(str)
     config.attack.core = placeholder(tuple)  # None: reno_tf.evaluation.suite.CORE, ("disruption",)

@@ -22,6 +22,8 @@ from reno_tf.results import Skipped
 
 _TRACED = 100  # images whose objective is followed step by step
 _SHOWN = 8  # adversarial images of the headline that are kept for a look
+_LOOK = 32  # images of a first look, and of every batch where there is one: no second shape is compiled
+_LOOK_STEPS, _LOOK_REACH = 3, 2.4  # its gradients, and how far they reach together, of the radius
 
 
 def predict(student, images, *, batch_size: int = 100, progress: Callable[[Iterable], Iterable] = iter) -> np.ndarray:
@@ -79,6 +81,12 @@ class _Asking:
     attacker: Attacker
     suite: Suite
     crafting: Crafting
+    looked: dict = dataclasses.field(default_factory=dict)  # name -> crafter of the first look: it is compiled once
+
+    @property
+    def batch_size(self) -> int:
+        """Of crafting, in images."""
+        return min(_LOOK, self.crafting.batch_size) if self.suite.chosen else self.crafting.batch_size
 
     def answers(self, split) -> Answers:
         attacked = _Attacked(split)
@@ -86,8 +94,10 @@ class _Asking:
         started = time.monotonic()
         clean = self._predict(attacked.images, "clean")
         asking = time.monotonic() - started
-        members, answered, skipped = self.suite.plan(self.attacker.models), [], self._absent()
-        controls = None
+        started = time.monotonic()
+        members = self._best_of(self.suite.plan(self.attacker.models), tried, clean)
+        looking = time.monotonic() - started
+        answered, skipped, controls = [], self._absent(), None
         for member in members:
             is_headline = member is members[0]
             try:
@@ -110,9 +120,39 @@ class _Asking:
             convergence=controls.convergence,
             shown=controls.shown,
             skipped=tuple(skipped),
-            crafting=sum(attack.crafting for attack in answered),
+            crafting=looking + sum(attack.crafting for attack in answered),
             asking=asking + sum(attack.asking for attack in answered),
         )
+
+    def _best_of(self, members: list[Member], tried: "_Attacked", clean: np.ndarray) -> list[Member]:
+        """The headline, and the suite's `chosen` that fool the student together on most of the first images."""
+        headline, *others = members
+        if not self.suite.chosen or len(others) <= self.suite.chosen:
+            return members
+        look = tried.first(_LOOK)
+        fooled = [self._fooled_at_a_look(member, look, clean) for member in others]
+        best: list[int] = []
+        together = np.zeros(len(look.split), bool)
+        for _ in range(self.suite.chosen):
+            left = [place for place in range(len(others)) if place not in best]
+            best.append(max(left, key=lambda place: ((together | fooled[place]).sum(), fooled[place].sum())))
+            together |= fooled[best[-1]]
+        chosen = [others[place] for place in sorted(best)]
+        for name in self.looked.keys() - {member.name for member in chosen}:
+            del self.looked[name]
+        return [headline, *chosen]
+
+    def _fooled_at_a_look(self, member, look, clean) -> np.ndarray:
+        """bool [N], for each of the images of `look`; none for an attack whose gradient is zero everywhere."""
+        network, labels = self.attacker.networks[member.entry.network], np.asarray(look.split.labels)
+        crafter = self.looked[member.name] = self._crafter(member, network, look)
+        radius = crafter.budget.epsilon
+        budget = attacks.Budget(epsilon=radius, step_size=_LOOK_REACH / _LOOK_STEPS * radius, steps=_LOOK_STEPS)
+        try:
+            one = _OneAttack(self, member, crafter.within(budget), network.digest, look)
+            return (one.look() != labels) & (clean[: len(labels)] == labels)
+        except attacks.ZeroGradient:
+            return np.zeros(len(labels), bool)
 
     def _absent(self) -> list[Skipped]:
         """The attacks whose network is absent. Raises UserError if the headline is one of them."""
@@ -146,6 +186,8 @@ class _Asking:
     def _crafter(self, member, network, attacked):
         others = {"own": self.attacker.own_images, "attacked": attacked.images, None: None}[member.entry.others]
         suite, precision = self.suite, self.crafting.precision
+        if member.name in self.looked:
+            return self.looked.pop(member.name)
         return member.attack.on(network.model, suite.budget, others=others, seed=suite.seed, precision=precision)
 
     def _predict(self, images, label: str) -> np.ndarray:
@@ -211,6 +253,10 @@ class _OneAttack:
         )
         return StoredAnswers(attack, noise, convergence, shown)
 
+    def look(self) -> np.ndarray:
+        """The student's answers, and nothing kept."""
+        return self._ask(self._craft(self.crafter, self.attacked))
+
     def _within_other_balls(self, is_headline) -> dict[float, np.ndarray]:
         """The curve of the headline, which has 0 too; of another attack, what its exposure needs."""
         suite, answers = self.asking.suite, {}
@@ -233,7 +279,7 @@ class _OneAttack:
         return noise
 
     def _convergence(self) -> list[float]:
-        images, size, started = self.attacked.images[:_TRACED], self.asking.crafting.batch_size, time.monotonic()
+        images, size, started = self.attacked.images[:_TRACED], self.asking.batch_size, time.monotonic()
         trace = attacks.trace_once(self.crafter, images, teacher=self.digest, folder=self._folder, batch_size=size)
         self._crafting += time.monotonic() - started
         return trace
@@ -253,7 +299,7 @@ class _OneAttack:
             content=attacked.digest,
             limit=crafting.cache_limit,
             eight_bit=eight_bit,
-            batch_size=crafting.batch_size,
+            batch_size=self.asking.batch_size,
             progress=functools.partial(progress.bar, label=f"crafting {self.member.name}", unit="batch"),
         )
         self._crafting += time.monotonic() - started

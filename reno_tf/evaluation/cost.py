@@ -49,6 +49,8 @@ def attack_passes(suite: Suite, network, num_images: int, *, absent=frozenset(),
     members = suite.plan(dict.fromkeys(names, network))
     first = min(suite.images or num_images, num_images)  # on which all but the headline's are tried
     shown = min(suite.curve_images, num_images)
+    if suite.chosen:  # The first look at each is a small part.
+        members = members[: 1 + suite.chosen]
     answers = num_images * 3 + first * (len(members) + sum(member.counts for member in members))
     crafted = num_images + shown * len(suite.curve)  # images, each as often as it is crafted
     gradients = 0.0

@@ -24,7 +24,8 @@ ADAPTIVE = references(
     *("pixel", "disruption", "sibling", "sibling_neuron", "sibling_disruption"),
     *("twin", "twin_neuron", "twin_disruption", "twins"),
 )
-QUICK = references("pixel", "disruption stage1", "disruption stage2", "disruption stage3")
+QUICK = references("pixel", "disruption")
+QUICK_CHOSEN = 3  # of the disruptions
 QUICK_BUDGET = Budget(epsilon=0.1, step_size=0.04, steps=9)  # docs/choices.md
 
 
@@ -48,6 +49,7 @@ class Suite:
     exposure: bool = False  # whether all attacks are tried within the curve's smaller balls too
     eight_bit: bool = False  # whether adversarial images are rounded to 8 bits, inside of the ball
     seed: int = 0  # of the random starts
+    chosen: int = 0  # how many are tried beside the headline, those that a first look finds best; 0: all
 
     def __post_init__(self):
         if not self.attacks:
@@ -150,7 +152,8 @@ def adaptive() -> Suite:
 
 def quick() -> Suite:
     """Four attacks by nine gradients, on the first images, without the curve: an audit in minutes."""
-    return Suite(name="quick", attacks=QUICK, budget=QUICK_BUDGET, headline_images=Suite.images, curve=())
+    images = {"headline_images": Suite.images, "curve": ()}
+    return Suite(name="quick", attacks=QUICK, budget=QUICK_BUDGET, chosen=QUICK_CHOSEN, **images)
 
 
 SUITES = {"core": core, "suite": whole, "adaptive": adaptive, "quick": quick}

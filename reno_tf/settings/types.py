@@ -9,7 +9,7 @@ from reno_tf.attacks import Budget, units
 from reno_tf.data import DATASETS
 from reno_tf.errors import UserError, choose
 from reno_tf.evaluation import Crafting, Suite
-from reno_tf.evaluation.suite import ADAPTIVE, CORE, QUICK, WHOLE, references
+from reno_tf.evaluation.suite import ADAPTIVE, CORE, QUICK, QUICK_CHOSEN, WHOLE, references
 from reno_tf.methods import METHODS, Method, Schedule
 from reno_tf.models import BACKBONES, mixed_precision
 from reno_tf.settings.fields import bounded, identity
@@ -125,6 +125,7 @@ class Attack:
             neurons=self.neurons,
             images=self.images,
             headline_images=self.images if self.preset == "quick" else 0,
+            chosen=QUICK_CHOSEN if self.preset == "quick" else 0,
             eight_bit=self.eight_bit,
             seed=self.seed,
             **others,

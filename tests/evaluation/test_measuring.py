@@ -25,6 +25,7 @@ from reno_tf.evaluation import (
     Network,
     Pictures,
     Suite,
+    asking,
     evaluate,
     own_images,
     predict,
@@ -89,6 +90,45 @@ def _crafters(tried, dataset, student):
 def _hits(crafters, student, images, labels):
     """{name: whether each image is fooled}; all of them are right when clean."""
     return {name: predict(student, attack(images).numpy()) != labels for name, attack in crafters.items()}
+
+
+def test_a_first_look_chooses_the_attacks_that_fool_together(dataset, student, monkeypatch):
+    """Of three attacks, of which the second best adds nothing to the best, the best and the third are taken."""
+    tried = _suite("pixel", "neurons", neurons=(0, 1, 2), chosen=2)
+    names = ["neurons neuron 0", "neurons neuron 1", "neurons neuron 2"]
+    fools = dict(zip(names, ([0, 1, 2], [0, 1], [5]), strict=True))
+
+    def look(attack):
+        labels = np.array(attack.attacked.split.labels)
+        wrong = np.isin(np.arange(len(labels)), fools[attack.member.name])
+        return np.where(wrong, 1 - labels, labels)
+
+    monkeypatch.setattr(asking._OneAttack, "look", look)
+    results = _results(_measure(tried, dataset, student))
+    assert results["worst_case"]["attacks"] == ["pixel", names[0], names[2]]
+    whole = {row["name"]: row for row in _results(_measure(_suite("pixel", *names), dataset, student))["suite"]}
+    rows = {row["name"]: row for row in results["suite"]}
+    assert rows[names[0]] == whole[names[0]] and rows[names[2]] == whole[names[2]]  # A look changes nothing of them.
+
+
+@pytest.mark.parametrize("chosen", [0, 3, 9])
+def test_all_are_tried_where_no_fewer_are_wanted(dataset, student, chosen, monkeypatch):
+    monkeypatch.setattr(asking._OneAttack, "look", lambda attack: pytest.fail("a look"))
+    results = _results(_measure(_suite("pixel", "neurons", neurons=(0, 1, 2), chosen=chosen), dataset, student))
+    assert len(results["worst_case"]["attacks"]) == 4
+
+
+def test_a_look_is_a_short_attack(dataset, student):
+    """The best of the neurons by three gradients of 0.8 of the radius."""
+    tried = _suite("pixel", "neurons", neurons=(0, 1, 2, 3, 4), chosen=1)
+    found = _results(_measure(tried, dataset, student))["worst_case"]["attacks"][1]
+    images, labels = dataset.test.floats(), dataset.test.labels
+    hits = {}
+    for name, crafter in _crafters(tried, dataset, student).items():
+        short = crafter.within(Budget(epsilon=0.3, step_size=0.24, steps=3))
+        hits[name] = (predict(student, short(images).numpy()) != labels).sum()
+    del hits["pixel"]
+    assert hits[found] == max(hits.values()) > min(hits.values())
 
 
 def test_a_suite_is_as_strong_as_its_worst_case_and_the_white_box_does_not_count(tmp_path, dataset, student):

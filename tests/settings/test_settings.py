@@ -159,6 +159,7 @@ def test_presets_bring_their_own_budget():
     assert _read(preset="suite").attack.preset == "suite"
     quick = _read(attack__preset="quick", attack__epsilon=0.02)
     assert quick.suite().attacks == QUICK and quick.suite().headline_images == quick.attack.images
+    assert quick.suite().chosen == 3 and _read().suite().chosen == 0
     assert (quick.attack.steps, quick.attack.step_size) == (9, pytest.approx(0.4 * 0.02))
     assert quick.suite().curve == () and _read().suite().curve
     assert _read(preset="suite", attack__preset="paper").attack.preset == "paper"
