@@ -93,9 +93,7 @@ def audit(
 
 def _refuse_flags(*, student, workdir, overwrite, gate, save_images):
     if student is None:
-        raise UserError(
-            "--mode=audit needs --student=PATH: a SavedModel folder, or a file .keras, .h5, .tflite or .onnx"
-        )
+        raise UserError(f"--mode=audit needs --student=PATH: {foreign.FORMATS}")
     if gate is not None and not 0 <= gate <= 1:
         percent = f": {gate:g} % is {gate / 100:g}" if 1 < gate <= 100 else ""
         raise UserError(f"--fail_above must be from 0 to 1, not {gate:g}{percent}")
