@@ -20,6 +20,7 @@ _WORSE = 0.01  # A way to feed the model is out when it is worse than the best w
 # What is usual is so many times as probable as what is not. A difference that is not significant at 1 % is evidence of
 # at most 8 to 1 (Sellke, Bayarri and Berger 2001: -1 / (e p log p)): the usual way wins unless it is worse than that.
 _USUAL_ODDS = 10
+_LIKELY = 3  # ranges that are tried in every geometry: the public network's own, if it is left, and the best
 _USUAL_GEOMETRY = "squash"  # what Keras's `image_dataset_from_directory` and `load_img` do
 _ALIKE = 0.01  # of the images; what a wrong choice between two ways may cost
 _ERROR = 0.01  # the chance that "more than this fraction of the images" is said wrongly
@@ -107,11 +108,11 @@ def detect(
 ) -> Convention:
     """Finds how to feed the model and how to read it, by asking it about clean images.
 
-    Every range is asked about a few images of each class, then those that are not significantly worse than the best in
-    every geometry, then what is left about more. Ways are compared image by image (a permutation test of the balanced
-    accuracy's difference). Of those that are left the most usual is taken: in the public network's own range, then
-    squashed, then red first; of equally usual ones the best. Another may be right, too, and would give different
-    answers: if that might change much, nothing is taken.
+    Every range is asked about a few images of each class; then the likeliest of those that are not significantly worse
+    than the best in every geometry; and so on with what is left and more images. Ways are compared image by image (a
+    permutation test of the balanced accuracy's difference). Of those that are left the most usual is taken: in the
+    public network's own range, then squashed, then red first; of equally usual ones the best. Another may be right,
+    too, and would give different answers: if that might change much, nothing is taken.
 
     Args:
       views: {geometry: images, float32 [N, H, W, 3] in [0, 1]}, the same images in each; none is attacked later.
@@ -129,23 +130,21 @@ def detect(
         choose("config.audit.outputs", stated.outputs, outputs.KINDS)
     asking = _Asking(model, views, np.asarray(labels), order, stated, seed)
     counts = [max(each * model.num_classes, least) for each, least in zip(_ROUNDS, _LEAST, strict=True)]
-    ways = asking.left([(first, name) for name in ranges], counts[0])
-    ways = asking.left([(view, name) for view in geometries for _, name in sorted(ways, key=_place)], counts[0])
-    for count in counts[1:]:  # The order of the labels needs the second round too.
+    ways, own = [(first, name) for name in ranges], None
+    for number, count in enumerate(counts):
         ways = asking.left(ways, count)
-        if len(ways) == 1:
+        if public and len(ways) > 1:
+            own, public = name_of(public), None
+        likely = sorted((name for geometry, name in ways if geometry == first), key=lambda name: name != own)[:_LIKELY]
+        ways = asking.left(ways + asking.new((view, name) for view in geometries for name in likely), count)
+        if len(ways) == 1 and number:  # The order of the labels needs the second round too.
             break
     asking.check_chance(ways[0])
     asking.check_one_label(ways[0])
-    own = name_of(public) if public and len(ways) > 1 else None
     usual = {way: _usual(way, own) for way in ways}
     chosen = max(ways, key=usual.get)  # Of equals the first, which is the best.
     asking.check_apart(chosen, usual)
     return asking.convention(chosen, [way for way in ways if way != chosen])
-
-
-def _place(way) -> int:
-    return list(RANGES).index(way[1])
 
 
 def _usual(way, own_range) -> tuple[bool, bool, bool]:
@@ -248,6 +247,10 @@ class _Asking:
         """Those of the ways that are left after so many images, the best first."""
         self.ask(ways, count)
         return self.survivors(ways)
+
+    def new(self, ways):
+        """Those that were not asked about yet."""
+        return [way for way in ways if way not in self._scores]
 
     def survivors(self, ways):
         """The ways that are not significantly worse than the best, which comes first.
