@@ -455,6 +455,15 @@ def test_of_ranges_that_fit_the_public_networks_own_is_taken(own):
     assert foreign.detect(opened, {"": images}, labels).input_range == "0..1"
 
 
+def test_a_model_that_is_right_however_it_is_fed_is_not_asked_in_all_ways():
+    images, labels = _colours()
+    views = dict.fromkeys(("zoom", "crop", "squash", "pad"), images)
+    convention = foreign.detect(_foreign(_logits_of_colours, 3), views, labels, public=foreign.RANGES["mean/std"])
+    assert (convention.geometry, convention.input_range) == ("squash", "mean/std")
+    asked = {(way.geometry, way.input_range) for way in convention.tried}
+    assert len(asked) == len(foreign.RANGES) + 3 * 3 and ("zoom", "mean/std") in asked
+
+
 def test_grey_images_have_no_order_of_colours():
     images, labels = _colours()
     grey = np.repeat(np.where(labels == 0, 0.1, 0.7)[:, None, None, None] + 0.2 * images[..., :1], 3, axis=-1)
