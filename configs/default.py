@@ -101,7 +101,7 @@ def get_config() -> ConfigDict:
     config.watch.profile = False  # of ten steps, the tenth and those after it
 
     config.audit = ConfigDict()  # --mode=audit; "auto" is found by asking the model
-    config.audit.input_range = "auto"  # what the model wants: "0..1", "0..255", "-1..1", "caffe" or "mean/std"
+    config.audit.input_range = "auto"  # what the model wants: "0..1", "-1..1", "caffe", ... (docs/audit.md)
     config.audit.geometry = "auto"  # how a photo becomes its input: "zoom", "crop", "squash" or "pad" (docs/audit.md)
     config.audit.outputs = (
         "auto"  # "logits", "probabilities", "log-probabilities", "sigmoids", "one sigmoid", "one logit"

@@ -292,6 +292,17 @@ class AskedWay:
 
 
 @dataclasses.dataclass(frozen=True)
+class TiedWay:
+    """A way to feed an audited model that fits as well as the one that is taken."""
+
+    geometry: str
+    input_range: str
+    accuracy: float = described("balanced, with the labels in the order that is used", **_FRACTION)
+    accuracy_ci95: tuple[float, ...] = described(**_FRACTION)
+    differing: float = described("of the answers, from those to the way that is taken", **_FRACTION)
+
+
+@dataclasses.dataclass(frozen=True)
 class ComparedRow:
     """The audited model, or Renofeation beside it."""
 
@@ -315,6 +326,7 @@ class AuditFacts:
     draws: int = described("answers that are averaged; more than 1 where each is another")
     has_gradient: bool
     asked: tuple[AskedWay, ...]
+    tied: tuple[TiedWay, ...] = described("the images do not tell them from the way that is taken")
     label_order: tuple[int, ...] = described("the output that stands for each label")
     label_order_was_matched: bool
     unmatched: tuple[str, ...] = described("classes of which most images get another answer")

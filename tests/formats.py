@@ -8,9 +8,10 @@ import numpy as np
 import onnx
 import tensorflow as tf
 import tf_keras
+import tfjs
 
 SIDE = 8
-FORMS = ("savedmodel", "keras2", "keras3", "h5", "tflite", "onnx")
+FORMS = ("savedmodel", "keras2", "keras3", "h5", "tfjs", "tflite", "onnx")
 GAIN = 30 * np.eye(3, dtype=np.float32)
 FEATURES = np.float32([[1, 0], [0, 1], [1, 1]])
 
@@ -30,6 +31,7 @@ def save(folder: Path, form: str, *, several: bool = False, batch: int | None = 
         "keras2": ("m.keras", functools.partial(_keras, library=tf_keras)),
         "keras3": ("m.keras", functools.partial(_keras, library=keras)),
         "h5": ("m.h5", functools.partial(_keras, library=tf_keras)),
+        "tfjs": ("m", _tfjs),
         "tflite": ("m.tflite", _tflite),
         "onnx": ("m.onnx", to_onnx),
     }[form]
@@ -37,6 +39,15 @@ def save(folder: Path, form: str, *, several: bool = False, batch: int | None = 
 
 
 def _keras(path, *, several, batch, library):
+    _model(several, batch, library).save(path)
+    return str(path)
+
+
+def _tfjs(path, *, several, batch):
+    return tfjs.save(path, *tfjs.describe(_model(several, batch, tf_keras)))
+
+
+def _model(several, batch, library):
     images = library.Input(batch_shape=(batch, SIDE, SIDE, 3))
     mean = library.layers.GlobalAveragePooling2D()(images)
     outputs = {"scores": (GAIN, 3)} | ({"features": (FEATURES, 2)} if several else {})
@@ -45,8 +56,7 @@ def _keras(path, *, several, batch, library):
     model = library.Model(images, given if several else given["scores"])
     for name, (kernel, _) in outputs.items():
         layers[name].set_weights([kernel])
-    model.save(path)
-    return str(path)
+    return model
 
 
 def _reader(several, batch):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -10,27 +11,23 @@ from scipy.stats import binomtest
 
 from reno_tf.audit import outputs
 from reno_tf.audit.foreign import Foreign
+from reno_tf.audit.ranges import RANGES, is_red_first, name_of, nearest_to_limits
 from reno_tf.errors import UserError, choose
 
-_CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-# What a model may want to be fed, from images in [0, 1], red first.
-RANGES = {
-    "0..1": lambda images: images,
-    "0..255": lambda images: 255 * images,
-    "-1..1": lambda images: 2 * images - 1,
-    "caffe": lambda images: 255 * images[..., ::-1] - _CAFFE_MEAN,
-    "mean/std": lambda images: (images - _MEAN) / _STD,
-}
 _ROUNDS = (2, 10, 50)  # images of each class that are asked about, and at least:
 _LEAST = (100, 500, 2500)
 _WORSE = 0.01  # A way to feed the model is out when it is worse than the best with at most this chance of error.
+# What is usual is so many times as probable as what is not. A difference that is not significant at 1 % is evidence of
+# at most 8 to 1 (Sellke, Bayarri and Berger 2001: -1 / (e p log p)): the usual way wins unless it is worse than that.
+_USUAL_ODDS = 10
+_LIKELY = 3  # ranges that are tried in every geometry: the public network's own, if it is left, and the best
+_USUAL_GEOMETRY = "squash"  # what Keras's `image_dataset_from_directory` and `load_img` do
 _ALIKE = 0.01  # of the images; what a wrong choice between two ways may cost
 _ERROR = 0.01  # the chance that "more than this fraction of the images" is said wrongly
 _NAMED_ERROR = 0.05  # The same where a class is only named, and nothing is refused.
 _SURE = 2.5  # standard deviations by which a model has to be better than chance
 _SEVERAL = 0.2  # of the images; a model that sees several classes in surely more gives several labels
+_SHOWN = 100  # images that tell whether all are grey
 _DRAWS = 8  # answers that are averaged where a model gives a different one each time
 _FLIPS = 2000  # of a permutation test
 
@@ -53,6 +50,20 @@ class Tried:
 
 
 @dataclasses.dataclass(frozen=True)
+class Tied:
+    """A way to feed the model that fits as well as the one that is taken, which is the more usual one.
+
+    accuracy: balanced, with the labels in the order that is used. differing: the fraction of the answers.
+    """
+
+    geometry: str
+    input_range: str
+    accuracy: float
+    accuracy_ci95: tuple[float, float]
+    differing: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Convention:
     """How a model is to be fed and read."""
 
@@ -64,6 +75,7 @@ class Convention:
     unmatched: tuple[int, ...]  # labels for which surely most images get another answer
     draws: int  # answers to an image that are averaged; more than one where they differ
     tried: tuple[Tried, ...]
+    tied: tuple[Tied, ...] = ()  # the best first
 
     @property
     def chosen(self) -> Tried:
@@ -91,42 +103,75 @@ class Stated:
     label_order: str = "auto"
 
 
-def detect(model: Foreign, views: dict, labels, stated: Stated = Stated(), *, seed: int = 0) -> Convention:
+def detect(
+    model: Foreign, views: dict, labels, stated: Stated = Stated(), *, seed: int = 0, public: Callable | None = None
+) -> Convention:
     """Finds how to feed the model and how to read it, by asking it about clean images.
 
-    Every way is asked about a few images of each class, then those that are not significantly worse than the best about
-    more. Ways are compared image by image (a permutation test of the balanced accuracy's difference). Of those that are
-    left the best is taken, unless another might be better and would surely give different answers.
+    Every range is asked about a few images of each class; then the likeliest of those that are not significantly worse
+    than the best in every geometry; and so on with what is left and more images. Ways are compared image by image (a
+    permutation test of the balanced accuracy's difference). Of those that are left the most usual is taken: in the
+    public network's own range, then squashed, then red first; of equally usual ones the best. Another may be right,
+    too, and would give different answers: if that might change much, nothing is taken.
 
     Args:
       views: {geometry: images, float32 [N, H, W, 3] in [0, 1]}, the same images in each; none is attacked later.
       labels: int [N].
+      public: the public network's own preprocessing, of images [B, H, W, 3] in [0, 1]; None where it is not known.
 
     Raises UserError if the model does no better than chance in every way, if two ways cannot be told apart, if outputs
     are not finite, or if the label order is invalid.
     """
     order = _order(stated.label_order, model.num_classes)
-    ranges = ["0..255"] if model.integers else [_within(*model.limits)] if model.limits else list(RANGES)
-    if stated.input_range != "auto":
-        ranges = [choose("config.audit.input_range", stated.input_range, RANGES)]
-    if stated.geometry != "auto" and "" in views:
-        raise UserError("config.audit.geometry goes with photos; these images have one size")
-    geometries = list(views)
-    if stated.geometry != "auto":
-        geometries = [choose("config.audit.geometry", stated.geometry, views)]
+    geometries = _geometries(views, stated)
+    first = _USUAL_GEOMETRY if _USUAL_GEOMETRY in geometries else geometries[0]
+    ranges = _ranges(model, stated, is_grey=_is_grey(views[first][:_SHOWN]))
     if stated.outputs != "auto":
         choose("config.audit.outputs", stated.outputs, outputs.KINDS)
     asking = _Asking(model, views, np.asarray(labels), order, stated, seed)
-    ways = [(view, name) for view in geometries for name in ranges]
-    for number, (each, least) in enumerate(zip(_ROUNDS, _LEAST, strict=True)):
-        asking.ask(ways, max(each * model.num_classes, least))
-        ways = asking.survivors(ways)
+    counts = [max(each * model.num_classes, least) for each, least in zip(_ROUNDS, _LEAST, strict=True)]
+    ways, own = [(first, name) for name in ranges], None
+    for number, count in enumerate(counts):
+        ways = asking.left(ways, count)
+        if public and len(ways) > 1:
+            own, public = name_of(public), None
+        likely = sorted((name for geometry, name in ways if geometry == first), key=lambda name: name != own)[:_LIKELY]
+        ways = asking.left(ways + asking.new((view, name) for view in geometries for name in likely), count)
         if len(ways) == 1 and number:  # The order of the labels needs the second round too.
             break
     asking.check_chance(ways[0])
     asking.check_one_label(ways[0])
-    asking.check_apart(ways)
-    return asking.convention(ways[0])
+    usual = {way: _usual(way, own) for way in ways}
+    chosen = max(ways, key=usual.get)  # Of equals the first, which is the best.
+    asking.check_apart(chosen, usual)
+    return asking.convention(chosen, [way for way in ways if way != chosen])
+
+
+def _usual(way, own_range) -> tuple[bool, bool, bool]:
+    """How usual a way is, to be compared."""
+    geometry, name = way
+    return name == own_range, geometry == _USUAL_GEOMETRY, is_red_first(name)
+
+
+def _ranges(model, stated, *, is_grey) -> list[str]:
+    """Those that the model may want; of grey images, which have no order of colours, one of each."""
+    if stated.input_range != "auto":
+        return [choose("config.audit.input_range", stated.input_range, RANGES)]
+    names = ["0..255", "bgr:0..255"] if model.integers else list(RANGES)
+    names = nearest_to_limits(*model.limits) if model.limits and not model.integers else names
+    return [name for name in names if not (is_grey and name.startswith("bgr:"))]
+
+
+def _is_grey(images) -> bool:
+    return bool(np.all(images == images[..., :1]))
+
+
+def _geometries(views, stated) -> list[str]:
+    if stated.geometry == "auto":
+        return list(views)
+    if "" in views:
+        raise UserError("config.audit.geometry goes with photos; these images have one size")
+    return [choose("config.audit.geometry", stated.geometry, views)]
 
 
 @dataclasses.dataclass
@@ -198,6 +243,15 @@ class _Asking:
             self._derived[way] = as_given, matched
         return self._derived[way]
 
+    def left(self, ways, count):
+        """Those of the ways that are left after so many images, the best first."""
+        self.ask(ways, count)
+        return self.survivors(ways)
+
+    def new(self, ways):
+        """Those that were not asked about yet."""
+        return [way for way in ways if way not in self._scores]
+
     def survivors(self, ways):
         """The ways that are not significantly worse than the best, which comes first.
 
@@ -245,21 +299,37 @@ class _Asking:
                 "are these its classes? (config.audit.input_range, geometry, label_order)"
             )
 
-    def check_apart(self, ways):
-        """Raises UserError for a way that may be better than the best, where choosing wrongly would change much.
+    def check_apart(self, chosen, usual):
+        """Raises UserError for a way that may be as good as the chosen one, where choosing wrongly would change much.
 
         The change is the fraction of the images that get another answer, times the chance that the other way is as
-        good. It has to be surely more than `_ALIKE`: of few images, one answer is a large fraction.
+        good, which is smaller where it is less usual. It has to be surely more than `_ALIKE`: of few images, one answer
+        is a large fraction. usual: of each way that is left.
         """
-        best = ways[0]
-        for way in ways[1:]:
-            differs = self._predicted(way) != self._predicted(best)
-            if _surely_more(differs, min(1, _ALIKE / self._worse(way, best))):
-                both = " or ".join(self._describe(one, self._is_renamed(best)) for one in (best, way))
+        for way in usual:
+            if way == chosen:
+                continue
+            chance = self._worse(way, chosen) / (_USUAL_ODDS if usual[way] < usual[chosen] else 1)
+            differs = self._differs(way, chosen)
+            if _surely_more(differs, min(1, _ALIKE / chance)):
+                both = " or ".join(self._describe(one, self._is_renamed(chosen)) for one in (chosen, way))
                 raise UserError(
                     f"it is unclear how the model wants its images: {both}, which differ in {differs.sum()} of "
                     f"{len(differs)} answers; set --config.audit.input_range=... and --config.audit.geometry=..."
                 )
+
+    def _differs(self, way, chosen):
+        """Whether the two give an image another label, bool [N]."""
+        return self._labelled(way) != self._labelled(chosen)
+
+    def _labelled(self, way):
+        """The labels that the answers stand for, with the outputs in the way's own order."""
+        return np.argsort(self._order_of(way))[self._predicted(way)]
+
+    def _order_of(self, way):
+        if not self._is_renamed(way):
+            return self.order
+        return _match(self._predicted(way), self._labels_of(way), self.model.num_classes)
 
     def _describe(self, way, renamed):
         right, labels = self._right(way)[renamed], self._labels_of(way)
@@ -272,30 +342,27 @@ class _Asking:
         rates = [value for right in both for value in (balanced(right, labels), interval(right, labels))]
         return Tried(*way, len(labels), *rates)
 
-    def convention(self, way):
-        predicted, labels, renamed = self._predicted(way), self._labels_of(way), self._is_renamed(way)
+    def _tied(self, way, chosen):
+        renamed, labels = self._is_renamed(chosen), self._labels_of(way)
+        right = self._right(way)[renamed]
+        differing = float(self._differs(way, chosen).mean())
+        return Tied(*way, balanced(right, labels), interval(right, labels), differing)
+
+    def convention(self, way, others):
+        """That of the chosen way, and of those that are left beside it."""
         if not np.isfinite(np.concatenate(self._scores[way])).all():
             raise UserError("the model gives values that are not finite for clean images")
-        order = _match(predicted, labels, self.model.num_classes) if renamed else self.order
+        order = self._order_of(way)
         tried = tuple(self._tried(other) for other in self._scores)
-        unmatched = _unmatched(predicted, labels, order)
-        return Convention(*way, self._kind(), order, renamed, unmatched, self._draws(way), tried)
+        tied = tuple(self._tied(other, way) for other in others)
+        unmatched = _unmatched(self._predicted(way), self._labels_of(way), order)
+        renamed, draws = self._is_renamed(way), self._draws(way)
+        return Convention(*way, self._kind(), order, renamed, unmatched, draws, tried, tied)
 
     def _draws(self, way):
         places = np.sort(self._places[:20])
         first, again = (self._answers(way, places) for _ in range(2))
         return 1 if np.allclose(first, again, rtol=1e-3, atol=1e-4) else _DRAWS
-
-
-def _within(low, high) -> str:
-    """The range that fits these limits best."""
-    extremes = tf.constant([[[[0.0] * 3, [1.0] * 3]]])
-
-    def distance(name):
-        values = np.asarray(RANGES[name](extremes))
-        return abs(values.min() - low) + abs(values.max() - high)
-
-    return min(RANGES, key=distance)
 
 
 def balanced(right, labels) -> float:

@@ -9,6 +9,8 @@ import tensorflow as tf
 from reno_tf.audit.outputs import EXACT, as_floats
 from reno_tf.errors import UserError, one_line
 
+_LONGEST_SIDE = 4096  # pixels of an input; more is a mistake, or meant to fill the memory
+
 
 @dataclasses.dataclass(frozen=True)
 class Foreign:
@@ -74,5 +76,7 @@ def check_shapes(input_shape, output_shape, path) -> None:
         raise UserError(f"{path} takes inputs of unknown shape; export it for images [None, height, width, 3]")
     if len(input_shape) != 4 or input_shape[-1] != 3:
         raise UserError(f"{path} takes inputs of shape {tuple(input_shape)}, not colour images [B, H, W, 3]")
+    if any(side and side > _LONGEST_SIDE for side in input_shape[1:3]):
+        raise UserError(f"{path} takes images of {input_shape[1]}x{input_shape[2]} pixels, more than {_LONGEST_SIDE}")
     if not output_shape[-1]:
         raise UserError(f"{path} gives outputs of shape {tuple(output_shape)}, not scores of a known number of classes")

@@ -11,6 +11,11 @@ def open_keras(path: str, scores: str | None) -> Foreign:
     """See `open_model`."""
     safety.check_keras(path)
     model, version = _load(path)
+    return as_foreign(model, version, path, scores)
+
+
+def as_foreign(model, version: str, path: str, scores: str | None) -> Foreign:
+    """The classifier that a Keras model is. version: what its format is called. Raises UserError if it is none."""
     inputs = model.inputs or []
     if len(inputs) != 1:
         raise UserError(f"{path} takes {len(inputs)} inputs, not one batch of images")

@@ -16,7 +16,7 @@ from reno_tf import archives
 from reno_tf.errors import UserError, one_line
 
 _ADVICE = "export the model as a SavedModel, whose operations are listed before it runs"
-_MOST_JSON = 50 * 10**6  # bytes of a config
+MOST_JSON = 50 * 10**6  # bytes of a config
 
 _MODULES = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.\w+)*|builtins")
 _PARTS = ("layers", "initializers", "regularizers", "constraints", "models", "mixed_precision", "dtype_policies")
@@ -213,9 +213,9 @@ def _check_archive(path):
         names = archive.namelist()
         if "config.json" not in names:
             raise UserError(f"{path} is not a model of Keras: it holds no config.json")
-        if archive.getinfo("config.json").file_size > _MOST_JSON:
-            raise UserError(f"{path} holds a config of more than {_MOST_JSON} bytes")
-        config = _json(archive.read("config.json"), path)
+        if archive.getinfo("config.json").file_size > MOST_JSON:
+            raise UserError(f"{path} holds a config of more than {MOST_JSON} bytes")
+        config = read_json(archive.read("config.json"), path)
         if isinstance(config, dict):
             config.pop("compile_config", None)  # The optimizer and the loss, which are not built.
         check_config(config, path)
@@ -231,10 +231,10 @@ def _check_hdf5(path):
         archives.check_hdf5(file, path, stored=Path(path).stat().st_size)
         if "model_config" not in file.attrs:
             raise UserError(f"{path} holds weights alone, not a model: save the whole model with model.save")
-        check_config(_json(file.attrs["model_config"], path), path)
+        check_config(read_json(file.attrs["model_config"], path), path)
 
 
-def _json(text, path):
+def read_json(text, path):
     try:
         return json.loads(text)
     except (ValueError, TypeError, RecursionError):

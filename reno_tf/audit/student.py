@@ -2,9 +2,10 @@
 
 import tensorflow as tf
 
-from reno_tf.audit.convention import RANGES, Convention
+from reno_tf.audit.convention import Convention
 from reno_tf.audit.foreign import Foreign
 from reno_tf.audit.outputs import as_logits
+from reno_tf.audit.ranges import RANGES
 
 
 class Student:

@@ -1,14 +1,15 @@
 """The model that --mode=audit is given: opened, fed as it wants, and identified."""
 
 import dataclasses
+import functools
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from reno_tf import audit as foreign
-from reno_tf import data, files
+from reno_tf import data, files, models
 from reno_tf.commands import common
 from reno_tf.errors import UserError
 from reno_tf.evaluation import Network, Pictures, gradients
@@ -16,6 +17,7 @@ from reno_tf.reporting import metrics
 from reno_tf.settings import Settings
 
 _PROBES = 100  # images; the answers to them identify a model that came without a file
+_PREPARING = {"Rescaling", "Normalization"}  # layers
 _OVERRULED = ("size", "shots", "fraction")  # keys of config.data, for which an audit has values of its own
 
 
@@ -50,6 +52,7 @@ class Subject:
             "outputs": convention.outputs,
             "draws": convention.draws,
             "asked": [dataclasses.asdict(way) for way in convention.tried],
+            "tied": [dataclasses.asdict(way) for way in convention.tied],
             "label_order": convention.order.tolist(),
             "label_order_was_matched": convention.renamed,
             "unmatched": [self.dataset.class_names[label] for label in convention.unmatched],
@@ -70,6 +73,13 @@ class Subject:
             f"{metrics.percent(*convention.accuracy)} of {convention.chosen.asked} training images right, with equal "
             "weight for each class"
         )
+        if convention.tied:
+            others = [
+                f"{' '.join(filter(None, (way.geometry, way.input_range)))} ({metrics.percent(way.accuracy)} right, "
+                f"{metrics.percent(way.differing)} of the answers are others)"
+                for way in convention.tied
+            ]
+            yield f"the images do not tell this way from others, which are less usual or worse: {_first(others, 5)}"
         if convention.renamed:
             moved = [f"{names[label]!r} is output {at}" for label, at in enumerate(convention.order) if label != at]
             yield f"its outputs are in another order than the labels: {_first(moved)}"
@@ -116,7 +126,8 @@ def load_data_for(settings: Settings, opened: foreign.Foreign) -> data.Dataset:
 
 def examine(student: str | foreign.Foreign, opened: foreign.Foreign, dataset: data.Dataset, settings, ways) -> Subject:
     """Asks the model how it wants its images. ways: the section config.audit, of what the user knows already."""
-    convention = _ask(opened, dataset, ways, seed=settings.seed)
+    public = _usual_preprocessing(opened, settings.networks.backbone)
+    convention = _ask(opened, dataset, ways, public, seed=settings.seed)
     dataset = dataset.seen(convention.geometry) if convention.geometry else dataset
     model = foreign.Student(opened, convention)
     attacked = settings.suite().attacked(getattr(dataset, settings.report.split))
@@ -132,7 +143,13 @@ def examine(student: str | foreign.Foreign, opened: foreign.Foreign, dataset: da
     )
 
 
-def _ask(opened, dataset, ways, *, seed) -> foreign.Convention:
+def _usual_preprocessing(opened, backbone) -> Callable:
+    """What images are usually turned into before the model: what Keras's loaders give where it prepares them itself."""
+    prepares = not _PREPARING.isdisjoint(opened.layers)
+    return (lambda images: 255 * images) if prepares else functools.partial(models.preprocess, backbone)
+
+
+def _ask(opened, dataset, ways, public, *, seed) -> foreign.Convention:
     train = dataset.train
     foreign.refuse_misfit(ways.outputs, opened.num_outputs)
     views = {"": train.floats()}
@@ -141,7 +158,7 @@ def _ask(opened, dataset, ways, *, seed) -> foreign.Convention:
     stated = foreign.Stated(
         input_range=ways.input_range, geometry=ways.geometry, outputs=ways.outputs, label_order=ways.label_order
     )
-    return foreign.detect(opened, views, train.labels, stated, seed=seed)
+    return foreign.detect(opened, views, train.labels, stated, seed=seed, public=public)
 
 
 def subject_digest(student: str | foreign.Foreign, model: foreign.Student, attacked) -> str:

@@ -15,9 +15,7 @@ def inspect(config, *, student: str | None = None, trust: bool = False) -> None:
     Raises UserError if it is not a classifier of colour images, or not safe to open.
     """
     if student is None:
-        raise UserError(
-            "--mode=inspect needs --student=PATH: a SavedModel folder, or a file .keras, .h5, .tflite or .onnx"
-        )
+        raise UserError(f"--mode=inspect needs --student=PATH: {foreign.FORMATS}")
     opened = foreign.open_model(student, trust=trust, scores=config.audit.scores)
     size = (opened.height or _SIDE, opened.width or _SIDE)
     noise = np.random.default_rng(0).uniform(0, 255, (4, *size, 3))

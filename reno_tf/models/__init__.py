@@ -3,6 +3,7 @@
 import tf_keras
 
 from reno_tf.errors import choose
+from reno_tf.models import keras_applications as _keras_applications
 from reno_tf.models import weights as _weights
 from reno_tf.models.backbone import SpatialDropout2D, head_layer, stage_names, stage_shapes
 from reno_tf.models.efficientnet_lite import EFFICIENTNET_LITES
@@ -61,3 +62,11 @@ def build(
         path, _ = locate(name, weights)
         _weights.load(model, path, head=False)
     return model
+
+
+def preprocess(name: str, images):
+    """Images [B, H, W, 3] in [0, 1] as the backbone's published preprocessing turns them."""
+    if name in KERAS_APPLICATIONS:
+        return _keras_applications.preprocess(name, images)
+    mean, std = normalization(build(name))
+    return (images - mean) / std

@@ -125,8 +125,16 @@ def _preprocess(images, build):
     return x[..., ::-1] if flipped else x
 
 
-KERAS_APPLICATIONS = {
-    f"keras_{name.lower()}": backbone.Backbone(functools.partial(application_layers, name))
+_BUILDS = {
+    f"keras_{name.lower()}": build
     for name, build in inspect.getmembers(tf_keras.applications, inspect.isfunction)
     if "include_top" in inspect.signature(build).parameters  # The other functions build no network.
 }
+KERAS_APPLICATIONS = {
+    name: backbone.Backbone(functools.partial(application_layers, build.__name__)) for name, build in _BUILDS.items()
+}
+
+
+def preprocess(name: str, images):
+    """Images [B, H, W, 3] in [0, 1] as Keras's own preprocessing gives them to this network, in NumPy."""
+    return sys.modules[_BUILDS[name].__module__].preprocess_input(255 * np.asarray(images, np.float32))

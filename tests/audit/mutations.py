@@ -65,40 +65,73 @@ def main(count):
     import keras
     import tf_keras
 
+    sys.path.insert(0, str(Path(__file__).parents[1]))  # As pytest has it.
+    opened = refused = 0
+    for form in (_Archive(keras), _Archive(tf_keras), _Folder(tf_keras)):
+        with tempfile.TemporaryDirectory() as folder:
+            for number, config in enumerate(mutants(form.config, count // 3, seed=1)):
+                path = form.write(Path(folder), config)
+                before = set(Path(folder).rglob("*"))
+                message = _refusal(path)
+                opened, refused = opened + (message is None), refused + (message is not None)
+                assert message is None or len(message.splitlines()) == 1, (form, number, message)
+                assert set(Path(folder).rglob("*")) == before, (form, number)
+    print(f"{opened} opened, {refused} refused in one line")
+
+
+def _refusal(path) -> str | None:
     from reno_tf import audit
     from reno_tf.errors import UserError
 
-    opened = refused = 0
-    for library in (keras, tf_keras):
-        layers = library.layers
-        model = library.Sequential(
-            [
-                library.Input((8, 8, 3)),
-                layers.Rescaling(1 / 255),
-                layers.Conv2D(4, 3, activation="relu", kernel_regularizer="l2"),
-                layers.BatchNormalization(),
-                layers.GlobalAveragePooling2D(),
-                layers.Dense(3),
-            ]
-        )
+    try:
+        audit.open_model(path)
+    except UserError as mistake:
+        return str(mistake)
+
+
+def _model(library):
+    layers = library.layers
+    return library.Sequential(
+        [
+            library.Input((8, 8, 3)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, activation="relu", kernel_regularizer="l2"),
+            layers.BatchNormalization(),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3),
+        ]
+    )
+
+
+class _Archive:
+    """A .keras file."""
+
+    def __init__(self, library):
         with tempfile.TemporaryDirectory() as folder:
-            good, bad = Path(folder) / "good.keras", Path(folder) / "bad.keras"
-            model.save(good)
-            with zipfile.ZipFile(good) as archive:
-                parts = {name: archive.read(name) for name in archive.namelist()}
-            for number, config in enumerate(mutants(json.loads(parts["config.json"]), count // 2, seed=1)):
-                with zipfile.ZipFile(bad, "w") as archive:
-                    for name, content in parts.items():
-                        archive.writestr(name, json.dumps(config) if name == "config.json" else content)
-                before = set(Path(folder).rglob("*"))
-                try:
-                    audit.open_model(str(bad))
-                    opened += 1
-                except UserError as mistake:
-                    refused += 1
-                    assert len(str(mistake).splitlines()) == 1, (library.__name__, number, str(mistake))
-                assert set(Path(folder).rglob("*")) == before, (library.__name__, number)
-    print(f"{opened} opened, {refused} refused in one line")
+            _model(library).save(f"{folder}/good.keras")
+            with zipfile.ZipFile(f"{folder}/good.keras") as archive:
+                self._parts = {name: archive.read(name) for name in archive.namelist()}
+        self.config = json.loads(self._parts["config.json"])
+
+    def write(self, folder, config) -> str:
+        with zipfile.ZipFile(folder / "bad.keras", "w") as archive:
+            for name, content in self._parts.items():
+                archive.writestr(name, json.dumps(config) if name == "config.json" else content)
+        return str(folder / "bad.keras")
+
+
+class _Folder:
+    """A model of TensorFlow.js."""
+
+    def __init__(self, library):
+        import tfjs
+
+        self.config, self._content = tfjs.describe(_model(library), "uint8")
+
+    def write(self, folder, config) -> str:
+        (folder / "weights.bin").write_bytes(self._content)
+        (folder / "model.json").write_text(json.dumps(config))
+        return str(folder / "model.json")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from reno_tf import attacks
+from reno_tf import attacks, models
 from reno_tf import audit as foreign
-from reno_tf.audit.convention import _MEAN, _STD
+from reno_tf.audit import ranges
 from reno_tf.errors import UserError
 
 _EYE = np.eye(3, dtype=np.float32)
@@ -58,33 +58,35 @@ def test_every_format_gives_the_models_own_scores(tmp_path, library, form):
     np.testing.assert_allclose(opened.call(tf.constant(images)), np.asarray(model(images)), rtol=1e-5)
 
 
+_BYTE_MEAN = (123.68, 116.779, 103.939)
 # What turns each range back into [0, 1], so that a model that expects it reads the colours rightly.
-@pytest.mark.parametrize(
-    ("expected", "fed"),
-    [
-        ("0..255", (1 / 255, 0.0)),
-        ("-1..1", (0.5, 0.5)),
-        ("mean/std", (_STD, _MEAN)),
-    ],
-)
-def test_the_input_range_is_the_one_with_the_right_answers(tmp_path, expected, fed):
+_UNDONE = {
+    "0..255": lambda x: x / 255,
+    "-1..1": lambda x: x / 2 + 0.5,
+    "mean/std": lambda x: x * (0.229, 0.224, 0.225) + (0.485, 0.456, 0.406),
+    "caffe": lambda x: (x[..., ::-1] + _BYTE_MEAN) / 255,
+    "slim": lambda x: (x + _BYTE_MEAN) / 255,
+    "bgr:0..1": lambda x: x[..., ::-1],
+    "bgr:0..255": lambda x: x[..., ::-1] / 255,
+    "bgr:-1..1": lambda x: x[..., ::-1] / 2 + 0.5,
+}
+
+
+@pytest.mark.parametrize(("expected", "undo"), _UNDONE.items(), ids=_UNDONE)
+def test_the_input_range_is_the_one_with_the_right_answers(expected, undo):
     images, labels = _colours()
 
-    class Reader(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, name="images")])
-        def serve(self, x):
-            x = x * fed[0] + fed[1]
-            low, high = tf.reduce_min(x, [1, 2, 3]), tf.reduce_max(x, [1, 2, 3])
-            legible = (low > -0.01) & (low < 0.15) & (high > 0.85) & (high < 1.01)  # as images in [0, 1] are
-            scores = tf.reduce_mean(x, [1, 2])
-            return {"logits": tf.where(legible[:, None], scores, -scores)}
+    def call(x):
+        x = undo(x)
+        low, high = tf.reduce_min(x, [1, 2, 3]), tf.reduce_max(x, [1, 2, 3])
+        legible = (low > -0.01) & (low < 0.15) & (high > 0.85) & (high < 1.01)  # as images in [0, 1] are
+        scores = tf.reduce_mean(x, [1, 2])
+        return tf.where(legible[:, None], scores, -scores)
 
-    reader = Reader()
-    tf.saved_model.save(reader, str(tmp_path / "m"), signatures={"serving_default": reader.serve})
-    convention = _detect(foreign.open_model(str(tmp_path / "m")), images, labels)
+    convention = _detect(_foreign(call, 3), images, labels)
     assert convention.input_range == expected and convention.order.tolist() == [0, 1, 2]
-    assert convention.chosen.accuracy == 1.0 and convention.outputs == "logits"
-    stated = _detect(foreign.open_model(str(tmp_path / "m")), images, labels, input_range=expected)
+    assert convention.chosen.accuracy == 1.0 and convention.outputs == "logits" and not convention.tied
+    stated = _detect(_foreign(call, 3), images, labels, input_range=expected)
     assert stated.input_range == expected and [way.input_range for way in stated.tried] == [expected]
 
 
@@ -259,6 +261,13 @@ def test_one_output_tells_two_classes_apart(kind):
     assert (answers == 1 - labels).all()
 
 
+def test_two_independent_sigmoids_tell_two_classes_apart():
+    images, labels = _colours()
+    images, labels = images[labels < 2], labels[labels < 2]
+    convention = _detect(_foreign(lambda x: tf.sigmoid(_logits_of_colours(x, 8.0)[:, :2] - 1.0), 2), images, labels)
+    assert convention.outputs == "sigmoids" and convention.chosen.accuracy == 1.0
+
+
 def test_a_kind_may_be_said():
     images, labels = _colours()
     opened = _foreign(lambda x: 0.6 * tf.sigmoid(_logits_of_colours(x)), 3)
@@ -352,7 +361,8 @@ def test_the_geometry_is_the_one_with_the_right_answers():
     opened = _foreign(_logits_of_colours, 3)
     convention = foreign.detect(opened, views, labels)
     assert (convention.geometry, convention.input_range) == ("squash", "0..1")
-    assert len(convention.tried) == 4 * len(foreign.RANGES)
+    asked = {(way.geometry, way.input_range) for way in convention.tried}
+    assert {("squash", name) for name in foreign.RANGES} < asked and {("pad", "0..1"), ("zoom", "0..1")} < asked
     with pytest.raises(UserError, match="no more than chance"):
         foreign.detect(opened, views, labels, foreign.Stated(geometry="crop"))
     with pytest.raises(UserError, match="unknown config.audit.geometry 'fit'; choose one of: crop, pad, squash, zoom"):
@@ -367,18 +377,18 @@ def test_ways_that_cannot_be_told_apart_have_to_be_said():
     confused[:3] = whole[[1, 2, 0]]  # Three other images are wrong than
     other = whole.copy()
     other[3:6] = whole[[4, 5, 3]]  # these.
-    opened, views = _foreign(_logits_of_colours, 3), {"crop": confused, "squash": other}
-    with pytest.raises(UserError, match=r"it is unclear .* crop 0..1 \(95.0 % right .* or squash 0..1 .*geometry="):
+    opened, views = _foreign(_logits_of_colours, 3), {"crop": confused, "pad": other}
+    with pytest.raises(UserError, match=r"it is unclear .* crop 0..1 \(95.0 % right .* or pad 0..1 .*geometry="):
         foreign.detect(opened, views, labels, foreign.Stated(input_range="0..1"))
-    stated = foreign.Stated(input_range="0..1", geometry="squash")
-    assert foreign.detect(opened, views, labels, stated).geometry == "squash"
+    stated = foreign.Stated(input_range="0..1", geometry="pad")
+    assert foreign.detect(opened, views, labels, stated).geometry == "pad"
 
 
-def _two_ways(count, wrong, other_wrong, *, permuted=False):
+def _two_ways(count, wrong, other_wrong, *, permuted=False, names=("crop", "pad")):
     """{geometry: views} of pictures, of which each way has some that are wrong, and a model that reads them."""
     whole, labels = _colours(count)
     views = {}
-    for geometry, places in (("crop", wrong), ("squash", other_wrong)):
+    for geometry, places in zip(names, (wrong, other_wrong), strict=True):
         views[geometry] = whole.copy()
         views[geometry][places] = whole[[(place // 3) * 3 + (place + 1) % 3 for place in places]]
     kernel = np.eye(3, dtype=np.float32)[:, [2, 0, 1] if permuted else [0, 1, 2]]
@@ -390,7 +400,7 @@ def _two_ways(count, wrong, other_wrong, *, permuted=False):
 )
 @pytest.mark.parametrize("permuted", [False, True])
 def test_of_few_images_a_few_answers_do_not_stop_it_and_the_better_way_is_taken(count, wrong, permuted):
-    for first, second, better in ((wrong, [], "squash"), ([], wrong, "crop")):
+    for first, second, better in ((wrong, [], "pad"), ([], wrong, "crop")):
         opened, views, labels = _two_ways(count, first, second, permuted=permuted)
         convention = foreign.detect(opened, views, labels, foreign.Stated(input_range="0..1"))
         assert convention.geometry == better and convention.accuracy[0] == 1.0 and convention.renamed == permuted
@@ -406,6 +416,75 @@ def test_ways_as_good_as_each_other_that_answer_otherwise_are_not_chosen_between
 def test_of_many_images_a_few_answers_do_not_stop_it():
     opened, views, labels = _two_ways(900, [1, 2, 3], [10, 11, 12])
     assert foreign.detect(opened, views, labels, foreign.Stated(input_range="0..1")).geometry in views
+
+
+def _detect_squash_or_crop(count, squash_wrong, crop_wrong):
+    opened, views, labels = _two_ways(count, squash_wrong, crop_wrong, names=("squash", "crop"))
+    return foreign.detect(opened, views, labels, foreign.Stated(input_range="0..1"))
+
+
+@pytest.mark.parametrize(("count", "squash_wrong", "crop_wrong"), [(81, [1, 2], []), (60, [0, 1, 2], [3, 4, 5])])
+def test_of_ways_that_fit_the_usual_geometry_is_taken_and_the_other_told(count, squash_wrong, crop_wrong):
+    convention = _detect_squash_or_crop(count, squash_wrong, crop_wrong)
+    assert convention.geometry == "squash"
+    (tied,) = convention.tied
+    assert (tied.geometry, tied.input_range) == ("crop", "0..1")
+    assert tied.accuracy == pytest.approx(1 - len(crop_wrong) / count)
+    assert tied.differing == pytest.approx(len(squash_wrong + crop_wrong) / count)
+
+
+def test_the_usual_geometry_is_not_taken_where_another_is_surely_better():
+    convention = _detect_squash_or_crop(81, [*range(9)], [])
+    assert convention.geometry == "crop" and not convention.tied
+
+
+def test_of_ways_that_fit_but_answer_otherwise_none_is_taken_not_even_the_usual_one():
+    with pytest.raises(UserError, match="it is unclear .*squash 0..1 .* or crop 0..1 .*, which differ in 120 of 300"):
+        _detect_squash_or_crop(300, [*range(60)], [*range(240, 300)])
+
+
+@pytest.mark.parametrize("own", ["-1..1", "caffe"])
+def test_of_ranges_that_fit_the_public_networks_own_is_taken(own):
+    """Its answers are those of the strongest of two channels, green and the others' mean: in any range and order."""
+    images, labels = _colours()
+    images, labels = images[labels != 2], labels[labels != 2]
+    scores = lambda x: tf.reduce_mean(x / tf.math.reduce_std(x), [1, 2])  # noqa: E731
+    opened = _foreign(lambda x: 20 * tf.stack([0.5 * (scores(x)[:, 0] + scores(x)[:, 2]), scores(x)[:, 1]], 1), 2)
+    found = foreign.detect(opened, {"": images}, labels, public=foreign.RANGES[own])
+    assert found.input_range == own and "0..1" in [way.input_range for way in found.tied]
+    assert foreign.detect(opened, {"": images}, labels).input_range == "0..1"
+
+
+def test_a_model_that_is_right_however_it_is_fed_is_not_asked_in_all_ways():
+    images, labels = _colours()
+    views = dict.fromkeys(("zoom", "crop", "squash", "pad"), images)
+    convention = foreign.detect(_foreign(_logits_of_colours, 3), views, labels, public=foreign.RANGES["mean/std"])
+    assert (convention.geometry, convention.input_range) == ("squash", "mean/std")
+    asked = {(way.geometry, way.input_range) for way in convention.tried}
+    assert len(asked) == len(foreign.RANGES) + 3 * 3 and ("zoom", "mean/std") in asked
+
+
+def test_grey_images_have_no_order_of_colours():
+    images, labels = _colours()
+    grey = np.repeat(np.where(labels == 0, 0.1, 0.7)[:, None, None, None] + 0.2 * images[..., :1], 3, axis=-1)
+    bright = _foreign(lambda x: tf.stack([tf.fill([len(x)], 0.5), tf.reduce_mean(x, [1, 2, 3])], 1), 2)
+    convention = _detect(bright, grey.astype(np.float32), np.minimum(labels, 1))
+    assert not any(way.input_range.startswith("bgr") for way in convention.tried)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "name"),
+    [
+        ("keras_mobilenetv2", "-1..1"),
+        ("keras_resnet50", "caffe"),
+        ("keras_densenet121", "mean/std"),
+        ("keras_efficientnetb0", "0..255"),  # It has its preprocessing inside.
+        ("efficientnet_lite0", "-1..1"),
+        ("mobilenet_v2_cifar", None),
+    ],
+)
+def test_the_range_of_a_public_networks_own_preprocessing(backbone, name):
+    assert ranges.name_of(lambda images: models.preprocess(backbone, images)) == name
 
 
 def test_the_figure_of_a_refusal_is_of_the_labels_that_decided():

@@ -455,7 +455,7 @@ def _reported(folder, measured, attacked, **changes):
     results["audit"] = {"exposure": [{"name": "white_box", "outside": "", "rates": {"0.1": 0.5}}], "comparison": []}
     results["audit"] |= {"input_range": "0..1", "geometry": "", "outputs": "logits", "format": "Keras 2", "draws": 1}
     results["audit"] |= {"has_gradient": True, "asked": [], "label_order_was_matched": False, "unmatched": ["b"]}
-    results["audit"] |= {"image_size": [4, 4]}
+    results["audit"] |= {"image_size": [4, 4], "tied": []}
     material = reporting.Material(
         results=results | records.to_json(measured.evaluation) | changes,
         config={},
