@@ -40,7 +40,7 @@ LABELS = {
 BASELINES = ("linear", "finetune", "l2sp", "delta", "retraining")  # Table 2's rows, Figure 1's points.
 _COMPARED = ("delta", "renofeation", "retraining")
 _FEW = ("remos", "seam", "weight_variance", "vaccination")  # Nothing that is claimed rests on them.
-_DEFENCES = ("linear", "finetune", "delta", "retraining", "renofeation", "inoculation", "seam", "vaccination")
+_DEFENCES = ("linear", "finetune", "vaccination", "inoculation", "delta", "retraining", "renofeation", "seam")
 MATCHED = "@matched"  # The variant's end of a run that trains until the teacher's features are matched.
 _DROPOUT, _SWA = ("dropout", 0.1), ("swa", True)
 # A variant -> its changes.
