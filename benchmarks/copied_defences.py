@@ -40,10 +40,9 @@ def prototypes() -> dict:
 
         def perturb(self, step):
             by_features = super().perturb(step)
-            pick = (attacked_images._draw(step, 7, [1, 1, 1]) < 0.5) & (step.number % 2 == 1)
-            return tf.cond(
-                step.number % 2 == 1, lambda: tf.where(pick, self._raised(step), by_features), lambda: by_features
-            )
+            pick = attacked_images._draw(step, 7, [1, 1, 1]) < 0.5
+            own = step.number % 2 == 1
+            return tf.cond(own, lambda: tf.where(pick, self._raised(step), by_features), lambda: by_features)
 
         def _raised(self, step):
             draw = functools.partial(attacked_images._draw, step)
