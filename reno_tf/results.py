@@ -323,7 +323,9 @@ class ComparisonFacts:
     num_equal: int = described("of these, with all weights the public ones, as far as the file's type can hold them")
     public_stages: int = described("how many stages, from the first, are public throughout")
     folded: bool = described("whether BatchNorm is folded into the kernels; then kernels alone are compared")
-    certain: bool = described("whether the public weights or digests of whole layers decided, not sketches")
+    certain: bool = described(
+        "whether it can be said which layers are equal: not of a converted file without the public weights"
+    )
     stages: tuple[StageLineage, ...]
 
 

@@ -14,7 +14,6 @@ from reno_tf.models.public_weights import PublicNetwork, PublicUnit, Unit, archi
 
 _ALIKE = 0.5  # of the kernels' shapes, those of both networks as a part of those of either; below, it is another one
 _UNRELATED = 0.8  # relative distance, the median over the kernels; networks that were trained apart are above
-_SAME_BITS = 6  # of a sketch that rounding to 8 bits may change
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +34,8 @@ class Comparison:
     """A model beside a public network.
 
     folded: whether the model has no BatchNorm, and the public network has: then kernels alone are compared. certain:
-    whether the public weights were at hand, or every answer follows from a digest of the content.
+    whether it can be said which layers are equal. Not so where the file is converted, and the public weights are not at
+    hand: digests of its content are then other ones, and sketches tell only that it is near.
     """
 
     network: PublicNetwork
@@ -108,7 +108,10 @@ def trace(arrays: Sequence[WeightArray]) -> Lineage:
     of_model = units(arrays)
     names, titles = _nearest_architectures(of_model)
     comparisons = [compare_units(of_model, network) for network in public_networks(names)]
-    return Lineage(titles, min(comparisons, key=lambda one: one.distance, default=None))
+    nearest = min(comparisons, key=lambda one: one.distance, default=None)
+    if nearest and nearest.related:  # Two forms of one network may have the same shapes.
+        titles = tuple(known.title for known in architectures() if known.name == nearest.network.backbone)
+    return Lineage(titles, nearest)
 
 
 def compare(arrays: Sequence[WeightArray], network: PublicNetwork) -> Comparison:
@@ -141,14 +144,17 @@ def compare_units(of_model: Sequence[Unit], network: PublicNetwork) -> Compariso
     pairs = {}
     for shape in dict.fromkeys(unit.shape for unit in network.units):
         wanted = [unit for unit in network.units if unit.shape == shape]
-        match = _match_kernels if wanted[0].is_kernel else _match_vectors
-        pairs |= {(pair.public.layer, shape): pair for pair in match(wanted, by_shape[shape], network.values)}
+        if wanted[0].is_kernel:
+            matched = _match_kernels(wanted, by_shape[shape], network.values, folded)
+        else:
+            matched = _match_vectors(wanted, by_shape[shape], network.values)
+        pairs |= {(pair.public.layer, shape): pair for pair in matched}
     ordered = tuple(pairs[unit.layer, unit.shape] for unit in network.units)
-    by_content = all(pair.unit is not None and pair.unit.digest == pair.public.digest for pair in ordered)
-    return Comparison(network, ordered, folded, network.values is not None or by_content)
+    converted = folded or any(pair.public.is_kernel and pair.unit and pair.unit.is_rounded for pair in ordered)
+    return Comparison(network, ordered, folded, network.values is not None or not converted)
 
 
-def _match_kernels(wanted, units_of_shape, values) -> list[Pair]:
+def _match_kernels(wanted, units_of_shape, values, folded) -> list[Pair]:
     """Each public kernel with the model's that is nearest to it, no two with the same."""
     costs = np.array(
         [
@@ -161,22 +167,24 @@ def _match_kernels(wanted, units_of_shape, values) -> list[Pair]:
     ).reshape(len(wanted), len(units_of_shape))
     chosen = dict(zip(*linear_sum_assignment(costs), strict=True))
     return [
-        _pair_kernels(public, units_of_shape[chosen[row]], values) if row in chosen else Pair(public, None, False, None)
+        _pair_kernels(public, units_of_shape[chosen[row]], values, folded)
+        if row in chosen
+        else Pair(public, None, False, None)
         for row, public in enumerate(wanted)
     ]
 
 
-def _pair_kernels(public, unit, values) -> Pair:
+def _pair_kernels(public, unit, values, folded) -> Pair:
     if unit.digest == public.digest:
         return Pair(public, unit, True, 0.0)
     (array,) = unit.arrays
     if values is None:
         bits = kernels.differing_bits(unit.sketch, public.sketch)
-        converted = np.any(array.step) or array.values.dtype.itemsize < 4
-        return Pair(public, unit, bool(converted and bits <= _SAME_BITS), kernels.distance_of_sketches(bits))
+        return Pair(public, unit, False, kernels.distance_of_sketches(bits))
     (there,) = values[public.layer, public.shape]
     fit = kernels.fit(array, there)
-    return Pair(public, unit, fit.within_storage or kernels.same_values(array, there), fit.distance)
+    equal = fit.within_storage if folded else kernels.same_values(array, there)
+    return Pair(public, unit, equal, fit.distance)
 
 
 def _match_vectors(wanted, units_of_shape, values) -> list[Pair]:

@@ -131,14 +131,17 @@ def fit(kernel: WeightArray, public: np.ndarray) -> Fit:
     left = ours - scales * theirs
     lost = np.divide((left**2).sum(0), own, out=np.ones_like(own), where=own > 0)
     distance = math.sqrt(max(float((energy * lost).sum() / energy.sum()), 0.0)) if energy.sum() else 1.0
-    step = np.broadcast_to(kernel.step, kernel.values.shape)
-    allowed = as_columns(step).astype(np.float64) + _rounding(kernel.values, public) * np.abs(ours)
+    step = as_columns(np.broadcast_to(kernel.step, kernel.values.shape)).astype(np.float64)
+    relative, least = _rounding(kernel.values, public)
+    allowed = step + relative * np.abs(ours) + least * (1 + np.abs(scales))
     return Fit(distance, bool(distance < 0.1 and (np.abs(left) <= allowed).all()))
 
 
-def _rounding(*stored) -> float:
-    """The largest relative change by storing in the types of these arrays."""
-    return max(4 * float(np.finfo(values.dtype).eps) if values.dtype.kind == "f" else 0.0 for values in stored)
+def _rounding(*stored) -> tuple[float, float]:
+    """(relative, absolute): by how much storing in the types of these arrays, after float32's products, may change."""
+    types = [np.finfo(values.dtype) for values in stored]
+    relative = max(float(kind.eps) for kind in types) + 3 * float(np.finfo(np.float32).eps)
+    return relative, max(float(kind.smallest_subnormal) for kind in types)
 
 
 def same_values(array: WeightArray, public: np.ndarray) -> bool:

@@ -45,6 +45,11 @@ class Unit:
     def digest(self) -> str:
         return kernels.digest(*(array.values for array in self.arrays))
 
+    @property
+    def is_rounded(self) -> bool:
+        """Whether the file holds it in fewer bits than float32's."""
+        return any(bool(np.any(array.step)) or array.values.dtype.itemsize < 4 for array in self.arrays)
+
     @functools.cached_property
     def sketch(self) -> int:
         return kernels.sketch(self.arrays[0].values)

@@ -64,20 +64,25 @@ def of_teacher(lineage: Mapping) -> str:
 
 def _of_comparison(facts) -> str:
     equal, total = facts["num_equal"], facts["num_layers"]
-    public = f"the public ones of {facts['network']}"
+    weights = "ImageNet ones" if facts["network"].endswith("/imagenet") else "ones"
+    public = f"the public {weights} ({facts['network']})"
     if not facts["related"]:
         return (
             f"its weights are not {public} (relative distance {facts['distance']:.2f}, where 1 is nothing in common)."
         )
+    moved = [stage["distance"] for stage in facts["stages"] if stage["distance"] is not None]
+    if not facts["certain"]:
+        distance = f"about {facts['distance']:.2g}" if facts["distance"] else "below 0.05"  # a bit of 64
+        return (
+            f"it was made from {public}, as the digests of its layers show (relative distance {distance}); which of "
+            "them are equal is seen only beside the public weights, which are not here, for the file is converted."
+        )
     kind = "convolutions" if facts["folded"] else "layers with weights"
     count = f"{equal} of {total} {kind} are {public}"
-    if not facts["certain"]:
-        count += ", as far as their digests tell"
     if facts["folded"]:
         count += "; BatchNorm is folded into them"
     if equal == total:
         return f"{count}."
-    moved = [stage["distance"] for stage in facts["stages"] if stage["distance"] is not None]
     stages = f"stages 1 to {facts['public_stages']} are public throughout; " if facts["public_stages"] else ""
     if facts["public_stages"] == 1:
         stages = "stage 1 is public throughout; "
