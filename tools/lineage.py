@@ -2,10 +2,12 @@
 
     python tools/lineage.py
 
-Digests of weights that are not at hand stay as they are. It takes some minutes: every network is built once.
+Shapes that are in the file stay, and so do digests of weights that are not at hand. From nothing it takes some minutes,
+as every network is built once.
 """
 
 import functools
+import inspect
 import sys
 
 from reno_tf import models  # First: it selects Keras 2.
@@ -47,17 +49,27 @@ def _application(function, **options):
     return lambda: build(include_top=False, weights=None, input_shape=(size, size, 3), **options)
 
 
-def _architectures() -> dict:
-    functions = {name.lower(): name for name in dir(tf_keras.applications)}
-    entries = {}
+def _builders() -> dict:
+    """{name: (title, what builds the network)}."""
+    functions = {name.lower(): name for name, _ in inspect.getmembers(tf_keras.applications, inspect.isfunction)}
+    builders = {}
     for name, backbone in models.BACKBONES.items():
         function = functions.get(name.removeprefix("keras_"))
         build = _application(function) if name in KERAS_APPLICATIONS else functools.partial(backbone.build, name)
-        entries[name] = {"title": _TITLES.get(name, function), "kernels": _kernels(build)}
+        builders[name] = (_TITLES.get(name, function), build)
     for function, widths in _WIDTHS.items():
         for width in widths:
-            kernels = _kernels(_application(function, alpha=width))
-            entries[f"keras_{function.lower()} {width}"] = {"title": f"{function} {width}", "kernels": kernels}
+            build = _application(function, alpha=width)
+            builders[f"keras_{function.lower()} {width}"] = (f"{function} {width}", build)
+    return builders
+
+
+def _architectures(before: dict) -> dict:
+    entries = {}
+    for name, (title, build) in _builders().items():
+        kernels = before[name]["kernels"] if name in before else _kernels(build)
+        entries[name] = {"title": title, "kernels": kernels}
+        tf_keras.backend.clear_session()
     return entries
 
 
@@ -78,7 +90,8 @@ def _digests() -> dict:
 
 
 def main():
-    public_weights.write({"architectures": _architectures(), "weights": _digests()})
+    architectures = _architectures(public_weights.content()["architectures"])
+    public_weights.write({"architectures": architectures, "weights": _digests()})
 
 
 if __name__ == "__main__":

@@ -93,7 +93,10 @@ def test_an_audit_goes_through_the_students_own_public_part(public, config, tmp_
     ]
     assert results["audit"]["lineage"]["teacher"] is None
     assert results["audit"]["lineage"]["nearest"]["public_stages"] == 2
-    _audit(config, _knows_colours(ancestry.moved(public, 0.1, ("last_conv",))), tmp_path)
+    config.model.update(backbone="resnet18_cifar", weights="student")
+    config.attack.suite = ("pixel", "disruption")
+    again = {"student": str(tmp_path / "m.h5"), "workdir": str(tmp_path / "run")}
+    modes.start("audit", config, command="", **again)
     assert "is finished already" in capsys.readouterr().out
 
 
