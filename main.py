@@ -51,7 +51,9 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("to", None, "With --mode=export: TF Serving's model base path, which gets the next version."),
     flags.DEFINE_string("format", None, "With --mode=export: saved_model (the default), tflite or onnx (for devices)."),
     flags.DEFINE_string("backbone", None, "The public backbone (config.model.backbone)."),
-    flags.DEFINE_string("teacher", None, "Its weights, by name or file (config.model.weights)."),
+    flags.DEFINE_string(
+        "teacher", None, "Its weights, by name or file; in an audit also: student (config.model.weights)."
+    ),
     flags.DEFINE_string("attack", None, "An attack, suite, quick or adaptive (config.attack.preset; docs/attacks.md)."),
     flags.DEFINE_float("cache_limit", None, "GB of adversarial sets to keep (config.attack.cache_limit)."),
     flags.DEFINE_bool("dry_run", False, "With --mode=reproduce: print the runs, their time and disk; do none."),

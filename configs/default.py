@@ -31,7 +31,8 @@ def get_config() -> ConfigDict:
 
     config.model = ConfigDict()
     config.model.backbone = "resnet18_cifar"  # the teacher's; a key of reno_tf.models.BACKBONES (docs/models.md)
-    config.model.weights = "glyphs"  # the teacher's: a name in pretrained/manifest.json, or FILE.safetensors
+    config.model.weights = "glyphs"  # the teacher's: a name in pretrained/manifest.json, or FILE.safetensors; in an
+    # audit also "student": those that the audited model has, as far as they are public
     config.model.student = placeholder(str)  # the student's backbone; None: the teacher's
     config.model.taps = ()  # layers that end the stages, for keras_*; (): found by rule (--mode=taps prints them)
     config.model.image_size = 0  # side of the input in pixels, for networks that take one size alone; 0: any size

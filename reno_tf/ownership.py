@@ -40,7 +40,7 @@ _ALONE = (
     r"images\.csv",
     r"report\.(md|html|sarif)",
     r"junit\.xml",
-    r"figures/(training|data|examples|epsilon|convergence|exposure)\.png",
+    r"figures/(training|data|examples|epsilon|convergence|exposure|lineage)\.png",
     rf"suite/{ANSWERS}",
     r"images/.+/\d{5}\.png",
     *(f"export/.+/1/{path}" for path in SAVED_MODEL),

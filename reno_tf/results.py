@@ -314,6 +314,42 @@ class ComparedRow:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class StageLineage:
+    """One stage of an audited model beside a public network's. Numbers are of layers with weights."""
+
+    stage: int = described("counted from 1")
+    num_layers: int
+    num_equal: int = described("whose weights are all the public ones")
+    distance: float | None = described("relative, of its kernels, up to a scale for each channel; null without kernels")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ComparisonFacts:
+    """An audited model beside one public network, layer by layer."""
+
+    network: str = described("backbone/weights")
+    related: bool = described("whether the model's weights began as these, as far as their distance tells")
+    distance: float = described("relative, the median over the kernels; 1: nothing in common", least=0)
+    num_layers: int = described("of the public network that were compared")
+    num_equal: int = described("of these, with all weights the public ones, as far as the file's type can hold them")
+    public_stages: int = described("how many stages, from the first, are public throughout")
+    folded: bool = described("whether BatchNorm is folded into the kernels; then kernels alone are compared")
+    certain: bool = described(
+        "whether it can be said which layers are equal: not of a converted file without the public weights"
+    )
+    stages: tuple[StageLineage, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LineageFacts:
+    """Where an audited model comes from."""
+
+    architectures: tuple[str, ...] = described("the known networks with the shapes of its kernels")
+    nearest: ComparisonFacts | None = described("the known public weights that are nearest to it")
+    teacher: ComparisonFacts | None = described("beside the network that it was attacked through")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class AuditFacts:
     """What an audit found out about the model."""
 
@@ -333,6 +369,7 @@ class AuditFacts:
     image_size: tuple[int, ...] = described("[height, width] in pixels")
     exposure: tuple[Exposure, ...] = described("each attack at several epsilon; empty in a quick audit")
     comparison: tuple[ComparedRow, ...]
+    lineage: LineageFacts | None = described("where it comes from; of a model that shows its weights", absent=True)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,14 @@
 """A model that was made elsewhere, as its file describes it."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from reno_tf.audit.outputs import EXACT, as_floats
 from reno_tf.errors import UserError, one_line
+from reno_tf.models.kernels import WeightArray
 
 _LONGEST_SIDE = 4096  # pixels of an input; more is a mistake, or meant to fill the memory
 
@@ -26,6 +27,7 @@ class Foreign:
     limits: tuple[float, float] | None = None  # the least and the most that its input can hold, if that says its range
     can_only_be_asked: bool = False  # whether it gives no gradient
     layers: tuple[str, ...] = ()  # the names of the layers that say what it is: "EfficientNetB0", "Rescaling"
+    read_weights: Callable[[], Sequence[WeightArray]] | None = None  # in the order of their use; None: it shows none
 
     @property
     def num_classes(self) -> int:

@@ -1,10 +1,12 @@
 """Opens a .keras or .h5 file of Keras 2 or Keras 3, after checking what it holds."""
 
+import numpy as np
 import tensorflow as tf
 
 from reno_tf.audit import outputs, safety
 from reno_tf.audit.foreign import Foreign, make_foreign
 from reno_tf.errors import UserError, one_line
+from reno_tf.models.kernels import WeightArray
 
 
 def open_keras(path: str, scores: str | None) -> Foreign:
@@ -30,7 +32,21 @@ def as_foreign(model, version: str, path: str, scores: str | None) -> Foreign:
         return outputs.only_scores(run(images), scores, path)
 
     output = outputs.only_scores(model_outputs, scores, path)
-    return make_foreign(call, shape, output, path, format=version, layers=_telling_layers(model))
+    reads = {"layers": _telling_layers(model), "read_weights": lambda: read_model(model)}
+    return make_foreign(call, shape, output, path, format=version, **reads)
+
+
+def read_model(model) -> list[WeightArray]:
+    """The weights of a model of either Keras, layer by layer in its order, also of the models inside of it."""
+    arrays = []
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            arrays += read_model(layer)
+            continue
+        for weight in layer.weights:
+            parameter = weight.name.removesuffix(":0").rpartition("/")[2]
+            arrays.append(WeightArray(f"{layer.name}/{parameter}", np.asarray(weight)))
+    return arrays
 
 
 def _telling_layers(model) -> tuple[str, ...]:

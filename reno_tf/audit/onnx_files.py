@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError, Message
 from reno_tf import archives
 from reno_tf.audit import outputs
 from reno_tf.audit.foreign import Foreign
+from reno_tf.audit.onnx_weights import read_onnx
 from reno_tf.audit.outputs import COARSE, EXACT
 from reno_tf.audit.runtimes import answering
 from reno_tf.errors import UserError, one_line
@@ -48,7 +49,8 @@ def open_onnx(path: str, scores: str | None) -> Foreign:
     seen = [shape[0], *shape[2:], shape[1]] if channels_first else shape
     width = output.shape[1] if isinstance(output.shape[1], int) else None
     near = COARSE if output.type == "tensor(float16)" else EXACT
-    return answering(ask, seen, [None, width], path, format="ONNX", near=near, integers=kind is np.uint8)
+    fields = {"near": near, "integers": kind is np.uint8, "read_weights": lambda: read_onnx(path)}
+    return answering(ask, seen, [None, width], path, format="ONNX", **fields)
 
 
 def _scores(session, wanted, path):

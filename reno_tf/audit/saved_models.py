@@ -8,6 +8,7 @@ from reno_tf import archives, files
 from reno_tf.audit import outputs, safety
 from reno_tf.audit.foreign import Foreign, make_foreign
 from reno_tf.errors import UserError, one_line
+from reno_tf.models.kernels import WeightArray
 
 
 def open_saved_model(path: str, scores: str | None, *, trust: bool) -> Foreign:
@@ -34,7 +35,24 @@ def open_saved_model(path: str, scores: str | None, *, trust: bool) -> Foreign:
         return outputs.only_scores(signature(**{name: tf.cast(taken, spec.dtype)}), scores, path)
 
     output = outputs.only_scores(signature.structured_outputs, scores, path)
-    return make_foreign(call, spec.shape, output, path, format="SavedModel", integers=spec.dtype.is_integer)
+    fields = {"integers": spec.dtype.is_integer, "read_weights": lambda model=loaded: _read_weights(signature)}
+    return make_foreign(call, spec.shape, output, path, format="SavedModel", **fields)
+
+
+def _read_weights(signature) -> list[WeightArray]:
+    """The variables that the signature reads, and its graph's constants where those are kernels, by name."""
+    arrays = [
+        WeightArray(variable.name.removesuffix(":0"), variable.numpy())
+        for variable in signature.variables
+        if variable.dtype.is_floating
+    ]
+    graph = signature.graph.as_graph_def()
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    for node in nodes:
+        shape = node.attr["value"].tensor.tensor_shape
+        if node.op == "Const" and len(shape.dim) in (1, 2, 4) and tf.as_dtype(node.attr["dtype"].type).is_floating:
+            arrays.append(WeightArray(f"{node.name}/kernel", tf.make_ndarray(node.attr["value"].tensor)))
+    return arrays
 
 
 def _signature(signatures, path):

@@ -9,6 +9,7 @@ from reno_tf.audit import outputs
 from reno_tf.audit.foreign import Foreign
 from reno_tf.audit.outputs import EXACT
 from reno_tf.audit.runtimes import answering
+from reno_tf.audit.tflite_weights import read_tflite
 from reno_tf.errors import UserError, one_line
 
 
@@ -42,7 +43,8 @@ def open_tflite(path: str, scores: str | None) -> Foreign:
     near = EXACT + math.sqrt(width) * output["quantization"][0]  # One rounding of that size for each class.
     if shape:  # A file that leaves its batch open is made for one image at a time, too.
         shape[0] = shape[0] or 1
-    return answering(ask, shape, [None, width], path, format="TFLite", near=near, limits=_limits(taken))
+    fields = {"near": near, "limits": _limits(taken), "read_weights": lambda: read_tflite(path)}
+    return answering(ask, shape, [None, width], path, format="TFLite", **fields)
 
 
 def _scores(interpreter, wanted, path) -> dict:

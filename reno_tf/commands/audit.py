@@ -10,13 +10,13 @@ from absl import logging
 from reno_tf import audit as foreign
 from reno_tf import data, files, records, reporting, settings
 from reno_tf.attacks import COPIES
-from reno_tf.commands import audited, common
+from reno_tf.commands import audited, common, lineage
 from reno_tf.commands.run import run
 from reno_tf.errors import TooExposed, UserError, choose
 from reno_tf.evaluation import Measured, Pictures, Suite, cost, evaluate
 from reno_tf.evaluation.attacker import why_absent
-from reno_tf.reporting import Gates, Outcome
-from reno_tf.results import AuditFacts, Results
+from reno_tf.reporting import Gates, Outcome, sentences
+from reno_tf.results import AuditFacts, LineageFacts, Results
 
 _PASSES = {"teacher": 8.0, "random": 16.0}  # over photos, by what is trained here; by start (docs/choices.md)
 _REPORTS = {"sarif": reporting.sarif.write, "junit": reporting.junit.write}  # for what runs an audit in a pipeline
@@ -77,6 +77,9 @@ def audit(
 
     common.seed_everything(config.seed)
     opened = audited.open_model(student, trust=trust, scores=config.audit.scores)
+    traced, from_student = lineage.trace(opened), config.model.weights == lineage.STUDENT
+    if from_student:
+        _attack_through_itself(config, traced, said, compare=compare)
     # All published training images, at the size that the model takes.
     config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
     run_settings = settings.read(config, preset="suite", copied=False)
@@ -87,9 +90,14 @@ def audit(
     run_settings = settings.read(config, preset="suite", dataset=subject.dataset, copied=False)
     for line in subject.lines():
         print(line, flush=True)
-    teacher = common.build_teacher(run_settings.networks)
+    if from_student:
+        teacher = lineage.build_teacher(traced, run_settings.networks, subject.sha256)
+    else:
+        teacher = common.build_teacher(run_settings.networks)
+    origin = traced.facts(teacher) if traced else None
+    _tell_origin(origin, opened)
     common.check_suite(run_settings, teacher.model, subject.dataset)
-    job = _Audit(workdir, run_settings, config.audit.to_dict(), subject, teacher)
+    job = _Audit(workdir, run_settings, config.audit.to_dict(), subject, teacher, origin)
     job.suite.refuse_without_headline(job.absent)
     job.claim(overwrite=overwrite, request=request())
     if is_finished(results := files.read_json(workdir / "results.json")):
@@ -125,6 +133,29 @@ def _refuse_wishes(gates: Gates, reports):
         choose("report", name, _REPORTS)
 
 
+def _attack_through_itself(config, traced, said, *, compare):
+    """Sets the backbone to the student's own, and leaves out what an attacker cannot do with a part of it."""
+    backbone = lineage.backbone_of(traced)
+    if "model.backbone" in said and config.model.backbone != backbone:
+        raise UserError(f"--teacher=student: its public part is {backbone}, not {config.model.backbone}")
+    if compare:
+        raise UserError("--compare trains from a teacher's file: name the public weights by --teacher")
+    config.model.backbone = backbone
+    if not lineage.is_whole(traced) and config.attack.preset in (None, "suite"):
+        asked = settings.read(config, preset="suite", copied=False).suite().attacks
+        config.attack.suite = tuple(str(one) for one in asked if one.entry.network in ("teacher", "student"))
+
+
+def _tell_origin(origin, opened):
+    if origin is None:
+        return
+    facts = records.to_json(origin)
+    size = f"{opened.height}²" if opened.height and opened.height == opened.width else ""
+    print(sentences.of_lineage(facts, size), flush=True)
+    if warning := sentences.of_teacher(facts):
+        logging.warning("%s", warning)
+
+
 def _lies_in(path, folder) -> bool:
     return Path(path).resolve().is_relative_to(Path(folder).resolve())
 
@@ -138,6 +169,7 @@ class _Audit:
     ways: dict
     subject: audited.Subject
     teacher: common.Teacher
+    origin: LineageFacts | None
 
     @property
     def suite(self) -> Suite:
@@ -193,7 +225,7 @@ class _Audit:
             "image_size": list(subject.dataset.test.images.shape[1:3]),
             "exposure": measured.exposure,
             "comparison": comparison,
-        }
+        } | ({"lineage": records.to_json(self.origin)} if self.origin else {})
         return Results(
             **vars(measured.evaluation),
             **common.run_facts(self.settings, subject.dataset, self.teacher),

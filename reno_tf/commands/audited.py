@@ -10,7 +10,7 @@ import numpy as np
 
 from reno_tf import audit as foreign
 from reno_tf import data, files, models
-from reno_tf.commands import common
+from reno_tf.commands import common, lineage
 from reno_tf.errors import UserError
 from reno_tf.evaluation import Network, Pictures, gradients
 from reno_tf.reporting import metrics
@@ -191,7 +191,8 @@ def audit_request_digest(student: str | foreign.Foreign, config, said: Collectio
     if isinstance(student, foreign.Foreign) or not Path(student).exists():
         return None
     overruled = [key for key in _OVERRULED if f"data.{key}" in said]
-    return common.request_digest(config, overruled, foreign.digest_model(student))
+    has_teacher = config.model.weights != lineage.STUDENT
+    return common.request_digest(config, overruled, foreign.digest_model(student), has_teacher=has_teacher)
 
 
 def has_images(folder: Path, wanted: int | None, results: dict) -> bool:

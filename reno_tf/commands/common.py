@@ -51,10 +51,11 @@ def load_data(data_settings: Data, **changes) -> data.Dataset:
 
 @dataclasses.dataclass(frozen=True)
 class Teacher:
-    """The public network."""
+    """The public network. is_of_student: whether its weights were taken out of an audited model."""
 
     network: Network
     record: TeacherFacts
+    is_of_student: bool = False
 
     @property
     def model(self):
@@ -70,9 +71,10 @@ def build_teacher(networks: Networks) -> Teacher:
     return Teacher(Network(model, identity), TeacherFacts(f"{networks.backbone}/{networks.weights}", digest))
 
 
-def request_digest(config, *further) -> str | None:
+def request_digest(config, *further, has_teacher: bool = True) -> str | None:
     """A digest of what a run is asked for, the whole config and `further` facts, as JSON; see `files.results_of`.
 
+    has_teacher: whether there is a teacher's file, and it is not one of these facts.
     It needs neither images nor networks opened. Of two digests that differ the run may still be the same: then only
     `files.claim` finds out. None: the data set is not built yet.
     """
@@ -83,7 +85,7 @@ def request_digest(config, *further) -> str | None:
         data_dir=data_settings.tfds_dir,
         skip_unreadable=data_settings.skip_unreadable,
     )
-    _, teacher = models.locate(networks.backbone, networks.weights)
+    teacher = models.locate(networks.backbone, networks.weights)[1] if has_teacher else None
     asked = [FORMAT, config.to_dict(), images, teacher, *further]
     return images and files.digest(json.dumps(asked, sort_keys=True).encode())
 

@@ -3,9 +3,13 @@
 import numpy as np
 
 from reno_tf import audit as foreign
+from reno_tf import records
+from reno_tf.commands import lineage
 from reno_tf.errors import UserError
+from reno_tf.reporting import sentences
 
 _SIDE = 224  # pixels, where the model takes any
+_BAR = 20  # characters for a relative distance of 1
 
 
 def inspect(config, *, student: str | None = None, trust: bool = False) -> None:
@@ -26,5 +30,19 @@ def inspect(config, *, student: str | None = None, trust: bool = False) -> None:
     print(f"takes   images of {' x '.join(sides)} pixels, {'whole numbers' if opened.integers else 'floats'}")
     print(f"gives   {opened.num_outputs} {kind}, for {opened.num_classes} classes")
     print(f"holds   {', '.join(opened.layers) or 'no network or preprocessing that its file names'}")
+    if (traced := lineage.trace(opened)) is not None:
+        size_text = f"{opened.height}²" if opened.height and opened.height == opened.width else ""
+        facts = records.to_json(traced.facts())
+        print(f"comes from  {sentences.of_lineage(facts, size_text)}")
+        for stage in (facts["nearest"] or {"stages": []})["stages"]:
+            print(f"        {_stage(stage)}")
     if not np.allclose(scores, again, rtol=1e-3, atol=1e-4):
         print("        it gives a different answer each time")
+
+
+def _stage(row) -> str:
+    """A stage's line: how far its kernels are from the public ones, as a bar too."""
+    distance = row["distance"]
+    bar = "" if distance is None else "#" * round(_BAR * min(distance, 1.0))
+    moved = "no kernels" if distance is None else f"relative distance {distance:.2g}"
+    return f"stage {row['stage']}: {row['num_equal']} of {row['num_layers']} public, {moved} {bar}".rstrip()

@@ -77,7 +77,13 @@ def load_template(template: str, package: str = __package__, **filters) -> jinja
     usual = (metrics.percent, metrics.percents, metrics.number, metrics.plural, metrics.attack_named)
     usual += (tex, markdown_table, hash_source)
     environment.filters |= {function.__name__: function for function in usual}
-    environment.filters |= {"check": sentences.of_check, "leaks": leaks.sentence, **filters}
+    environment.filters |= {
+        "check": sentences.of_check,
+        "lineage": sentences.of_lineage,
+        "not_from": sentences.of_teacher,
+        "leaks": leaks.sentence,
+        **filters,
+    }
     return environment.get_template(template)
 
 

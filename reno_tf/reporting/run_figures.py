@@ -84,6 +84,24 @@ def exposure(rows: list[dict], results) -> bytes:
     return png(figure)
 
 
+def moved_stages(rows: list[dict]) -> bytes:
+    """How far each stage is from the public weights: a bar for each of `reno_tf.results.StageLineage`, as JSON."""
+    figure, axes = subplots(size=(6.5, 0.9 + 0.32 * len(rows)))
+    places, distances = range(len(rows)), [row["distance"] or 0.0 for row in rows]
+    bars = axes.barh(places, distances, color="tab:blue")
+    labels = [f"{row['num_equal']} of {row['num_layers']} layers public" for row in rows]
+    axes.bar_label(
+        bars,
+        [f"{distance:.2g}   {label}" for distance, label in zip(distances, labels, strict=True)],
+        padding=3,
+        fontsize=8,
+    )
+    axes.set_yticks(places, [f"stage {row['stage']}" for row in rows])
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1.6), xticks=(0, 0.5, 1), xlabel="relative distance of the kernels (1: nothing in common)")
+    return png(figure)
+
+
 def epsilon_curve(curve: list[dict], results) -> bytes:
     """Attack success and the noise control against epsilon, and the worst case at the run's own; 95 % intervals.
 

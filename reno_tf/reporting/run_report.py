@@ -81,6 +81,8 @@ def write_report_files(workdir: Path, material: Material) -> None:
         figures["data.png"] = run_figures.contact_sheet(*material.training.seen)
     if "audit" in results and results["audit"]["exposure"]:
         figures["exposure.png"] = run_figures.exposure(results["audit"]["exposure"], results)
+    if stages := _moved_stages(results):
+        figures["lineage.png"] = run_figures.moved_stages(stages)
     files.write_json(workdir / "curve.json", curve)
     files.write_json(workdir / "convergence.json", convergence)
     by_exposure = sorted(results["per_class"], key=lambda row: -(row[WORST] or 0.0))
@@ -103,6 +105,12 @@ def write_report_files(workdir: Path, material: Material) -> None:
     tensorboard.write_tensorboard(
         workdir, results=results, config=material.config, figures=figures, command=material.command, step=step
     )
+
+
+def _moved_stages(results) -> list[dict]:
+    """The stages of an audited model beside the public weights that are nearest to it; [] if none are known."""
+    lineage = results.get("audit", {}).get("lineage") or {}
+    return (lineage.get("nearest") or {}).get("stages", [])
 
 
 def model_card(results, *, image_shape, geometry: str) -> str:

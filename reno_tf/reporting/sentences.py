@@ -35,6 +35,65 @@ _CHECKS = {
 }
 
 
+def of_lineage(lineage: Mapping, size: str = "") -> str:
+    """Where the model comes from, in one sentence. lineage: `reno_tf.results.LineageFacts` as JSON. size: as "224²"."""
+    names = " or ".join(lineage["architectures"])
+    if not names:
+        return "It has the shapes of no network that this project knows."
+    subject = ", ".join(filter(None, (names, size)))
+    nearest = lineage["nearest"]
+    if nearest is None:
+        return f"{subject}, by the shapes of its kernels; no public weights of it are known here."
+    return f"{subject}: {_of_comparison(nearest)}"
+
+
+def of_teacher(lineage: Mapping) -> str:
+    """What is to be known about the network that it is attacked through; "" if that is where it comes from."""
+    teacher, nearest = lineage["teacher"], lineage["nearest"]
+    if teacher is None or teacher["related"]:
+        return ""
+    instead = ""
+    if nearest and nearest["related"] and nearest["network"] != teacher["network"]:
+        backbone, _, weights = nearest["network"].partition("/")
+        instead = f" It was made from {nearest['network']}: --backbone={backbone} --teacher={weights}."
+    return (
+        f"The model was not made from {teacher['network']}, through which it is attacked (relative distance of their "
+        f"weights {teacher['distance']:.2f}): the success says little about its exposure.{instead}"
+    )
+
+
+def _of_comparison(facts) -> str:
+    equal, total = facts["num_equal"], facts["num_layers"]
+    weights = "ImageNet ones" if facts["network"].endswith("/imagenet") else "ones"
+    public = f"the public {weights} ({facts['network']})"
+    if not facts["related"]:
+        return (
+            f"its weights are not {public} (relative distance {facts['distance']:.2f}, where 1 is nothing in common)."
+        )
+    moved = [stage["distance"] for stage in facts["stages"] if stage["distance"] is not None]
+    if not facts["certain"]:
+        distance = f"about {facts['distance']:.2g}" if facts["distance"] else "below 0.05"  # a bit of 64
+        return (
+            f"it was made from {public}, as the digests of its layers show (relative distance {distance}); which of "
+            "them are equal is seen only beside the public weights, which are not here, for the file is converted."
+        )
+    kind = "convolutions" if facts["folded"] else "layers with weights"
+    count = f"{equal} of {total} {kind} are {public}"
+    if facts["folded"]:
+        count += "; BatchNorm is folded into them"
+    if equal == total:
+        return f"{count}."
+    stages = f"stages 1 to {facts['public_stages']} are public throughout; " if facts["public_stages"] else ""
+    if facts["public_stages"] == 1:
+        stages = "stage 1 is public throughout; "
+    return f"{count}; {stages}the stages' relative distance to them is {_extent(moved)}."
+
+
+def _extent(values) -> str:
+    low, high = min(values), max(values)
+    return f"{low:.2g}" if f"{low:.2g}" == f"{high:.2g}" else f"{low:.2g} to {high:.2g}"
+
+
 def of_check(reason: str, figures: Mapping) -> str:
     """The sentence of a `reno_tf.results.Check`."""
     rates = {key: metrics.percent(figures[key], figures.get(f"{key}_ci95")) for key in _RATES if key in figures}

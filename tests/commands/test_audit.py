@@ -95,6 +95,8 @@ def test_an_audit_reports_what_was_found_and_how_exposed_the_model_is(config, st
     asked = next(way for way in audit_facts["asked"] if way["input_range"] == "0..255")
     assert asked["matched"] > 0.9 > asked["accuracy"] and asked["asked"] >= 500 and audit_facts["geometry"] == ""
     assert results["clean_accuracy"] > 0.8
+    beside = audit_facts["lineage"]["teacher"]
+    assert beside["num_equal"] == beside["num_layers"] == 16 and beside["related"] and beside["public_stages"] == 4
     assert [row["name"] for row in audit_facts["exposure"]] == ["pixel", "white_box"]
     for row in audit_facts["exposure"]:
         assert list(row["rates"]) == ["0.05", "0.1"] and (row["outside"] is not None) == (row["name"] == "white_box")
@@ -203,7 +205,8 @@ def test_a_model_is_inspected_without_data(config, student, capsys):
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].endswith("digits.keras: Keras 2")
     assert printed[1:3] == ["takes   images of 32 x 32 pixels, floats", "gives   10 probabilities, for 10 classes"]
-    assert printed[3].startswith("holds   Rescaling, small") and len(printed) == 4
+    assert printed[3].startswith("holds   Rescaling, small") and len(printed) == 5
+    assert printed[4] == "comes from  It has the shapes of no network that this project knows."
     with pytest.raises(UserError, match="--mode=inspect needs --student=PATH"):
         modes.start("inspect", config, command="")
 
