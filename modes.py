@@ -118,6 +118,8 @@ def start(name: str, config, *, command: str, said: Collection[str] = (), **flag
     options |= {flag: os.path.expanduser(options[flag]) for flag in options.keys() & _PATHS}
     for flag in sorted(options.keys() & _SHORT.keys()):
         config.update_from_flattened_dict({_SHORT[flag]: options.pop(flag)})
+    if "student" in mode.flags and config.audit.student:
+        options.setdefault("student", os.path.expanduser(config.audit.student))
     for flag in options.keys() - set(mode.flags):
         allowed = " or ".join(f"--mode={other.name}" for other in _TABLE if flag in other.flags)
         raise UserError(f"--{flag} goes with {allowed}, not with --mode={name}")

@@ -33,16 +33,23 @@ def prototypes() -> dict:
     from reno_tf.methods import attacked_images, finetune, vaccination
 
     @dataclasses.dataclass(frozen=True, kw_only=True)
-    class HalfByTheLoss(vaccination.Vaccination):
-        """Through itself half of the images are attacked by raising their cross-entropy, not by their features."""
+    class ThroughItself(vaccination.Vaccination):
+        """At every other step images are attacked through the student itself, not through the teacher."""
 
-        through_itself: bool = True
+        loss_share: float = 0.0  # of the images, whose cross-entropy is raised there; the others as through the teacher
 
         def perturb(self, step):
-            by_features = super().perturb(step)
-            pick = attacked_images._draw(step, 7, [1, 1, 1]) < 0.5
-            own = step.number % 2 == 1
-            return tf.cond(own, lambda: tf.where(pick, self._raised(step), by_features), lambda: by_features)
+            def itself(images, outputs):
+                return step.student(images, training=False)
+
+            def own():
+                by_features = self.attack(step, itself)
+                if not self.loss_share:
+                    return by_features
+                pick = attacked_images._draw(step, 7, [1, 1, 1]) < self.loss_share
+                return tf.where(pick, self._raised(step), by_features)
+
+            return tf.cond(step.number % 2 == 0, lambda: self.attack(step, step.teacher), own)
 
         def _raised(self, step):
             draw = functools.partial(attacked_images._draw, step)
@@ -68,16 +75,16 @@ def prototypes() -> dict:
             for weight in preparation.student.weights:
                 if "kernel" in weight.name and not weight.name.startswith("head"):
                     values = weight.numpy()
-                    noise = values.std() * draw.standard_normal(values.shape)
-                    weight.assign(0.5 * values + 0.5 * noise.astype(values.dtype))
+                    noise = values.std() * draw.standard_normal(values.shape).astype(values.dtype)
+                    weight.assign(0.5 * values + 0.5 * noise)
 
     shared = {"epsilon": _EPSILON}
     return {
         "finetune": lambda seed: finetune.Finetune(weight_decay=1e-4),
         "vaccination": lambda seed: vaccination.Vaccination(**shared),
-        "vaccination, also through itself": lambda seed: vaccination.Vaccination(**shared, through_itself=True),
-        "the same by one gradient, half of it by the loss": lambda seed: HalfByTheLoss(
-            **shared, attack_steps=1, epsilon_factor=1.25
+        "vaccination, also through itself": lambda seed: ThroughItself(**shared),
+        "the same by one gradient, half of it by the loss": lambda seed: ThroughItself(
+            **shared, attack_steps=1, loss_share=0.5, epsilon_factor=1.25
         ),
         "vaccination from half random weights": lambda seed: HalfRandom(**shared, secret=1001 + seed),
     }

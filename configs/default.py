@@ -102,6 +102,7 @@ def get_config() -> ConfigDict:
     config.watch.profile = False  # of ten steps, the tenth and those after it
 
     config.audit = ConfigDict()  # --mode=audit; "auto" is found by asking the model
+    config.audit.student = placeholder(str)  # the model's file or folder, unless --student names it
     config.audit.input_range = "auto"  # what the model wants: "0..1", "-1..1", "caffe", ... (docs/audit.md)
     config.audit.geometry = "auto"  # how a photo becomes its input: "zoom", "crop", "squash" or "pad" (docs/audit.md)
     config.audit.outputs = (

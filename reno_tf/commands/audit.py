@@ -97,7 +97,8 @@ def audit(
     origin = traced.facts(teacher) if traced else None
     _tell_origin(origin, opened)
     common.check_suite(run_settings, teacher.model, subject.dataset)
-    job = _Audit(workdir, run_settings, config.audit.to_dict(), subject, teacher, origin)
+    ways = {key: value for key, value in config.audit.items() if key != "student"}
+    job = _Audit(workdir, run_settings, ways, subject, teacher, origin)
     job.suite.refuse_without_headline(job.absent)
     job.claim(overwrite=overwrite, request=request())
     if is_finished(results := files.read_json(workdir / "results.json")):

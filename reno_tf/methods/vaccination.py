@@ -20,9 +20,9 @@ class Vaccination(AttackedImages):
     images that are attacked through the student itself.
 
     Another student that is trained in the same way has the same start, so what fools it may fool this one too
-    (docs/defences.md). So the images may be attacked, by turns, through the teacher and through networks like the
-    student: itself, as it is at that step, and siblings, which the same method trained before from other seeds. PubDef
-    (arXiv 2310.17645) and Ensemble Adversarial Training (arXiv 1705.07204) attack through other networks too.
+    (docs/defences.md). So the images may be attacked, by turns, through the teacher and through siblings: networks that
+    the same method trained before, from other seeds, through the teacher alone. PubDef (arXiv 2310.17645) and Ensemble
+    Adversarial Training (arXiv 1705.07204) attack through other networks too.
     """
 
     name = "vaccination"
@@ -31,9 +31,7 @@ class Vaccination(AttackedImages):
     feature_scale: str = "relative"
     attack_steps: int = 3  # gradients for each training step
     epsilon_factor: float = 1.0  # the strongest image's radius, as a multiple of epsilon
-    # Whether the student takes a turn among the networks that images are attacked through. It came later.
-    through_itself: bool = dataclasses.field(default=False, metadata={"neutral": False})
-    siblings: int = 0  # networks that are trained first, and take a turn each
+    siblings: int = 0  # networks that are trained first
 
     @property
     def largest_radius(self):
@@ -46,16 +44,6 @@ class Vaccination(AttackedImages):
         if len(step.siblings) != self.siblings:
             counted = f"{len(step.siblings)} networks were given to Transfer.attack_through"
             raise UserError(f"vaccination: {counted}, siblings is {self.siblings}")
-        networks = [step.teacher, *step.siblings, *[_itself(step)] * self.through_itself]
+        networks = [step.teacher, *step.siblings]
         attacks = [functools.partial(self.attack, step, network) for network in networks]
         return tf.switch_case(tf.cast(step.number % len(networks), tf.int32), attacks)
-
-
-def _itself(step: Step):
-    """The student in inference mode, called as `Step.teacher`."""
-
-    def network(images, outputs):
-        features = step.student(images, training=False)
-        return {output: tf.cast(features[output], tf.float32) for output in outputs}
-
-    return network

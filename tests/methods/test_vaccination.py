@@ -15,21 +15,10 @@ from reno_tf.methods import Inoculation, Step, Vaccination
 from reno_tf.training import optimizers
 
 
-def _perturb(
-    images,
-    teacher,
-    method=Vaccination,
-    *,
-    number=0,
-    others=(),
-    student=None,
-    stages=("stage1", "stage2"),
-    **coefficients,
-):
+def _perturb(images, teacher, method=Vaccination, *, number=0, others=(), **coefficients):
     step = Step(
-        student=student,
         labels=tf.zeros([len(images)], tf.int32),
-        stages=list(stages),
+        stages=["stage1", "stage2"],
         images=tf.constant(images),
         teacher=models.freeze(teacher),
         siblings=tuple(models.freeze(sibling) for sibling in others),
@@ -112,29 +101,6 @@ def test_by_turns_the_images_are_attacked_through_the_teacher_and_its_siblings()
         np.testing.assert_array_equal(attacked, _perturb(images, network, number=number))
         others = [other for other in (teacher, *siblings) if other is not network]
         assert all((attacked != _perturb(images, other, number=number)).any() for other in others)
-
-
-def test_the_student_itself_takes_its_turn_last():
-    images, (teacher, sibling, student) = grey_images(), (linear_teacher(seed) for seed in (3, 4, 5))
-    turns = {"others": [sibling], "student": student, "siblings": 1, "through_itself": True}
-    for number, network in enumerate((teacher, sibling, student, teacher)):
-        attacked = _perturb(images, teacher, number=number, **turns)
-        np.testing.assert_allclose(attacked, _perturb(images, network, number=number), atol=1e-6)
-    away = _perturb(images, teacher, number=2) - _perturb(images, student, number=2)
-    assert np.abs(away).max() > 0.01  # Which network it is does matter.
-
-
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_the_student_is_attacked_in_inference_mode(precision):
-    """No statistic of it changes, and it may train in another precision than the teacher."""
-    teacher = models.build("resnet18_cifar", weights="glyphs")
-    student = models.build("resnet18_cifar", num_classes=10, precision=precision)
-    images, before = np.random.default_rng(0).random([4, 32, 32, 3], np.float32), student.get_weights()
-    step = {"student": student, "number": 1, "through_itself": True, "epsilon": 0.1, "attacked": 1.0}
-    attacked = _perturb(images, teacher, **step, stages=("stage1", "stage4"))
-    assert 0.01 < np.abs(attacked - images).max() <= 0.1 + 1e-6
-    for one, other in zip(before, student.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 def test_without_its_siblings_the_training_does_not_start():
