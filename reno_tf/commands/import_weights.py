@@ -74,8 +74,7 @@ def _find(backbone, file, entries) -> _Found:
     if backbone not in KERAS_APPLICATIONS:
         if file is not None and file.endswith(_MODELS):
             return _from_model(backbone, file)
-        if backbone not in torch_import.importable():
-            raise UserError(f"--mode=import_weights of {backbone} needs --file=FILE, a model with that network in it")
+        choose("backbone to import", backbone, [*torch_import.importable(), *KERAS_APPLICATIONS])
         return _from_torch(backbone, file, entries)
     try:
         return _from_keras(backbone, file)

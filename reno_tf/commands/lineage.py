@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from absl import logging
+
 from reno_tf import audit as foreign
 from reno_tf import models
 from reno_tf.commands.common import Teacher
@@ -35,10 +37,14 @@ class Traced:
 
 
 def trace(opened: foreign.Foreign) -> Traced | None:
-    """None for a model that does not show its weights."""
+    """None for a model that does not show its weights, or whose file keeps them in a way that is not read."""
     if opened.read_weights is None:
         return None
-    arrays = tuple(opened.read_weights())
+    try:
+        arrays = tuple(opened.read_weights())
+    except UserError as error:
+        logging.warning("where the model comes from is not looked up: %s", error)
+        return None
     return Traced(arrays, foreign.trace(arrays))
 
 

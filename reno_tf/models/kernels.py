@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import math
 
+import ml_dtypes
 import numpy as np
 
 SKETCH_BITS = 64
@@ -56,8 +57,9 @@ def shape_name(values: np.ndarray) -> str:
 
 
 def is_telling(values: np.ndarray) -> bool:
-    """Whether the kernel has enough numbers for each output channel to be known by its direction."""
-    return as_columns(values).shape[0] >= _LEAST_INPUTS
+    """Whether the kernel is finite, and has enough numbers for each output channel to be known by its direction."""
+    columns = as_columns(values)
+    return columns.shape[0] >= _LEAST_INPUTS and columns.size > 0 and bool(np.isfinite(columns).all())
 
 
 def digest(*arrays: np.ndarray) -> str:
@@ -139,7 +141,7 @@ def fit(kernel: WeightArray, public: np.ndarray) -> Fit:
 
 def _rounding(*stored) -> tuple[float, float]:
     """(relative, absolute): by how much storing in the types of these arrays, after float32's products, may change."""
-    types = [np.finfo(values.dtype) for values in stored]
+    types = [ml_dtypes.finfo(values.dtype) for values in stored]  # NumPy's does not have bfloat16.
     relative = max(float(kind.eps) for kind in types) + 3 * float(np.finfo(np.float32).eps)
     return relative, max(float(kind.smallest_subnormal) for kind in types)
 

@@ -56,7 +56,7 @@ class Unit:
 
 
 def units(arrays: Iterable[WeightArray]) -> list[Unit]:
-    """The arrays, in the order of their layers. Kernels too small to tell, and single numbers, are left out."""
+    """The arrays, in the order of their layers. Kernels that tell nothing, and single numbers, are left out."""
     grouped = []
     for layer, members in itertools.groupby(arrays, key=lambda array: array.layer):
         members = list(members)

@@ -134,6 +134,13 @@ def test_a_sketch_and_a_digest_never_change():
     assert (f"{kernels.sketch(kernel):016x}", kernels.digest(kernel)) == ("205f2ae22c8431c2", "c8b942c52c7df556")
 
 
+def test_numbers_that_are_not_finite_are_nobodys(public):
+    network = public_weights.public_networks(["toy"])[0]
+    arrays = [WeightArray(f"{layer}/x", np.full_like(value[0], np.nan)) for (layer, _), value in network.values.items()]
+    found = audit.compare(arrays, network)
+    assert found.distance == 1.0 and not any(found.layers.values()) and found.public_stages == 0
+
+
 def test_one_kernel_in_all_its_axes_is_one():
     kernel = np.random.default_rng(0).normal(size=(3, 3, 1, 5)).astype(np.float32)
     turned = kernel.transpose(0, 1, 3, 2)

@@ -205,7 +205,7 @@ def test_a_wrong_file_is_refused(pretrained, tmp_path, state, monkeypatch):
     altered = tmp_path / "resnet18-f37072fd.pth"
     altered.write_bytes(b"half a download")
     (tmp_path / "x.pth").write_bytes(b"PK")
-    (tmp_path / "x.h5").write_bytes(b"HDF")
+    (tmp_path / "x.npz").write_bytes(b"HDF")
     (tmp_path / "y.safetensors").write_bytes(b"x")
     monkeypatch.setitem(sys.modules, "torch", None)  # As on a machine without it.
     for file, backbone, message in (
@@ -216,7 +216,7 @@ def test_a_wrong_file_is_refused(pretrained, tmp_path, state, monkeypatch):
         (altered, "resnet18", "altered or incomplete: its SHA-256 is .*, its name says f37072fd"),
         (tmp_path / "x.pth", "resnet18", "a .pth needs PyTorch"),
         (tmp_path / "y.safetensors", "resnet18", "not a safetensors file"),
-        (tmp_path / "x.h5", "resnet18", "must be a .safetensors, .pth.tar, .pth, .pt, .bin or .ckpt file"),
+        (tmp_path / "x.npz", "resnet18", "must be a .safetensors, .pth.tar, .pth, .pt, .bin or .ckpt file"),
     ):
         with pytest.raises(UserError, match=message):
             _import(file, backbone)
