@@ -33,7 +33,7 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string("workdir", None, "Folder of the run; default runs/<method>-<data>-<seed>."),
     flags.DEFINE_string("file", None, "Weights file to import: .safetensors, .pth and the like, .h5 or .keras."),
     flags.DEFINE_string(
-        "student", None, "Model to audit or inspect: a SavedModel folder, or a .keras, .h5, .tflite or .onnx."
+        "student", None, "Model to audit or inspect: a folder (SavedModel, KerasHub), a .keras, .h5, .tflite or .onnx."
     ),
     flags.DEFINE_bool("trust", False, "With --mode=audit or inspect: open a SavedModel that does more than compute."),
     flags.DEFINE_bool("compare", False, "With --mode=audit: train Renofeation on the same data and compare."),

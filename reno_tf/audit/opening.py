@@ -4,6 +4,7 @@ from pathlib import Path
 
 from reno_tf import archives, files
 from reno_tf.audit.foreign import Foreign
+from reno_tf.audit.hub_presets import is_preset, open_preset
 from reno_tf.audit.keras_models import open_keras
 from reno_tf.audit.onnx_files import files_beside, open_onnx
 from reno_tf.audit.saved_models import open_saved_model
@@ -20,7 +21,7 @@ _OPENERS = {
 
 
 def open_model(path: str, *, trust: bool = False, scores: str | None = None) -> Foreign:
-    """Opens a SavedModel folder, a .keras or .h5 file of Keras 2 or 3, a .tflite or a .onnx.
+    """Opens a SavedModel folder, a preset of KerasHub, a .keras or .h5 file of Keras 2 or 3, a .tflite or a .onnx.
 
     What a SavedModel or a Keras file holds is checked first.
     `trust`: a SavedModel may also do more than compute. `scores`: which of several outputs has the scores. Raises
@@ -29,12 +30,16 @@ def open_model(path: str, *, trust: bool = False, scores: str | None = None) -> 
     """
     if not Path(path).exists():
         raise UserError(f"there is no model {path}")
-    if Path(path).is_dir():
+    is_folder = Path(path).is_dir()
+    if is_folder and not is_preset(path):
         return open_saved_model(path, scores, trust=trust)
-    if Path(path).suffix not in _OPENERS:
-        raise UserError(f"{path} must be a SavedModel folder, or a .keras, .h5, .tflite or .onnx file")
+    if not is_folder and Path(path).suffix not in _OPENERS:
+        raise UserError(f"{path} must be a folder (SavedModel, KerasHub), or a .keras, .h5, .tflite or .onnx file")
     if trust:
-        raise UserError(f"--trust goes with a SavedModel folder: {path} is a file, and no code in it is ever run")
+        kind = "preset" if is_folder else "file"
+        raise UserError(f"--trust goes with a SavedModel folder: {path} is a {kind}, and no code in it is ever run")
+    if is_folder:
+        return open_preset(path, scores)
     archives.refuse_stand_in(path)
     return _OPENERS[Path(path).suffix](path, scores)
 

@@ -105,7 +105,7 @@ def audit(
 def _refuse_flags(*, student, workdir, overwrite, save_images):
     if student is None:
         raise UserError(
-            "--mode=audit needs --student=PATH: a SavedModel folder, or a file .keras, .h5, .tflite or .onnx"
+            "--mode=audit needs --student=PATH: a folder (SavedModel, KerasHub), or a .keras, .h5, .tflite or .onnx"
         )
     if save_images is not None and save_images < 1:
         raise UserError(f"--save_images must be at least 1, not {save_images}")

@@ -16,7 +16,7 @@ def inspect(config, *, student: str | None = None, trust: bool = False) -> None:
     """
     if student is None:
         raise UserError(
-            "--mode=inspect needs --student=PATH: a SavedModel folder, or a file .keras, .h5, .tflite or .onnx"
+            "--mode=inspect needs --student=PATH: a folder (SavedModel, KerasHub), or a .keras, .h5, .tflite or .onnx"
         )
     opened = foreign.open_model(student, trust=trust, scores=config.audit.scores)
     size = (opened.height or _SIDE, opened.width or _SIDE)

@@ -4,6 +4,7 @@ Ends with an error if one ends in anything but an opened model or one line.
 """
 
 import copy
+import importlib.util
 import json
 import random
 import sys
@@ -58,20 +59,14 @@ def _places(config):
         yield from _places(value)
 
 
-def main(count):
-    import reno_tf  # noqa: F401  It chooses the Keras.
-
-    # isort: split
+def _models():
+    """A small model of each library, those of KerasHub where it is installed."""
     import keras
     import tf_keras
 
-    from reno_tf import audit
-    from reno_tf.errors import UserError
-
-    opened = refused = 0
     for library in (keras, tf_keras):
         layers = library.layers
-        model = library.Sequential(
+        yield library.Sequential(
             [
                 library.Input((8, 8, 3)),
                 layers.Rescaling(1 / 255),
@@ -81,12 +76,27 @@ def main(count):
                 layers.Dense(3),
             ]
         )
+    if importlib.util.find_spec("keras_hub"):
+        import hubs
+
+        yield hubs.classifier("vit")
+        yield hubs.around(hubs.vit())
+
+
+def main(count):
+    import reno_tf  # noqa: F401  It chooses the Keras.
+    from reno_tf import audit
+    from reno_tf.errors import UserError
+
+    opened = refused = 0
+    models = list(_models())
+    for which, model in enumerate(models):
         with tempfile.TemporaryDirectory() as folder:
             good, bad = Path(folder) / "good.keras", Path(folder) / "bad.keras"
             model.save(good)
             with zipfile.ZipFile(good) as archive:
                 parts = {name: archive.read(name) for name in archive.namelist()}
-            for number, config in enumerate(mutants(json.loads(parts["config.json"]), count // 2, seed=1)):
+            for number, config in enumerate(mutants(json.loads(parts["config.json"]), count // len(models), seed=1)):
                 with zipfile.ZipFile(bad, "w") as archive:
                     for name, content in parts.items():
                         archive.writestr(name, json.dumps(config) if name == "config.json" else content)
@@ -96,10 +106,11 @@ def main(count):
                     opened += 1
                 except UserError as mistake:
                     refused += 1
-                    assert len(str(mistake).splitlines()) == 1, (library.__name__, number, str(mistake))
-                assert set(Path(folder).rglob("*")) == before, (library.__name__, number)
+                    assert len(str(mistake).splitlines()) == 1, (which, number, str(mistake))
+                assert set(Path(folder).rglob("*")) == before, (which, number)
     print(f"{opened} opened, {refused} refused in one line")
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/hubs.py
     main(int(sys.argv[1]) if sys.argv[1:] else 500)
