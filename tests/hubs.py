@@ -24,7 +24,7 @@ def deit(num_layers=1):
 
 def resnet():
     return keras_hub.models.ResNetBackbone(
-        input_conv_filters=[8],
+        input_conv_filters=[64],
         input_conv_kernel_sizes=[3],
         stackwise_num_filters=[64, 16],
         stackwise_num_blocks=[1, 2],
@@ -72,7 +72,6 @@ def efficientnet():
         stackwise_force_input_filters=[0] * 3,
         stackwise_nores_option=[False] * 3,
         dropout=0.0,
-        num_features=24,
     )
 
 
