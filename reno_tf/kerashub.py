@@ -23,14 +23,14 @@ def require(origin: str) -> None:
         raise UserError(f"KerasHub, which {origin} needs, cannot be imported: {one_line(error)}") from None
 
 
-def find_class(module: str, name: str, registered_name: str | None, origin: str) -> type:
-    """The class of KerasHub that a file describes by these names.
+def find_class(module, name, registered_name, origin: str) -> type:
+    """The class of KerasHub that a file describes by these names, whatever stands there.
 
     Raises UserError where KerasHub is absent, or the names are not all of one class that computes with images.
     """
     require(origin)
-    found = _classes().get((module, name))
-    aliases = {None, name, *(f"{package}>{name}" for package in _REGISTERED)}
+    found = _classes().get((str(module), str(name)))
+    aliases = (None, name, *(f"{package}>{name}" for package in _REGISTERED))
     if found is None or registered_name not in aliases or not _resolves_to(found, registered_name):
         title = " ".join(f"{module}.{name}".split())[:120]
         raise UserError(f"{origin} names {title!r}, which is not a layer, backbone or image classifier of KerasHub")

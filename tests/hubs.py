@@ -86,11 +86,16 @@ _CLASSIFIERS = {
 
 
 def classifier(family="vit", *, scale=1 / 127.5, offset=-1.0, **options):
-    """A task with its preprocessor, which feeds it -1..1 if nothing else is asked for. **options: the backbone's."""
+    """`classified` on a tiny backbone; **options: the backbone's."""
+    return classified(BACKBONES[family](**options), family, num_classes=3, scale=scale, offset=offset)
+
+
+def classified(backbone, family, *, num_classes, scale=1 / 127.5, offset=-1.0):
+    """A task with its preprocessor, which feeds it -1..1 if nothing else is asked for."""
     name = f"{_CLASSIFIERS[family]}ImageClassifier"
     converter = getattr(keras_hub.layers, f"{_CLASSIFIERS[family]}ImageConverter")(scale=scale, offset=offset)
     preprocessor = getattr(keras_hub.models, f"{name}Preprocessor")(converter)
-    return getattr(keras_hub.models, name)(BACKBONES[family](**options), num_classes=3, preprocessor=preprocessor)
+    return getattr(keras_hub.models, name)(backbone, num_classes=num_classes, preprocessor=preprocessor)
 
 
 def around(backbone):

@@ -85,7 +85,7 @@ def check_config(config, origin: str) -> None:
     for entry in _objects(config):
         name, module, registered_name = (entry.get(key) for key in ("class_name", "module", "registered_name"))
         if _is_of_hub(entry):
-            kerashub.find_class(module, str(name), registered_name and str(registered_name), origin)
+            kerashub.find_class(module, name, registered_name, origin)
             continue
         if module is not None and not (isinstance(module, str) and _MODULES.fullmatch(module)):
             raise UserError(f"{origin} names the module {module!r}, which is not Keras's; {_ADVICE}")

@@ -117,9 +117,10 @@ class Hub(backbone.Backbone):
             raise UserError(f"{name} needs a preset of KerasHub: its folder is given as the weights")
         folder, _ = locate(preset)
         network = _read(folder)
-        side = network.input.shape[1]
-        if network.input.shape[2] != side or network.input.shape[3] != 3:
-            raise UserError(f"{folder} takes inputs of shape {network.input.shape}, not square colour images")
+        shape = tuple(network.input.shape)
+        side = shape[1]
+        if shape[1:] != (side, side, 3):
+            raise UserError(f"{folder} takes inputs of shape {shape}, not square colour images")
         if side is not None and image_size not in (None, side):
             raise UserError(f"{folder} takes images of {side} pixels, not of image_size={image_size}")
         model = super().build(
@@ -157,8 +158,10 @@ HUB = {NAME: Hub(_hub_layers)}
 
 def _json(path) -> dict:
     archives.refuse_stand_in(path)
+    with path.open("rb") as file:
+        text = file.read(_MOST_JSON)
     try:
-        content = json.loads(path.read_bytes()[:_MOST_JSON])
+        content = json.loads(text)
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict) or not isinstance(content.get("config"), dict):
@@ -172,8 +175,8 @@ def _build(path, kind):
     Raises UserError unless its settings are plain values.
     """
     content = _json(path)
-    names = [str(content.get(key)) for key in ("module", "class_name", "registered_name")]
-    found = kerashub.find_class(*names, str(path))
+    module, name, registered_name = (content.get(key) for key in ("module", "class_name", "registered_name"))
+    found = kerashub.find_class(module, name, registered_name, str(path))
     settings = {key: value for key, value in content["config"].items() if key != "dtype"}
     if not issubclass(found, kind()) or not _is_plain(list(settings.values())):
         raise UserError(f"{path} does not describe {kind().__name__} of KerasHub alone")
@@ -226,14 +229,25 @@ def _normalization(folder) -> dict:
     if not (folder / _CONVERTER).is_file():
         raise UserError(f"{folder} holds no {_CONVERTER}: save it with its preprocessor, which says the images' range")
     converter = _build(folder / _CONVERTER, kind)
-    scale = np.broadcast_to(1.0 if converter.scale is None else converter.scale, 3) * 255.0
-    offset = np.broadcast_to(0.0 if converter.offset is None else converter.offset, 3)
-    return {"mean": (0.0 - offset / scale).tolist(), "std": (1 / scale).tolist()}
+    try:
+        scale = np.broadcast_to(1.0 if converter.scale is None else converter.scale, 3) * 255.0
+        offset = np.broadcast_to(0.0 if converter.offset is None else converter.offset, 3)
+        with np.errstate(all="ignore"):
+            mean, std = 0.0 - offset / scale, 1 / scale
+    except (TypeError, ValueError):
+        mean = std = np.array([np.nan])
+    if not np.isfinite([*mean, *std]).all():
+        said = f"scale {converter.scale!r:.80}, offset {converter.offset!r:.80}"
+        raise UserError(f"{folder / _CONVERTER} does not say how colours are scaled: {said}")
+    return {"mean": mean.tolist(), "std": std.tolist()}
 
 
 def _encoder(network):
-    """The layer that has a transformer's blocks, if there is one."""
-    return next((layer for layer in network.layers if hasattr(layer, "encoder_layers")), None)
+    """The layer that has a transformer's blocks and ends with a normalisation, if there is one behind patches."""
+    has_blocks = [
+        layer for layer in network.layers if hasattr(layer, "encoder_layers") and hasattr(layer, "layer_norm")
+    ]
+    return has_blocks[0] if has_blocks and _num_patches(network) else None
 
 
 def _token_parts(network) -> list:
@@ -271,7 +285,8 @@ def _token_parts(network) -> list:
 
 
 def _num_patches(network) -> int:
-    return next(layer.num_patches for layer in network.layers if hasattr(layer, "num_patches"))
+    """0 if it has no layer that says so."""
+    return next((layer.num_patches for layer in network.layers if hasattr(layer, "num_patches")), 0)
 
 
 def _map_parts(network) -> list:
@@ -284,7 +299,7 @@ def _map_parts(network) -> list:
 
     ends = _ends(network)
     if not ends:
-        raise UserError(f"{network.name} has no stages that can be found: no layer that all paths cross")
+        raise UserError(f"{type(network).__name__} has no stages that can be found: feature maps, or a row of blocks")
     starts = [network.input, *ends]
     cut = [keras.Model(start, end) for start, end in zip(starts, ends, strict=False)]
     is_whole = ends[-1] is network.outputs[0]
@@ -297,7 +312,7 @@ def _ends(network) -> list:
     nodes = [node for _, level in levels for node in level if not node.is_input]
     side = network.input.shape[1] or _PROBE
     heights = _heights(network, nodes, side)
-    last = round(math.log2(side / heights[-1]))
+    last = round(math.log2(side / heights[-1])) if heights[-1] else 0  # No feature map: no stages.
     ends = {}
     for node, height, all_cross in zip(nodes, heights, graph.crossings(nodes), strict=True):
         level = round(math.log2(side / height)) if height else 0

@@ -1,5 +1,10 @@
 """KerasHub's backbones as teachers: their stages, what they compute, attacks through them, a student from one."""
 
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
 import hubs
 import keras
 import numpy as np
@@ -8,9 +13,10 @@ import tensorflow as tf
 from conftest import long
 
 import reno_tf
-from reno_tf import attacks, models
+from reno_tf import attacks, data, models, training
 from reno_tf.errors import UserError
 from reno_tf.models import hub
+from reno_tf.training import history
 
 _SCALE, _OFFSET = [1 / 60, 1 / 70, 1 / 80], [-1.0, -2.0, -3.0]
 # (height, width, channels) of each stage for images of 16 x 16, and the width of the penultimate features.
@@ -106,6 +112,38 @@ def test_a_student_starts_from_it_and_trains(vit, images):
         assert np.abs(weight - original).max() > 0
 
 
+def _learn(preset, workdir):
+    """The student's weights after two steps, and two that average."""
+    rng = np.random.default_rng(0)
+    splits = [
+        data.Split(rng.integers(0, 256, [size, 16, 16, 3], np.uint8), rng.integers(0, 3, size)) for size in (9, 0, 3)
+    ]
+    dataset = data.Dataset("toy", ["a", "b", "c"], *splits, augment=None)
+    student = models.build("kerashub", preset=preset, num_classes=3, dropout=0.1)
+    method = reno_tf.methods.Renofeation()
+    model = reno_tf.Transfer(student, models.build("kerashub", weights=preset), method)
+    schedule = dataclasses.replace(method.schedule, steps=2, swa=True, swa_steps=2, swa_period=1)
+    training.train(model, method.phases(schedule), training.Course.on(dataset, workdir, batch_size=4, interval=1))
+    return {name: weight.numpy() for name, weight in models.named_weights(model.student).items()}
+
+
+@pytest.mark.long
+def test_a_student_that_is_killed_goes_on_to_the_same_bits(vit, tmp_path, monkeypatch):
+    whole, record = _learn(vit, tmp_path / "whole"), history.Record.on_epoch_end
+
+    def record_and_die(callback, epoch, logs):
+        record(callback, epoch, logs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(history.Record, "on_epoch_end", record_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            _learn(vit, tmp_path / "broken")
+    resumed = _learn(vit, tmp_path / "broken")
+    for name, value in whole.items():
+        np.testing.assert_array_equal(resumed[name], value, err_msg=name)
+
+
 def test_random_weights_are_a_function_of_the_seed(vit):
     first, again, other = (models.build("kerashub", preset=vit, seed=seed) for seed in (1, 1, 2))
     named = [models.named_weights(model) for model in (first, again, other)]
@@ -134,6 +172,51 @@ def test_mistakes_are_named_in_one_line(vit, tmp_path):
         with pytest.raises(UserError, match=message) as raised:
             models.build("kerashub", **options)
         assert len(str(raised.value).splitlines()) == 1
+
+
+def _nested(folder):
+    config = json.loads((folder / "config.json").read_text())
+    config["config"]["num_layers"] = {"class_name": "Lambda", "module": "keras.layers", "config": {}}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def _other_class(folder):
+    names = {"module": "keras_hub.src.models.bert.bert_tokenizer", "class_name": "BertTokenizer"}
+    (folder / "config.json").write_text(json.dumps({**names, "config": {"vocabulary": "/etc/hostname"}}))
+
+
+def _no_backbone(folder):
+    names = {"module": "keras_hub.src.models.vit.vit_layers", "class_name": "MLP"}
+    (folder / "config.json").write_text(json.dumps({**names, "config": {"hidden_dim": 3, "mlp_dim": 3}}))
+
+
+def _other_scale(folder):
+    converter = json.loads((folder / "image_converter.json").read_text())
+    converter["config"]["scale"] = 0.0
+    (folder / "image_converter.json").write_text(json.dumps(converter))
+
+
+_BROKEN = {
+    "an object in a setting": (_nested, "config.json does not describe Backbone of KerasHub alone"),
+    "a tokenizer": (_other_class, "BertTokenizer', which is not a layer, backbone"),
+    "another layer": (_no_backbone, "config.json does not describe Backbone of KerasHub alone"),
+    "a scale of 0": (_other_scale, "does not say how colours are scaled: scale 0.0, offset -1.0"),
+    "no weights": (lambda folder: (folder / "model.weights.h5").unlink(), "holds no model.weights.h5"),
+    "weights that are cut short": (
+        lambda folder: (folder / "model.weights.h5").write_bytes(b"\x89HDF\r\n"),
+        "gives no weights of tiny",
+    ),
+    "no JSON": (lambda folder: (folder / "config.json").write_text("{"), "does not describe an object of Keras"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), _BROKEN.values(), ids=_BROKEN)
+def test_a_preset_that_is_broken_or_hostile_is_named_in_one_line(vit, tmp_path, change, message):
+    folder = Path(shutil.copytree(vit, tmp_path / "preset"))
+    change(folder)
+    with pytest.raises(UserError, match=message) as raised:
+        models.build("kerashub", weights=str(folder))
+    assert len(str(raised.value).splitlines()) == 1
 
 
 def test_its_identity_is_the_content_of_the_preset(vit):
