@@ -21,6 +21,7 @@ _FLOORS = (
         "files",
         "hardware",
         "interruption",
+        "kerashub",
         "naming",
         "progress",
         "records",

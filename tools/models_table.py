@@ -23,6 +23,13 @@ counted apart. A stage is height x width x channels; behind it stands the layer 
 classifier of Keras Applications is there too, as `keras_` and its function's name in lower case; `taps=(...)` names
 other layers. keras_nasnetmobile and keras_nasnetlarge need `image_size=...`.
 
+`kerashub` is any backbone of KerasHub that takes one batch of images (`pip install '.[hub]'`): ViT, DeiT, ResNet,
+MobileNetV3, EfficientNetV2 and others. Its weights are a folder that `save_to_preset` wrote, with the preprocessor,
+which says the images' range: `--backbone=kerashub --teacher=FOLDER`. The stages of a convolutional network end as those
+of Keras Applications. A transformer has four, the sequences of tokens after each quarter of its blocks. Its penultimate
+features are the class token and the mean of the patches. Attacks and audits go through all of them. Students train from
+those without BatchNorm and dropout, as ViT; Keras Applications has most of the others.
+
 | network | parameters (M) | GFLOPs | stages | weights | mean; std of the normalisation |
 |---|---|---|---|---|---|"""
 
@@ -55,7 +62,7 @@ def flops(model, size):
 
 
 if __name__ == "__main__":
-    networks = [name for name in models.BACKBONES if not name.startswith("keras_")]
+    networks = [name for name in models.BACKBONES if not name.startswith("keras")]
     print(_TITLE)
     for name in (*networks, *_KERAS, *(f"keras_{family}" for family in _FAMILIES)):
         print(row(name), flush=True)

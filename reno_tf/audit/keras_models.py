@@ -11,8 +11,8 @@ from reno_tf.models.kernels import WeightArray
 
 def open_keras(path: str, scores: str | None) -> Foreign:
     """See `open_model`."""
-    safety.check_keras(path)
-    model, version = _load(path)
+    needs_hub = safety.check_keras(path)
+    model, version = _load(path, (3,) if needs_hub else (2, 3))
     return as_foreign(model, version, path, scores)
 
 
@@ -61,18 +61,19 @@ def _telling_layers(model) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _load(path):
+def _load(path, versions):
     import keras
     import tf_keras
 
-    reasons = []
-    for version, library in (("Keras 2", tf_keras), ("Keras 3", keras)):
+    reasons, libraries = [], {2: tf_keras, 3: keras}
+    for version in versions:
+        library = libraries[version]
         try:
             model = library.models.load_model(path, compile=False)
         except Exception as error:  # Each raises its own kinds for the other's files.
             reasons.append(f"{library.__name__}: {one_line(error)}")
         else:
             if isinstance(model, library.Model):
-                return model, version
+                return model, f"Keras {version}"
             reasons.append(f"{library.__name__}: it is not a model, but a {type(model).__name__}")
     raise UserError(f"{path} cannot be opened ({'; '.join(reasons)})")

@@ -5,6 +5,7 @@ from pathlib import Path
 from reno_tf import archives, files
 from reno_tf.audit import tfjs_files
 from reno_tf.audit.foreign import Foreign
+from reno_tf.audit.hub_presets import is_preset, open_preset
 from reno_tf.audit.keras_models import open_keras
 from reno_tf.audit.onnx_files import files_beside, open_onnx
 from reno_tf.audit.saved_models import open_saved_model
@@ -12,7 +13,10 @@ from reno_tf.audit.tfjs_models import open_tfjs
 from reno_tf.audit.tflite_files import open_tflite
 from reno_tf.errors import UserError
 
-FORMATS = "a SavedModel folder, a .keras, .h5, .tflite or .onnx file, or a TensorFlow.js folder or model.json"
+FORMATS = (
+    "a SavedModel folder, a preset of KerasHub, a .keras, .h5, .tflite or .onnx file, or a TensorFlow.js folder or "
+    "model.json"
+)
 _OPENERS = {
     ".keras": open_keras,
     ".h5": open_keras,
@@ -23,7 +27,8 @@ _OPENERS = {
 
 
 def open_model(path: str, *, trust: bool = False, scores: str | None = None) -> Foreign:
-    """Opens a SavedModel folder, a .keras or .h5 of Keras 2 or 3, a .tflite, a .onnx, or a TensorFlow.js layers model.
+    """Opens a SavedModel folder, a preset of KerasHub, a .keras or .h5 of Keras 2 or 3, a .tflite, a .onnx, or a
+    TensorFlow.js layers model.
 
     What a SavedModel, or a description of Keras layers, holds is checked first.
     `trust`: a SavedModel may also do more than compute. `scores`: which of several outputs has the scores. Raises
@@ -33,13 +38,16 @@ def open_model(path: str, *, trust: bool = False, scores: str | None = None) -> 
     if not Path(path).exists():
         raise UserError(f"there is no model {path}")
     is_folder, is_tfjs = Path(path).is_dir(), _is_tfjs(path)
-    if is_folder and not is_tfjs:
+    is_hub = is_folder and not is_tfjs and is_preset(path)
+    if is_folder and not is_tfjs and not is_hub:
         return open_saved_model(path, scores, trust=trust)
-    if not is_tfjs and Path(path).suffix not in _OPENERS:
+    if not is_folder and not is_tfjs and Path(path).suffix not in _OPENERS:
         raise UserError(f"{path} must be {FORMATS}")
     if trust:
-        kind = "a TensorFlow.js model" if is_folder else "a file"
+        kind = "a preset" if is_hub else "a TensorFlow.js model" if is_folder else "a file"
         raise UserError(f"--trust goes with a SavedModel folder: {path} is {kind}, and no code in it is ever run")
+    if is_hub:
+        return open_preset(path, scores)
     if not is_folder:
         archives.refuse_stand_in(path)
     return (open_tfjs if is_tfjs else _OPENERS[Path(path).suffix])(path, scores)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import h5py
 
-from reno_tf import archives
+from reno_tf import archives, kerashub
 from reno_tf.errors import UserError, one_line
 
 _ADVICE = "export the model as a SavedModel, whose operations are listed before it runs"
@@ -27,7 +27,7 @@ _UNSAFE = {
 }
 _RUN_CODE = {f"the class {name!r}" for name in _UNSAFE}
 _PLAIN = {
-    *("__keras_tensor__", "__tensor__", "__numpy__", "__tuple__", "__ellipsis__"),
+    *("__keras_tensor__", "__tensor__", "__numpy__", "__tuple__", "__ellipsis__", "__slice__"),
     *("TensorShape", "Functional", "Model", "Sequential"),
 }
 _OPERATIONS = ("numpy", "nn", "image", "math")  # Modules of keras.src.ops; others call their arguments.
@@ -64,24 +64,29 @@ _OUTSIDE = re.compile(
 _CHECKPOINTS = {"SaveV2", "RestoreV2", "ShardedFilename", "MergeV2Checkpoints"}
 
 
-def check_keras(path: str) -> None:
-    """Raises UserError unless the .keras or .h5 file names nothing but classes of Keras, and holds what it should."""
+def check_keras(path: str) -> bool:
+    """Raises UserError unless the .keras or .h5 file names nothing but classes of Keras, and holds what it should.
+
+    Returns whether it names classes of KerasHub, which only Keras 3 can build.
+    """
     zipped, is_hdf5 = zipfile.is_zipfile(path), h5py.is_hdf5(path)
     if not zipped and not is_hdf5:
         raise UserError(f"{path} is not a .keras or .h5 file: it is cut short, or of another format")
     try:
-        if zipped:
-            _check_archive(path)
-        if is_hdf5:
-            _check_hdf5(path)
+        configs = [_check_archive(path)] if zipped else []
+        configs += [_check_hdf5(path)] if is_hdf5 else []
     except (zipfile.BadZipFile, OSError, KeyError, RuntimeError, EOFError, NotImplementedError) as error:
         raise UserError(f"{path} is damaged: {one_line(error)}") from None
+    return any(_is_of_hub(entry) for config in configs for entry in _objects(config))
 
 
 def check_config(config, origin: str) -> None:
-    """Raises UserError unless every object that the config describes is of Keras, and only computes."""
+    """Raises UserError unless every object that the config describes is of Keras or KerasHub, and only computes."""
     for entry in _objects(config):
-        name, module = entry.get("class_name"), entry.get("module")
+        name, module, registered_name = (entry.get(key) for key in ("class_name", "module", "registered_name"))
+        if _is_of_hub(entry):
+            kerashub.find_class(module, name, registered_name, origin)
+            continue
         if module is not None and not (isinstance(module, str) and _MODULES.fullmatch(module)):
             raise UserError(f"{origin} names the module {module!r}, which is not Keras's; {_ADVICE}")
         inner = entry.get("config")
@@ -98,6 +103,33 @@ def check_config(config, origin: str) -> None:
         if not allowed:
             why = "runs code of its own" if title in _RUN_CODE else "is not one of Keras's that are loaded"
             raise UserError(f"{origin} names {' '.join(title.split())[:120]}, which {why}; {_ADVICE}")
+        if registered_name not in (None, name, inner if name == "function" else None):  # Keras looks it up first.
+            raise UserError(f"{origin} gives {title} another registered name, {registered_name!r:.80}; {_ADVICE}")
+    for text in _texts(config):
+        if text in _registered():  # Keras takes such a text for the object itself.
+            raise UserError(f"{origin} names the registered object {text!r:.80} in a value; {_ADVICE}")
+
+
+def check_json(path: Path):
+    """The config in a JSON file, checked. Raises UserError as `check_config` does, and for a file that is not JSON."""
+    archives.refuse_stand_in(path)
+    if path.stat().st_size > _MOST_JSON:
+        raise UserError(f"{path} holds a config of more than {_MOST_JSON} bytes")
+    config = read_json(path.read_bytes(), path)
+    check_config(config, str(path))
+    return config
+
+
+def check_weights(path: Path) -> None:
+    """Raises UserError unless the HDF5 file is there, and holds arrays alone, of the size that is stored."""
+    if not path.is_file():
+        raise UserError(f"there is no {path.name} in {path.parent}")
+    archives.refuse_stand_in(path)
+    try:
+        with h5py.File(path, "r") as file:
+            archives.check_hdf5(file, str(path), stored=path.stat().st_size)
+    except (OSError, KeyError, RuntimeError) as error:
+        raise UserError(f"{path} is damaged: {one_line(error)}") from None
 
 
 def check_saved_model(path: str) -> None:
@@ -168,6 +200,10 @@ def _computes(operation: str) -> bool:
     return not definition.is_stateful and not _OUTSIDE.fullmatch(operation)
 
 
+def _is_of_hub(entry) -> bool:
+    return str(entry.get("module")).partition(".")[0] == kerashub.PACKAGE
+
+
 def _values(config) -> Iterable:
     if isinstance(config, dict):
         return config.values()
@@ -182,6 +218,23 @@ def _objects(config, depth: int = 0) -> Iterator[dict]:
         yield config
     for value in _values(config):
         yield from _objects(value, depth + 1)
+
+
+def _texts(config) -> Iterator[str]:
+    """Every text in the config, but for the registered names of the objects that it describes."""
+    if isinstance(config, str):
+        yield config
+    described = isinstance(config, dict) and "class_name" in config
+    for value in _values({**config, "registered_name": None} if described else config):
+        yield from _texts(value)
+
+
+def _registered() -> Iterable[str]:
+    """The names under which libraries registered objects with Keras."""
+    import keras
+    import tf_keras
+
+    return keras.saving.get_custom_objects().keys() | tf_keras.saving.get_custom_objects().keys()
 
 
 @functools.cache
@@ -208,6 +261,7 @@ def _functions() -> set[str]:
 
 
 def _check_archive(path):
+    """Its config, checked."""
     with zipfile.ZipFile(path) as archive:
         archives.check_members(archive, path)
         names = archive.namelist()
@@ -224,14 +278,18 @@ def _check_archive(path):
                 content = archive.read(name)
                 with h5py.File(io.BytesIO(content), "r") as file:
                     archives.check_hdf5(file, path, stored=len(content))
+    return config
 
 
 def _check_hdf5(path):
+    """Its config, checked."""
     with h5py.File(path, "r") as file:
         archives.check_hdf5(file, path, stored=Path(path).stat().st_size)
         if "model_config" not in file.attrs:
             raise UserError(f"{path} holds weights alone, not a model: save the whole model with model.save")
-        check_config(read_json(file.attrs["model_config"], path), path)
+        config = read_json(file.attrs["model_config"], path)
+        check_config(config, path)
+        return config
 
 
 def read_json(text, path):

@@ -104,6 +104,10 @@ def check_suite(settings: Settings, teacher, dataset) -> None:
     wanted, (height, width) = settings.networks.image_size, dataset.test.images.shape[1:3]
     if wanted and (height, width) != (wanted, wanted):
         raise UserError(f"config.model.image_size={wanted}, but the images of {dataset.name} are {height}x{width}")
+    side = teacher.input.shape[1]  # of a network of KerasHub, which may take one size alone
+    if side not in (None, height) or side not in (None, width):
+        theirs = f"those of {dataset.name} are {height}x{width}"
+        raise UserError(f"the public network takes images of {side}x{side} pixels, {theirs}")
     # The other networks have the teacher's stages, and a head.
     for member in settings.suite().plan(dict.fromkeys(attacks.NETWORKS, teacher)):
         if member.entry.network == "teacher":

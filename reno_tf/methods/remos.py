@@ -42,6 +42,8 @@ class Remos(Method):
             return
         if preparation.train is None:
             raise UserError("remos looks at the training images first: call Transfer.prepare with them")
+        if not models.convolution_activations(preparation.teacher):
+            raise UserError(f"remos slices convolutions: {preparation.teacher.name} has none of this package's")
         counts = coverage(preparation.teacher, preparation.train.floats())
         kernels = convolution_kernels(preparation.student, counts)
         lost = irrelevant({name: kernel.numpy() for name, kernel in kernels.items()}, counts, self.removed)

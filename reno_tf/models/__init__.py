@@ -3,12 +3,14 @@
 import tf_keras
 
 from reno_tf.errors import choose
+from reno_tf.models import hub as _hub
 from reno_tf.models import keras_applications as _keras_applications
 from reno_tf.models import weights as _weights
 from reno_tf.models.backbone import SpatialDropout2D, head_layer, stage_names, stage_shapes
 from reno_tf.models.efficientnet_lite import EFFICIENTNET_LITES
 from reno_tf.models.frozen import freeze, resolve_precision
 from reno_tf.models.graph import convolution_activations
+from reno_tf.models.hub import HUB
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 from reno_tf.models.layers import normalization
 from reno_tf.models.mixed_precision import as_float32, is_mixed, pays, policy
@@ -17,7 +19,7 @@ from reno_tf.models.replicas import synchronize
 from reno_tf.models.resnet import RESNETS
 from reno_tf.models.weights import copy_backbone, initialize, locate, named_weights, save, sha256
 
-BACKBONES = {**RESNETS, **MOBILENETS, **EFFICIENTNET_LITES, **KERAS_APPLICATIONS}
+BACKBONES = {**RESNETS, **MOBILENETS, **EFFICIENTNET_LITES, **KERAS_APPLICATIONS, **HUB}
 
 
 def build(
@@ -34,7 +36,8 @@ def build(
 
     Args:
       name: a key of `BACKBONES`.
-      weights: a name in pretrained/manifest.json, a .safetensors file, or None: random, as torch draws them.
+      weights: a name in pretrained/manifest.json, a .safetensors file, or None: random, as torch draws them. Of
+        "kerashub" the folder of a preset, which also says the architecture; with None, the option `preset` does.
       num_classes: size of the linear head, always random; None builds the backbone alone.
       seed: of the random weights.
       momentum: of every BatchNorm's moving statistics. torchvision's; Keras's own (0.99 to 0.999) average over
@@ -49,7 +52,9 @@ def build(
 
     Raises UserError: unknown name or weights, or a file that is missing, altered or of another network.
     """
-    backbone = BACKBONES[choose("backbone", name, BACKBONES)]
+    backbone, is_hub = BACKBONES[choose("backbone", name, BACKBONES)], name == _hub.NAME
+    if is_hub and weights is not None:
+        options["preset"] = weights
     with policy(precision):
         model = backbone.build(name, num_classes=num_classes, **options)
     if precision == "auto" and not pays(model):
@@ -58,7 +63,9 @@ def build(
         if isinstance(layer, tf_keras.layers.BatchNormalization):
             layer.momentum = momentum
     initialize(model, seed)
-    if weights is not None:
+    if weights is not None and is_hub:
+        _hub.restore(model)
+    elif weights is not None:
         path, _ = locate(name, weights)
         _weights.load(model, path, head=False)
     return model

@@ -2,6 +2,7 @@
 
 import collections
 
+import numpy as np
 from tf_keras import layers
 
 _CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
@@ -22,6 +23,15 @@ def sole_readers(calls, outputs) -> list[tuple]:
             readers[id(tensor)].append(call)
     alone = [(call, *readers[id(call.outputs)]) for call in calls if len(readers[id(call.outputs)]) == 1]
     return [(call, reader) for call, reader in alone if reader]
+
+
+def crossings(nodes) -> list[bool]:
+    """For each of Keras's nodes, in order, whether every path from the input to the output leads through it."""
+    reach = {id(node): place for place, node in enumerate(nodes)}  # Of each node, the last place that reads its output.
+    for place, node in enumerate(nodes):
+        reach |= {id(parent): place for parent in node.parent_nodes if id(parent) in reach}  # Not the network's input.
+    jumped = np.maximum.accumulate([0, *reach.values()])  # For each node, how far a path leads from before it.
+    return [bool(furthest <= place) for place, furthest in enumerate(jumped[:-1])]
 
 
 def convolution_activations(model) -> dict:

@@ -81,7 +81,7 @@ def find_taps(network: tf_keras.Model) -> list[str]:
     side = network.input.shape[1] or _PROBE
     levels = [round(math.log2(side / height)) if height else 0 for height in _heights(network, nodes, side)]
     crossed, last = {}, {}
-    for node, level, all_cross in zip(nodes, levels, _crossings(nodes), strict=True):
+    for node, level, all_cross in zip(nodes, levels, graph.crossings(nodes), strict=True):
         if not _FIRST_LEVEL <= level <= levels[-1]:  # Smaller than the last feature map: squeeze-and-excite.
             continue
         if _is_activation(node.layer):
@@ -89,15 +89,6 @@ def find_taps(network: tf_keras.Model) -> list[str]:
         if all_cross and (_is_activation(node.layer) or len(node.parent_nodes) > 1):
             crossed[level] = node.layer.name
     return [name for _, name in sorted((last | crossed).items())]
-
-
-def _crossings(nodes):
-    """For each node, whether every path from the input to the output leads through it."""
-    reach = {id(node): place for place, node in enumerate(nodes)}  # Of each node, the last place that reads its output.
-    for place, node in enumerate(nodes):
-        reach |= {id(parent): place for parent in node.parent_nodes if id(parent) in reach}  # Not the network's input.
-    jumped = np.maximum.accumulate([0, *reach.values()])  # For each node, how far a path leads from before it.
-    return [bool(furthest <= place) for place, furthest in enumerate(jumped[:-1])]
 
 
 def _heights(network, nodes, side):

@@ -1,6 +1,7 @@
 """Weights as safetensors files under the names of the layers, and the manifest of published files."""
 
 import binascii
+import functools
 import hashlib
 import math
 from pathlib import Path
@@ -11,6 +12,7 @@ import tf_keras
 
 from reno_tf import archives, files
 from reno_tf.errors import UserError, choose
+from reno_tf.models import hub
 from reno_tf.models.backbone import head_layer
 
 _ROOT = Path(__file__).parents[2] / "pretrained"  # in a clone
@@ -33,16 +35,22 @@ def initialize(model: tf_keras.Model, seed: int) -> None:
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, tf_keras.Model):
             continue  # Its layers follow.
+        if isinstance(layer, hub.Part):
+            layer.draw(functools.partial(_generator, seed))
+            continue
         fan_in = None  # The number of inputs that one output sums over.
         for weight in layer.weights:  # The kernel stands before the bias.
             name, shape = weight.name.removesuffix(":0"), weight.shape
             if name.endswith("kernel"):
                 fan_in = math.prod(shape[:2] if name.endswith("depthwise_kernel") else shape[:-1])
             if fan_in is not None:
-                generator = np.random.default_rng([seed, binascii.crc32(name.encode())])
-                weight.assign((generator.uniform(-1, 1, shape) / math.sqrt(fan_in)).astype(np.float32))
+                weight.assign((_generator(seed, name).uniform(-1, 1, shape) / math.sqrt(fan_in)).astype(np.float32))
             elif isinstance(layer, tf_keras.layers.BatchNormalization):
                 weight.assign(np.full(shape, 1.0 if name.endswith(("gamma", "moving_variance")) else 0.0, np.float32))
+
+
+def _generator(seed, name):
+    return np.random.default_rng([seed, binascii.crc32(name.encode())])
 
 
 def copy_backbone(source: tf_keras.Model, target: tf_keras.Model) -> None:
@@ -139,10 +147,12 @@ def keep(backbone: str, name: str, content: bytes, entry: dict) -> Path:
 
 
 def locate(backbone: str, weights: str) -> tuple[Path, str]:
-    """(path, SHA-256) of weights given by the manifest's name or as a file.
+    """(path, SHA-256) of weights given by the manifest's name or as a file; KerasHub's are a folder.
 
     Raises UserError if the name is unknown, or the file is missing, altered or was never imported.
     """
+    if backbone == hub.NAME:
+        return hub.locate(weights)
     if weights.endswith(".safetensors"):
         path, expected = Path(weights).expanduser(), None
     else:

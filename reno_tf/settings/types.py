@@ -11,7 +11,7 @@ from reno_tf.errors import UserError, choose
 from reno_tf.evaluation import Crafting, Suite
 from reno_tf.evaluation.suite import ADAPTIVE, CORE, QUICK, QUICK_CHOSEN, WHOLE, references
 from reno_tf.methods import METHODS, Method, Schedule
-from reno_tf.models import BACKBONES, mixed_precision
+from reno_tf.models import BACKBONES, hub, mixed_precision
 from reno_tf.settings.fields import bounded, identity
 from reno_tf.training import Job
 
@@ -60,12 +60,15 @@ class Networks:
     def __post_init__(self):
         if self.taps and not self.backbone.startswith("keras_"):
             raise UserError(f"config.model.taps goes with the backbones keras_*, not with {self.backbone}")
+        if hub.NAME in (self.backbone, self.student) and self.backbone != self.student:
+            raise UserError(f"{hub.NAME} reads its architecture from the teacher's preset: the student must be one too")
 
     @property
     def options(self) -> dict:
         """How teacher and student are built alike."""
         options = {"momentum": self.batch_norm_momentum, "image_size": self.image_size or None}
-        return options | ({"taps": self.taps} if self.taps else {})
+        preset = {"preset": self.weights} if self.backbone == hub.NAME else {}
+        return options | preset | ({"taps": self.taps} if self.taps else {})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ Ends with an error if one ends in anything but an opened model or one line.
 """
 
 import copy
+import importlib.util
 import json
 import random
 import sys
@@ -61,15 +62,11 @@ def _places(config):
 def main(count):
     import reno_tf  # noqa: F401  It chooses the Keras.
 
-    # isort: split
-    import keras
-    import tf_keras
-
     sys.path.insert(0, str(Path(__file__).parents[1]))  # As pytest has it.
-    opened = refused = 0
-    for form in (_Archive(keras), _Archive(tf_keras), _Folder(tf_keras)):
+    opened, refused, forms = 0, 0, list(_forms())
+    for form in forms:
         with tempfile.TemporaryDirectory() as folder:
-            for number, config in enumerate(mutants(form.config, count // 3, seed=1)):
+            for number, config in enumerate(mutants(form.config, count // len(forms), seed=1)):
                 path = form.write(Path(folder), config)
                 before = set(Path(folder).rglob("*"))
                 message = _refusal(path)
@@ -77,6 +74,18 @@ def main(count):
                 assert message is None or len(message.splitlines()) == 1, (form, number, message)
                 assert set(Path(folder).rglob("*")) == before, (form, number)
     print(f"{opened} opened, {refused} refused in one line")
+
+
+def _forms():
+    """A small model in each form, those of KerasHub where it is installed."""
+    import keras
+    import tf_keras
+
+    yield from (_Archive(_model(keras)), _Archive(_model(tf_keras)), _Folder(tf_keras))
+    if importlib.util.find_spec("keras_hub"):
+        import hubs
+
+        yield from (_Archive(hubs.classifier("vit")), _Archive(hubs.around(hubs.vit())))
 
 
 def _refusal(path) -> str | None:
@@ -106,9 +115,9 @@ def _model(library):
 class _Archive:
     """A .keras file."""
 
-    def __init__(self, library):
+    def __init__(self, model):
         with tempfile.TemporaryDirectory() as folder:
-            _model(library).save(f"{folder}/good.keras")
+            model.save(f"{folder}/good.keras")
             with zipfile.ZipFile(f"{folder}/good.keras") as archive:
                 self._parts = {name: archive.read(name) for name in archive.namelist()}
         self.config = json.loads(self._parts["config.json"])
