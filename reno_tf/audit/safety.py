@@ -113,8 +113,8 @@ def check_config(config, origin: str) -> None:
 def check_json(path: Path):
     """The config in a JSON file, checked. Raises UserError as `check_config` does, and for a file that is not JSON."""
     archives.refuse_stand_in(path)
-    if path.stat().st_size > _MOST_JSON:
-        raise UserError(f"{path} holds a config of more than {_MOST_JSON} bytes")
+    if path.stat().st_size > MOST_JSON:
+        raise UserError(f"{path} holds a config of more than {MOST_JSON} bytes")
     config = read_json(path.read_bytes(), path)
     check_config(config, str(path))
     return config
