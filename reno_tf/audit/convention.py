@@ -137,12 +137,12 @@ def detect(
             own, public = name_of(public), None
         likely = sorted((name for geometry, name in ways if geometry == first), key=lambda name: name != own)[:_LIKELY]
         ways = asking.left(ways + asking.new((view, name) for view in geometries for name in likely), count)
-        if len(ways) == 1 and number:  # The order of the labels needs the second round too.
+        usual = {way: _usual(way, own) for way in ways}
+        chosen = max(ways, key=usual.get)  # Of equals the first, which is the best.
+        if number and not asking.too_different(chosen, usual):  # The order of the labels needs the second round too.
             break
     asking.check_chance(ways[0])
     asking.check_one_label(ways[0])
-    usual = {way: _usual(way, own) for way in ways}
-    chosen = max(ways, key=usual.get)  # Of equals the first, which is the best.
     asking.check_apart(chosen, usual)
     return asking.convention(chosen, [way for way in ways if way != chosen])
 
@@ -299,24 +299,29 @@ class _Asking:
                 "are these its classes? (config.audit.input_range, geometry, label_order)"
             )
 
-    def check_apart(self, chosen, usual):
-        """Raises UserError for a way that may be as good as the chosen one, where choosing wrongly would change much.
+    def too_different(self, chosen, usual):
+        """The ways that may be as good as the chosen one, where choosing wrongly would change much.
 
         The change is the fraction of the images that get another answer, times the chance that the other way is as
         good, which is smaller where it is less usual. It has to be surely more than `_ALIKE`: of few images, one answer
         is a large fraction. usual: of each way that is left.
         """
+        different = []
         for way in usual:
-            if way == chosen:
-                continue
             chance = self._worse(way, chosen) / (_USUAL_ODDS if usual[way] < usual[chosen] else 1)
+            if way != chosen and _surely_more(self._differs(way, chosen), min(1, _ALIKE / chance)):
+                different.append(way)
+        return different
+
+    def check_apart(self, chosen, usual):
+        """Raises UserError if a way is left that is `too_different`."""
+        for way in self.too_different(chosen, usual)[:1]:
             differs = self._differs(way, chosen)
-            if _surely_more(differs, min(1, _ALIKE / chance)):
-                both = " or ".join(self._describe(one, self._is_renamed(chosen)) for one in (chosen, way))
-                raise UserError(
-                    f"it is unclear how the model wants its images: {both}, which differ in {differs.sum()} of "
-                    f"{len(differs)} answers; set --config.audit.input_range=... and --config.audit.geometry=..."
-                )
+            both = " or ".join(self._describe(one, self._is_renamed(chosen)) for one in (chosen, way))
+            raise UserError(
+                f"it is unclear how the model wants its images: {both}, which differ in {differs.sum()} of "
+                f"{len(differs)} answers; set --config.audit.input_range=... and --config.audit.geometry=..."
+            )
 
     def _differs(self, way, chosen):
         """Whether the two give an image another label, bool [N]."""

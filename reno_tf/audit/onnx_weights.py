@@ -1,6 +1,5 @@
 """The weights in a .onnx, in the order in which they are used."""
 
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -87,7 +86,8 @@ class _Reader:
             return self._array(node.input[0], scale, zero, axis, depth + 1)
         if node.op_type == "DequantizeLinear":
             of_axis = attributes["axis"].i if "axis" in attributes else 1
-            return self._array(*itertools.islice((*node.input, ""), 3), of_axis, depth + 1)
+            quantised, scale, zero = (*node.input, "")[:3]
+            return self._array(quantised, scale, zero, of_axis, depth + 1)
         return None
 
     def _dequantised(self, values, scale, zero, axis):

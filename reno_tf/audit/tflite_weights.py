@@ -69,7 +69,7 @@ class _Reader:
         if kind is None or tensor.ShapeLength() != len(axes) or not isinstance(content, np.ndarray):
             return None
         values = np.frombuffer(content.tobytes(), kind).reshape(tensor.ShapeAsNumpy())
-        step = np.float32(0)
+        step = np.zeros((), np.float32)
         if values.dtype.kind != "f":
             if (quantization := self._quantization(tensor, values.ndim)) is None:
                 return None

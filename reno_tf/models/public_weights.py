@@ -58,8 +58,8 @@ class Unit:
 def units(arrays: Iterable[WeightArray]) -> list[Unit]:
     """The arrays, in the order of their layers. Kernels that tell nothing, and single numbers, are left out."""
     grouped = []
-    for layer, members in itertools.groupby(arrays, key=lambda array: array.layer):
-        members = list(members)
+    for layer, group in itertools.groupby(arrays, key=lambda array: array.layer):
+        members = list(group)
         grouped += [Unit(layer, (array,)) for array in members if array.is_kernel and kernels.is_telling(array.values)]
         vectors = [array for array in members if array.values.ndim == 1 and array.values.size > 1]
         if vectors:

@@ -67,8 +67,7 @@ def _of_comparison(facts) -> str:
     weights = "ImageNet ones" if facts["network"].endswith("/imagenet") else "ones"
     public = f"the public {weights} ({facts['network']})"
     if not facts["related"]:
-        distance = f"their relative distance is {facts['distance']:.2f}, and 1 is nothing in common"
-        return f"its weights are not {public}: {distance}."
+        return f"its weights are not {public}: their distance is {facts['distance']:.2f}, and 1 is nothing in common."
     moved = [stage["distance"] for stage in facts["stages"] if stage["distance"] is not None]
     if not facts["certain"]:
         distance = f"about {facts['distance']:.2g}" if facts["distance"] else "below 0.05"  # a bit of 64

@@ -2,11 +2,12 @@
 
 import ancestry
 import numpy as np
+import onnx
 import pytest
 from ancestry import FOLDED, FORMS, NUM_KERNELS, NUM_LAYERS
 
 from reno_tf import audit
-from reno_tf.audit import public_part
+from reno_tf.audit import onnx_weights, public_part
 from reno_tf.errors import UserError
 from reno_tf.models import kernels, public_weights
 from reno_tf.models.kernels import WeightArray
@@ -132,6 +133,34 @@ def test_a_sketch_and_a_digest_never_change():
     """They are written down in lineage.json."""
     kernel = np.arange(-30, 78, dtype=np.float32).reshape(3, 3, 3, 4)
     assert (f"{kernels.sketch(kernel):016x}", kernels.digest(kernel)) == ("205f2ae22c8431c2", "c8b942c52c7df556")
+
+
+def test_a_quantised_kernel_of_onnx_is_read_with_its_step(public, tmp_path):
+    """As ONNX Runtime's own tools quantise: whole numbers, a scale for each output channel, then Conv."""
+    network = public_weights.public_networks(["toy"])[0]
+    (kernel,) = network.values["last_conv", "3x3x16x24"]
+    stored = kernel.transpose(3, 2, 0, 1)
+    scale = (np.abs(stored).max((1, 2, 3)) / 127).astype(np.float32)
+    tensors = {
+        "whole": np.round(stored / scale[:, None, None, None]).astype(np.int8),
+        "scale": scale,
+        "zero": np.zeros(24, np.int8),
+    }
+    nodes = [
+        onnx.helper.make_node("DequantizeLinear", ["whole", "scale", "zero"], ["kernel"], axis=0),
+        onnx.helper.make_node("Conv", ["images", "kernel"], ["features"]),
+    ]
+    constants = [onnx.numpy_helper.from_array(values, name) for name, values in tensors.items()]
+    path = tmp_path / "m.onnx"
+    path.write_bytes(
+        onnx.helper.make_model(onnx.helper.make_graph(nodes, "toy", [], [], constants)).SerializeToString()
+    )
+    (array,) = onnx_weights.read_onnx(str(path))
+    np.testing.assert_allclose(array.values, kernel, atol=scale.max() / 2 * 1.001)
+    assert kernels.same_values(array, kernel) and kernels.fit(array, kernel).within_storage
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(UserError, match="m.onnx is damaged"):
+        onnx_weights.read_onnx(str(path))
 
 
 def test_numbers_that_are_not_finite_are_nobodys(public):
