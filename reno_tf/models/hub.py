@@ -111,7 +111,8 @@ class Hub(backbone.Backbone):
         if num_classes is not None and any(part.learns_otherwise for part in parts(model)):
             raise UserError(
                 f"{folder} has BatchNorm or dropout, which {name} has in inference mode alone: attacks go through it, "
-                "training does not; for a student, the attacker's own too, take one of Keras Applications (keras_...)"
+                "training does not; take a network of Keras Applications (keras_...), or for an audit attacks that "
+                "train no student of the attacker's (config.attack.suite)"
             )
         return model
 
