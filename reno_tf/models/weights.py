@@ -12,7 +12,7 @@ import tf_keras
 
 from reno_tf import archives, files
 from reno_tf.errors import UserError, choose
-from reno_tf.models import hub
+from reno_tf.models import hub, hub_presets
 from reno_tf.models.backbone import head_layer
 
 _ROOT = Path(__file__).parents[2] / "pretrained"  # in a clone
@@ -152,7 +152,7 @@ def locate(backbone: str, weights: str) -> tuple[Path, str]:
     Raises UserError if the name is unknown, or the file is missing, altered or was never imported.
     """
     if backbone == hub.NAME:
-        return hub.locate(weights)
+        return hub_presets.locate(weights)
     if weights.endswith(".safetensors"):
         path, expected = Path(weights).expanduser(), None
     else:
