@@ -211,7 +211,7 @@ def test_what_is_no_classifier_is_refused(tmp_path):
     }.items():
         with pytest.raises(UserError, match=reason):
             foreign.open_model(str(tmp_path / name))
-    with pytest.raises(UserError, match="must be a folder .SavedModel, KerasHub., or a .keras"):
+    with pytest.raises(UserError, match="must be a SavedModel folder, a preset of KerasHub, a .keras"):
         (tmp_path / "m.pt").write_text("")
         foreign.open_model(str(tmp_path / "m.pt"))
 
