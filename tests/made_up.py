@@ -20,7 +20,7 @@ def audit_facts(**changes) -> AuditFacts:
     facts = {"path": "model.keras", "sha256": "1" * 64, "format": "Keras 2", "geometry": "squash", "draws": 1}
     facts |= {"input_range": "0..1", "outputs": "logits", "has_gradient": True, "label_order": (0, 1)}
     facts |= {"label_order_was_matched": False, "image_size": (8, 8)}
-    empty = dict.fromkeys(("asked", "unmatched", "exposure", "comparison"), ())
+    empty = dict.fromkeys(("asked", "tied", "unmatched", "exposure", "comparison"), ()) | {"lineage": None}
     return AuditFacts(**facts | empty | changes)
 
 
