@@ -83,7 +83,7 @@ def prototypes() -> dict:
         "finetune": lambda seed: finetune.Finetune(weight_decay=1e-4),
         "vaccination": lambda seed: vaccination.Vaccination(**shared),
         "vaccination, also through itself": lambda seed: ThroughItself(**shared),
-        "the same by one gradient, half of it by the loss": lambda seed: ThroughItself(
+        "vaccination, also through itself, one gradient, half by the loss": lambda seed: ThroughItself(
             **shared, attack_steps=1, loss_share=0.5, epsilon_factor=1.25
         ),
         "vaccination from half random weights": lambda seed: HalfRandom(**shared, secret=1001 + seed),

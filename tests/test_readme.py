@@ -26,6 +26,7 @@ _PAGES = {
     "attacks": "docs/attacks.md",
     "datasets": "docs/defences.md",
     "unseen": "docs/defences.md",
+    "copied": "docs/defences.md",
     "matched": "docs/reproduction.md",
     "longer": "docs/reproduction.md",
     "precisions": "docs/speed.md",

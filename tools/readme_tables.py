@@ -84,6 +84,18 @@ def transfer() -> str:
     return markdown_table(header, rows)
 
 
+def copied() -> str:
+    """docs/defences.md: prototypes on validation images, each seed, in percent; and a twin of the first seed."""
+    content = json.loads((_RESULTS.parent / "benchmarks" / "copied_defences.json").read_text())
+    each = ("clean", "worst of seven", "noise")
+    through = ("through its twin, by the loss", "through its twin, worst of seven")
+    rows = []
+    for name, found in content["found"].items():
+        cells = [" / ".join(f"{value:.1f}" for value in found[key]) for key in each]
+        rows.append([name, *cells, *(f"{found[key]:.1f}" if key in found else "" for key in through)])
+    return markdown_table(["", *each, "its twin, by the loss", "its twin, worst of seven"], rows)
+
+
 def _less(runs, others) -> str:
     """The difference in clean accuracy of the seeds that both have, in points."""
     shared = runs.keys() & others.keys()
@@ -318,6 +330,6 @@ def _read(name, kind):
 
 
 if __name__ == "__main__":
-    made = (photos, photos_trained, transfer, audits, methods, claims, worst, attacks, datasets)
+    made = (photos, photos_trained, transfer, copied, audits, methods, claims, worst, attacks, datasets)
     made += (unseen, matched, longer, precisions, seconds)
     print(*(make() for make in made), sep="\n\n")
