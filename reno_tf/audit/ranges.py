@@ -26,7 +26,7 @@ RANGES = {
     "bgr:0..255": lambda images: 255 * _bgr(images),
     "bgr:-1..1": lambda images: 2 * _bgr(images) - 1,
 }
-_EXTREMES = np.float32([[[[0, 0, 0], [1, 1, 1], [1, 0, 0], [0, 1, 0]]]])
+_EXTREMES = np.array([[[[0, 0, 0], [1, 1, 1], [1, 0, 0], [0, 1, 0]]]], np.float32)
 
 
 def is_red_first(name: str) -> bool:

@@ -152,8 +152,14 @@ def adaptive() -> Suite:
 
 def quick() -> Suite:
     """Four attacks by nine gradients, on the first images, without the curve: an audit in minutes."""
-    images = {"headline_images": Suite.images, "curve": ()}
-    return Suite(name="quick", attacks=QUICK, budget=QUICK_BUDGET, chosen=QUICK_CHOSEN, **images)
+    return Suite(
+        name="quick",
+        attacks=QUICK,
+        budget=QUICK_BUDGET,
+        chosen=QUICK_CHOSEN,
+        headline_images=Suite.images,
+        curve=(),
+    )
 
 
 SUITES = {"core": core, "suite": whole, "adaptive": adaptive, "quick": quick}
