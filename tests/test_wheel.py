@@ -69,7 +69,7 @@ def test_its_configs_come_along(installed, tmp_path):
     plan = _reno_tf(installed, tmp_path, "--mode=reproduce", "--config", "configs/reproduce.py:table2", "--dry_run")
     assert plan.returncode == 0 and " runs to do" in plan.stdout, plan.stderr
     done = _reno_tf(installed, tmp_path, "--config=configs/own.py")
-    shipped = "configs/default.py, configs/paper.py, configs/photos.py, configs/reproduce.py"
+    shipped = ", ".join(f"configs/{name}.py" for name in ("default", "gallery", "paper", "photos", "reproduce"))
     assert done.stderr == f"reno-tf: no config file configs/own.py; the project's are {shipped}\n"
     assert done.returncode == 2
     (tmp_path / "configs").mkdir()
