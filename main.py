@@ -35,8 +35,7 @@ OPTIONS = [  # beside the config; None and False are as good as absent
     flags.DEFINE_string(
         "student",
         None,
-        "Model to audit or inspect: a folder (SavedModel, KerasHub), .keras, .h5, .tflite, .onnx, or TensorFlow.js's "
-        "model.json.",
+        "Model to audit or inspect: a file or folder of Keras, TensorFlow, ONNX (docs/audit.md).",
     ),
     flags.DEFINE_bool("trust", False, "With --mode=audit or inspect: open a SavedModel that does more than compute."),
     flags.DEFINE_bool("compare", False, "With --mode=audit: train Renofeation on the same data and compare."),

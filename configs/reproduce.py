@@ -136,7 +136,8 @@ def _photos():
     for recipe in config.recipes.values():
         recipe.passes = 0.0  # The steps are the same whatever part of the images is taken.
     # Of the table as it was made; fine-tuning has got better numbers since (docs/choices.md).
-    config.recipes.teacher.update(learning_rate=0.005, train=400, feature_weight=0.5)
+    config.recipes.teacher.update(train=400, feature_weight=0.5)
+    del config.recipes.teacher.learning_rate
     config.reproduce = ConfigDict(
         {
             "networks": (("efficientnet_lite0", "efficientnet_lite0"),),
