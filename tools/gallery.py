@@ -25,7 +25,8 @@ _TITLE = """# Models that strangers published
 
 Each was audited through the public network that it was made from, which its maker names or its weights tell. The
 attacker has that network and never the model. In percent, with 95 % intervals over photographs; "worst of seven" is the
-share that the paper's attack or a disruption of one of its layers turns wrong, each by ten gradients of 0.4 ε.
+share that the paper's attack or a disruption of one of its layers turns wrong, each by ten gradients of 0.4 ε. Clean
+accuracy and the paper's attack are of all test photographs, the worst cases of the first ones.
 
 Generated from [records](../results/gallery) by `python tools/gallery.py`. `lower_accuracy_shown` in a record is for who
 shows a lower accuracy within the same ε, `doubtful` for a reason not to believe its numbers.
