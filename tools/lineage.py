@@ -12,7 +12,7 @@ import sys
 
 from reno_tf import models  # First: it selects Keras 2.
 from reno_tf.errors import UserError
-from reno_tf.models import public_weights, weights
+from reno_tf.models import hub, public_weights, weights
 from reno_tf.models.keras_applications import KERAS_APPLICATIONS
 from reno_tf.models.kernels import WeightArray
 
@@ -54,6 +54,8 @@ def _builders() -> dict:
     functions = {name.lower(): name for name, _ in inspect.getmembers(tf_keras.applications, inspect.isfunction)}
     builders = {}
     for name, backbone in models.BACKBONES.items():
+        if name == hub.NAME:  # Any network of KerasHub.
+            continue
         function = functions.get(name.removeprefix("keras_"))
         build = _application(function) if name in KERAS_APPLICATIONS else functools.partial(backbone.build, name)
         builders[name] = (_TITLES.get(name, function), build)

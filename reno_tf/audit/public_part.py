@@ -68,7 +68,7 @@ def _by_names(of_model, network, origin) -> Comparison:
     folded = bool(norms) and not any(unit.shape in norms for unit in of_model)
     pairs = []
     for public in network.units:
-        alike = [unit for unit in of_model if unit.shape == public.shape and public.layer in _names(unit.layer)]
+        alike = [unit for unit in of_model if unit.shape == public.shape and _is_called(unit.layer, public.layer)]
         if len(alike) > 1 or not alike and not (folded and not public.is_kernel):
             problem = "has several layers" if alike else "has no layer"
             raise UserError(f"{origin} {problem} {public.layer} of the shape {public.shape}, as {network.backbone} has")
@@ -76,10 +76,11 @@ def _by_names(of_model, network, origin) -> Comparison:
     return Comparison(network, tuple(pairs), folded, False)
 
 
-def _names(path) -> set[str]:
-    """What a layer may be called, by its path in a file: each part, also without the number that a copy gets."""
+def _is_called(path, layer) -> bool:
+    """Whether a path in a file names the layer: a part of it, or its end, also without the number that a copy gets."""
     parts = re.split(r"[/;:]", path)
-    return {*parts, *(re.sub(r"_\d+$", "", part) for part in parts)}
+    names = {*parts, *(re.sub(r"_\d+$", "", part) for part in parts)}
+    return layer in names or any(f"/{one}".endswith(f"/{layer}") for one in (path, re.sub(r"_\d+$", "", path)))
 
 
 def _fill(model, comparison, of_model, origin, *, partly=False):
@@ -109,6 +110,9 @@ def _set(layer, of_layer: Sequence[Unit], origin):
     vectors = iter(array for unit in of_layer if not unit.is_kernel for array in unit.arrays)
     values: dict[str, np.ndarray] = {}
     for weight in sorted(layer.weights, key=lambda weight: weight.name):
+        if weight.shape.rank == 0:  # How many images a normalisation was adapted to: no output depends on it.
+            values[weight.name] = weight.numpy()
+            continue
         size = int(np.prod(weight.shape))
         if weight.shape.rank in (2, 4):
             array = next(

@@ -126,7 +126,7 @@ def load_data_for(settings: Settings, opened: foreign.Foreign) -> data.Dataset:
 
 def examine(student: str | foreign.Foreign, opened: foreign.Foreign, dataset: data.Dataset, settings, ways) -> Subject:
     """Asks the model how it wants its images. ways: the section config.audit, of what the user knows already."""
-    public = _usual_preprocessing(opened, settings.networks.backbone)
+    public = _usual_preprocessing(opened, settings.networks)
     convention = _ask(opened, dataset, ways, public, seed=settings.seed)
     dataset = dataset.seen(convention.geometry) if convention.geometry else dataset
     model = foreign.Student(opened, convention)
@@ -143,10 +143,12 @@ def examine(student: str | foreign.Foreign, opened: foreign.Foreign, dataset: da
     )
 
 
-def _usual_preprocessing(opened, backbone) -> Callable:
+def _usual_preprocessing(opened, networks) -> Callable:
     """What images are usually turned into before the model: what Keras's loaders give where it prepares them itself."""
     prepares = not _PREPARING.isdisjoint(opened.layers)
-    return (lambda images: 255 * images) if prepares else functools.partial(models.preprocess, backbone)
+    if prepares:
+        return lambda images: 255 * images
+    return functools.partial(models.preprocess, networks.backbone, weights=networks.weights)
 
 
 def _ask(opened, dataset, ways, public, *, seed) -> foreign.Convention:

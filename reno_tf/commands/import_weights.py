@@ -6,6 +6,7 @@ import importlib.util
 import re
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,7 +59,9 @@ def import_weights(config, *, file: str | None = None, half: bool = False) -> No
         values = {name: value.astype(np.float16) if value.ndim > 1 else value for name, value in values.items()}
     content = safetensors.numpy.save(values)
     target = weights.keep(backbone, found.name, content, entry | {"source_sha256": found.digest})
-    if not any(network.weights == found.name for network in public_weights.public_networks([backbone])):
+    # Weights that nobody published, or that were rounded here, are no public ones.
+    is_published = bool(entry.get("url") or entry.get("package")) and not half
+    if is_published and not any(one.weights == found.name for one in public_weights.public_networks([backbone])):
         public_weights.keep(public_weights.describe(models.build(backbone, weights=found.name), found.name))
     check = "recorded now: the publisher states none"
     if found.is_known:
@@ -98,7 +101,10 @@ def _unpacked(file) -> Iterator[str | None]:
         members = [name for name in archive.namelist() if name.endswith((*_MODELS, ".model"))]
         if len(members) != 1:
             raise UserError(f"{file} holds {len(members)} models ({', '.join(members[:3])}): unpack it, and name one")
-        inside = Path(archive.extract(members[0], folder))
+        try:
+            inside = Path(archive.extract(members[0], folder))
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # The last is an encrypted member's.
+            raise UserError(f"{file} is damaged: {one_line(error)}") from None
         if h5py.is_hdf5(inside) and not inside.name.endswith(_MODELS):
             inside = inside.rename(inside.with_name(f"{inside.name}.h5"))
         yield str(inside)

@@ -71,9 +71,9 @@ def build(
     return model
 
 
-def preprocess(name: str, images):
-    """Images [B, H, W, 3] in [0, 1] as the backbone's published preprocessing turns them."""
+def preprocess(name: str, images, *, weights: str | None = None):
+    """Images [B, H, W, 3] in [0, 1] as the backbone's published preprocessing turns them; of KerasHub, the weights'."""
     if name in KERAS_APPLICATIONS:
         return _keras_applications.preprocess(name, images)
-    mean, std = normalization(build(name))
+    mean, std = normalization(build(name, weights=weights if name == _hub.NAME else None))
     return (images - mean) / std

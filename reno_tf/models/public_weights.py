@@ -123,13 +123,11 @@ def layer_stages(model: tf_keras.Model) -> dict[str, int]:
 
 def describe(model: tf_keras.Model, name: str, *, backbone: str | None = None) -> PublicNetwork:
     """The network of these weights. model: a backbone of this project. name: of its weights. backbone: the model's."""
-    stages = layer_stages(model)
-    arrays = [
-        WeightArray(weight.name.removesuffix(":0"), weight.numpy())
-        for layer in model.layers
-        if layer.name in stages
-        for weight in layer.weights
-    ]
+    of_layer, arrays, stages = layer_stages(model), [], {}
+    for layer in model.layers:
+        for weight in layer.weights if layer.name in of_layer else ():
+            arrays.append(WeightArray(weight.name.removesuffix(":0"), weight.numpy()))
+            stages[arrays[-1].layer] = of_layer[layer.name]  # A layer may hold others, which name its weights.
     found = units(arrays)
     public = [
         PublicUnit(unit.layer, stages[unit.layer], unit.shape, unit.digest, unit.sketch if unit.is_kernel else None)

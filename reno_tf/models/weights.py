@@ -162,6 +162,8 @@ def locate(backbone: str, weights: str) -> tuple[Path, str]:
             origin = f"the package {entry['package']}" if "package" in entry else entry["url"]
             raise UserError(f"{backbone} has no weights {weights} yet; {entry['command']} imports {origin}")
         path, expected = PRETRAINED / entry["file"], entry["sha256"]
+        if not path.is_file() and "command" in entry:
+            raise UserError(f"the weights {weights} of {backbone} are not here; {entry['command']} imports them")
     if not path.is_file():
         raise UserError(f"no weights file {path}")
     archives.refuse_stand_in(path)
