@@ -136,11 +136,12 @@ class _Laboratory:
         """In percent, a list over the seeds; those through the twin are of the first seed alone."""
         import numpy as np
 
-        images, labels = self.attacked
+        from reno_tf.evaluation import predict
+
         students, seconds = zip(*(self._train(name, method(seed), seed) for seed in range(seeds)), strict=True)
         measured = {"clean": [], "worst of seven": [], "noise": [], "seconds": [round(one) for one in seconds]}
         for student in students:
-            whole = self._answers(student, self.dataset.validation.floats())
+            whole = predict(student, self.dataset.validation.floats())
             measured["clean"].append(_percent(whole == self.dataset.validation.labels))
             wrong = self._fooled(student, self._through_teacher)
             measured["worst of seven"].append(_percent(np.any(wrong, axis=0)))
@@ -160,7 +161,8 @@ class _Laboratory:
     def _train(self, name, method, seed):
         from reno_tf import training
 
-        schedule = dataclasses.replace(method.schedule, **_schedule(self.job.schedule))
+        ours = self.job.schedule
+        schedule = dataclasses.replace(method.schedule, steps=ours.steps, learning_rate=ours.learning_rate)
         job = dataclasses.replace(self.job, method=method, schedule=schedule, seed=seed, interval=100)
         folder = self.folder / f"{name.replace(' ', '-').replace(',', '')}-{seed}"
         student = job.train(job.transfer(self.dataset, self.teacher), self.dataset, folder)
@@ -190,20 +192,13 @@ class _Laboratory:
         images, _ = self.attacked
         return np.asarray(_crafters("pixel", self.teacher)[""].noise(images))
 
-    def _answers(self, student, images):
-        from reno_tf.evaluation import predict
-
-        return predict(student, images)
-
     def _fooled(self, student, sets):
         """For each set, whether an image is wrong, of those that are right when clean."""
+        from reno_tf.evaluation import predict
+
         images, labels = self.attacked
-        right = self._answers(student, images) == labels
-        return [(self._answers(student, one) != labels)[right] for one in sets]
-
-
-def _schedule(schedule):
-    return {"steps": schedule.steps, "learning_rate": schedule.learning_rate}
+        right = predict(student, images) == labels
+        return [(predict(student, one) != labels)[right] for one in sets]
 
 
 def _crafters(name, network):

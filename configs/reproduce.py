@@ -52,7 +52,7 @@ _TRANSFER_NOTES = (
     "ε is 0.02, photographs are 64 pixels wide. Each attack has 20 gradients of ε / 5, on the first 200 test images.",
     "The worst case of the core is of seven attacks through the public network. In the worst case are also those of an "
     "attacker who trains a student by the same method on the validation images, by logits, features and stages.",
-    "Steps, rates and coefficients are chosen on validation images of TrashNet and the signs (docs/choices.md).",
+    "Steps, rates and coefficients are those of configs/photos.py (docs/choices.md), not searched for each method.",
 )
 _PHOTOS = ("dogs", "birds", "actions", "indoor", "flowers")
 # The paper's, for fine-tuning (section 5.1).

@@ -1,7 +1,9 @@
 import collections
 import gc
+import importlib.util
 import os
 import signal
+from pathlib import Path
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # As in what a shell's script starts in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -29,6 +31,15 @@ def pytest_collection_modifyitems(items):
         tests[item.path] += 1
         slow[item.path] += item.get_closest_marker("long") is not None
     items.sort(key=lambda item: -slow[item.path] / tests[item.path])
+
+
+def load_tool(name: str):
+    """The program tools/NAME.py as a module."""
+    path = Path(__file__).parents[1] / "tools" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"tool_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def long(*values):

@@ -1,11 +1,11 @@
 """The gallery: what its config audits, and that its page shows the records."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
 
 import pytest
+from conftest import load_tool
 
 from configs import gallery
 from reno_tf import settings
@@ -17,10 +17,7 @@ _RECORDS = sorted((_ROOT / "results" / "gallery").glob("*.json"))
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("gallery_tool", _ROOT / "tools" / "gallery.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("gallery")
 
 
 def test_the_page_is_up_to_date(tool):

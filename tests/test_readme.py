@@ -1,11 +1,11 @@
 """README.md shows what results/ holds."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
 
 import pytest
+from conftest import load_tool
 
 from reno_tf import files, records
 from reno_tf.reproduction.artefacts import ARTEFACTS
@@ -35,16 +35,21 @@ _PAGES = {
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("readme_tables", _ROOT / "tools" / "readme_tables.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("readme_tables")
 
 
 @pytest.mark.parametrize(("table", "page"), _PAGES.items())
 def test_the_tables_are_up_to_date(tool, table, page):
     text = getattr(tool, table)()
     assert len(text.splitlines()) > 6 and text in (_ROOT / page).read_text()
+
+
+def test_clean_accuracy_is_paired_image_by_image(tool):
+    """Of four images the one gets all right, the other two: 50 points, of the seed that both have."""
+    own, other = ({"right": {"images": 4, "bits": bits}} for bits in ("f0", "c0"))
+    others = {0: other}
+    assert tool._less({0: own, 1: other}, others).startswith("50.0 [−")
+    assert tool._less(others, others) == tool._less({2: own}, others) == ""
 
 
 def test_the_first_paragraph_says_what_was_measured(tool):

@@ -80,7 +80,9 @@ def _section(name, content):
     if content["tied"]:
         facts.append(f"(The photographs do not tell this from {content['tied']} less usual ways.)")
     if leaked:
-        facts.append(f"Of {content['num_test']} test photographs {leaked} are nearly in what the audit calls training.")
+        facts.append(
+            f"Of {content['num_test']} test photographs {leaked} are also, or nearly, among the audit's training ones."
+        )
     parts = [
         f"## {entry.title}",
         f"{of_lineage(content['lineage'], size)} {' '.join(facts)} Licence: {entry.licence}. Photographs: "

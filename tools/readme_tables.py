@@ -65,8 +65,9 @@ def photos_trained() -> str:
 
 
 def transfer() -> str:
-    """docs/defences.md: on each set of photographs what a method keeps, what it costs, and who fools it. Clean accuracy
-    less fine-tuning's is paired, image by image, with its 95 % interval; times are multiples of fine-tuning's."""
+    """For docs/defences.md, once its runs are there: on each set of photographs what a method keeps, what it costs, and
+    who fools it. Clean accuracy less fine-tuning's is paired, image by image, with its 95 % interval; times are
+    multiples of fine-tuning's."""
     shown = {ASR: "the paper's attack", CORE: "worst of 7", WORST: "with a copy", WORST_NOISE: "noise"}
     header = ["", "`--method=`", "clean", "less fine-tuning's", *shown.values(), "time", "seeds"]
     by_cell = {}

@@ -110,7 +110,8 @@ def detect(
 
     Every range is asked about a few images of each class; then the likeliest of those that are not significantly worse
     than the best in every geometry; and so on with what is left and more images. Ways are compared image by image (a
-    permutation test of the balanced accuracy's difference). Of those that are left the most usual is taken: in the
+    permutation test of the balanced accuracy's difference), until what is left would change little, or nothing is left
+    to ask. Of those that are left the most usual is taken: in the
     public network's own range, then squashed, then red first; of equally usual ones the best. Another may be right,
     too, and would give different answers: if that might change much, nothing is taken.
 

@@ -36,7 +36,9 @@ class _Found:
 
 
 def import_weights(config, *, file: str | None = None, half: bool = False) -> None:
-    """Brings weights of `config.model.backbone` into pretrained/, their hashes into its manifest and lineage.json.
+    """Brings weights of `config.model.backbone` into pretrained/, and their hashes into its manifest.
+
+    Of published ones, digests of each layer go into lineage.json.
 
     `file` is the network's published state dict of PyTorch, or None: then it is looked for in the installed package
     that the manifest names. For a network of Keras Applications it is a .h5, .weights.h5 or .keras by Keras 2 or 3, or

@@ -433,6 +433,12 @@ def test_of_ways_that_fit_the_usual_geometry_is_taken_and_the_other_told(count, 
     assert tied.differing == pytest.approx(len(squash_wrong + crop_wrong) / count)
 
 
+def test_questions_end_where_a_wrong_choice_would_change_little():
+    assert _detect_squash_or_crop(900, [1, 2, 3], [10, 11, 12]).chosen.asked == 500
+    with pytest.raises(UserError, match="of 900 answers"):  # Here it would change much, so all are asked.
+        _detect_squash_or_crop(900, [*range(0, 900, 6)], [*range(3, 900, 6)])
+
+
 def test_the_usual_geometry_is_not_taken_where_another_is_surely_better():
     convention = _detect_squash_or_crop(81, [*range(9)], [])
     assert convention.geometry == "crop" and not convention.tied
