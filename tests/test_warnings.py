@@ -9,7 +9,7 @@ from PIL import Image
 from processes import Script
 from short import SHORT
 
-_OWN = "is kept in "  # where the copy of the photos lies
+_OWN = (" is kept in ", " The model was not made from ")  # where the copy of the photos lies; what the student is not
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def images(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def student(tmp_path_factory):
-    """A Keras 2 .h5 that tells red from blue."""
+    """A Keras 2 .h5 that tells red from blue, made from no teacher."""
     dense = tf_keras.layers.Dense(2)
     layers = [tf_keras.Input((32, 32, 3)), tf_keras.layers.Rescaling(1 / 255), tf_keras.layers.GlobalAveragePooling2D()]
     model = tf_keras.Sequential([*layers, dense])
@@ -48,4 +48,5 @@ def test_a_run_and_an_audit_of_photos_end_without_a_warning(images, student, tmp
         script = Script("tests/small_network.py", f"--workdir={tmp_path / name}", *flags, *mode)
         status, _, err = script.end()
         assert status == 0, err
-        assert [line for line in err.splitlines() if _OWN not in line] == [], name
+        assert [line for line in err.splitlines() if not any(own in line for own in _OWN)] == [], name
+    assert _OWN[1] in err

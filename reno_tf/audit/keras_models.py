@@ -22,7 +22,12 @@ def as_foreign(model, version: str, path: str, scores: str | None) -> Foreign:
     if len(inputs) != 1:
         raise UserError(f"{path} takes {len(inputs)} inputs, not one batch of images")
     shape = inputs[0].shape
-    run = tf.function(lambda images: model(images, training=False), input_signature=[tf.TensorSpec(shape)])
+
+    # Inlined into an attack's loop, its Rescaling and the audit's own make a cycle in TensorFlow's optimizer.
+    @tf.function(input_signature=[tf.TensorSpec(shape)], experimental_attributes={"_noinline": True})
+    def run(images):
+        return model(images, training=False)
+
     try:
         model_outputs = run.get_concrete_function().structured_outputs
     except Exception as error:  # Whatever its layers raise.
