@@ -17,12 +17,11 @@ _RESULTS = _ROOT / "results" / "reproduce-embedded"
 
 
 _PAGES = {
-    "photos": "README.md",
     "audits": "docs/tutorial.md",
     "photos_trained": "docs/photos.md",
     "methods": "docs/miniature.md",
     "claims": "docs/miniature.md",
-    "worst": "README.md",
+    "worst": "docs/miniature.md",
     "attacks": "docs/attacks.md",
     "datasets": "docs/defences.md",
     "unseen": "docs/defences.md",

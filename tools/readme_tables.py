@@ -45,15 +45,6 @@ def methods() -> str:
     return markdown_table(header, cells)
 
 
-def photos() -> str:
-    """README.md: every method on photographs; mean over the seeds, and their standard deviation where there are two."""
-    shown = {CLEAN: "clean", ASR: "the paper's attack", CORE: "worst of 7", WORST_NOISE: "noise, worst of 7"}
-    rows = []
-    for method, runs in _photos().items():
-        rows.append([f"`{method}`", *(_over_seeds(runs, key, 100, 1) for key in shown), str(len(runs))])
-    return markdown_table(["`--method=`", *shown.values(), "seeds"], rows)
-
-
 def photos_trained() -> str:
     """docs/photos.md: what the trainings on photographs came to."""
     shown = {"validation_accuracy": "clean on validation (%)", CLEAN: "on test (%)"}
@@ -159,7 +150,8 @@ def claims() -> str:
 
 
 def worst() -> str:
-    """README.md: the worst case, of the seeds that met the whole suite; means over the data sets, then as `photos`."""
+    """docs/miniature.md: the worst case, of the seeds that met the whole suite; means over the data sets and the seeds,
+    and the standard deviation of the latter where there are two."""
     shown, runs = (CLEAN, ASR, CORE, WORST, WORST_NOISE), _suites()
     count = _count(runs)
     header = ["`--method=`", "clean", "the paper's attack", "worst of 6"]
@@ -331,6 +323,6 @@ def _read(name, kind):
 
 
 if __name__ == "__main__":
-    made = (photos, photos_trained, transfer, copied, audits, methods, claims, worst, attacks, datasets)
+    made = (photos_trained, transfer, copied, audits, methods, claims, worst, attacks, datasets)
     made += (unseen, matched, longer, precisions, seconds)
     print(*(make() for make in made), sep="\n\n")
