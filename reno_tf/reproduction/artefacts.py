@@ -40,7 +40,7 @@ LABELS = {
 BASELINES = ("linear", "finetune", "l2sp", "delta", "retraining")  # Table 2's rows, Figure 1's points.
 _COMPARED = ("delta", "renofeation", "retraining")
 _FEW = ("remos", "seam", "weight_variance", "vaccination")  # Nothing that is claimed rests on them.
-_DEFENCES = ("inoculation", "delta", "renofeation", "retraining", "seam")  # After those that they are judged by.
+_DEFENCES = ("linear", "finetune", "vaccination", "inoculation"), ("delta", "seam", "retraining", "renofeation")
 MATCHED = "@matched"  # The variant's end of a run that trains until the teacher's features are matched.
 _DROPOUT, _SWA = ("dropout", 0.1), ("swa", True)
 # A variant -> its changes.
@@ -144,10 +144,9 @@ def defences(scale: Scale) -> Artefact:
     rows = []
     for network in scale.networks:
         place = {"network": network, "group": NETWORKS[network]}
-        rows += [_row(scale, method, **place) for method in ("linear", "finetune", "vaccination")]
-        rows.append(_row(scale, "delta_adversarial", **place, **_GROWING))
-        rows += [_row(scale, "vaccination", **place, **changed) for changed in (_SIBLING, _STRONGER)]
-        rows += [_row(scale, method, **place) for method in _DEFENCES]
+        first, others = ([_row(scale, method, **place) for method in some] for some in _DEFENCES)
+        changed = [_row(scale, "vaccination", **place, **changes) for changes in (_SIBLING, _STRONGER)]
+        rows += [*first, *changed, *others, _row(scale, "delta_adversarial", **place, **_GROWING)]
     metrics = (CLEAN, ASR, CORE, WORST, WORST_NOISE, TRAINING)
     return Artefact(title="Defences, also under attack by who copies them", rows=tuple(rows), metrics=metrics)
 
