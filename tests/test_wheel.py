@@ -52,6 +52,20 @@ def _reno_tf(installed, folder, *arguments):
     return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
 
 
+def test_everything_shipped_has_its_licence_in_the_wheel(installed):
+    (notice,) = installed.glob("*.dist-info/**/NOTICE")
+    weights = [path.name for path in (_ROOT / "pretrained").glob("*.safetensors")]
+    assert weights and all(f"pretrained/{name}\n" in notice.read_text() for name in weights if _is_tracked(name))
+    named = [line for line in notice.read_text().splitlines() if line.startswith(("results/", "pretrained/"))]
+    assert all((_ROOT / name).is_file() for name in named) and list(installed.glob("*.dist-info/**/LICENSE"))
+
+
+def _is_tracked(name):
+    """Not one of those that --mode=import_weights left there."""
+    command = ["git", "ls-files", "--error-unmatch", f"pretrained/{name}"]
+    return subprocess.run(command, cwd=_ROOT, capture_output=True).returncode == 0
+
+
 @pytest.mark.long
 def test_a_run_needs_the_wheel_alone(installed, tmp_path):
     done = _reno_tf(installed, tmp_path, "--method=finetune", *SHORT)
