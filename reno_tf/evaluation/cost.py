@@ -52,12 +52,14 @@ def attack_passes(suite: Suite, network, num_images: int, *, absent=frozenset(),
     if suite.chosen:  # The first look at each is a small part.
         members = members[: 1 + suite.chosen]
     answers = num_images * 3 + first * (len(members) + sum(member.counts for member in members))
-    crafted = num_images + shown * len(suite.curve)  # images, each as often as it is crafted
     gradients = 0.0
     for member in members:
+        if member is members[0]:
+            crafted = num_images + shown * len(suite.curve)  # images, each as often as it is crafted
+        else:
+            crafted = first + min(shown, first) * len(suite.smaller_balls(member.reference))
         is_kept = kept and member.entry.network != "student"
         gradients += 0 if is_kept else crafted * suite.budget.steps * getattr(member.attack, "restarts", 1)
-        crafted = first + min(shown, first) * len(suite.exposed)
     return answers + _GRADIENT * gradients
 
 
