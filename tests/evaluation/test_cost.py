@@ -63,6 +63,8 @@ def test_training_costs_its_steps_and_the_gradients_of_its_images():
     assert cost.training_passes(_job("renofeation")) == 10 * 32 * 6
     assert cost.training_passes(_job("linear")) == 6 * 32 * 2
     assert cost.training_passes(_job("inoculation")) == 6 * 32 * 8.5
+    assert cost.training_passes(_job("pubdef")) == 6 * 32 * 6
+    assert cost.training_passes(_job("pubdef"), 10) == 6 * 32 * 6 + 2.5 * 10 * 4 * 10
     assert cost.training_passes(_job("vaccination", siblings=2)) == 3 * 6 * 32 * 13.5
 
 
