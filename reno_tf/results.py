@@ -106,13 +106,14 @@ class Distance:
 
 @dataclasses.dataclass(frozen=True)
 class CurvePoint:
-    """The headline attack within another radius (curve.json)."""
+    """The attacks within one radius (curve.json)."""
 
     epsilon: float = described("in the attack's unit")
     attack_success_rate: Rate
     noise_success_rate: Rate
     num_attacked: int
     num_images: int
+    core_worst_case_success_rate: Rate | None = described("where all of the core were tried", absent=True, default=None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,6 +185,14 @@ class Evaluation(AttackRates):
         "worst case of the core",
         "the worst case of the core attacks",
         absent=True,
+    )
+    mean_worst_case_success_rate: float | None = _metric(
+        "the core's worst case, its mean over epsilon from 0 to the run's own, by the trapezoidal rule",
+        "mean worst case",
+        "mean worst case",
+        "the worst case of the core attacks, its mean from epsilon 0",
+        absent=True,
+        **_FRACTION,
     )
     worst_case_noise_success_rate: Rate = _metric(
         "the same with as many draws of noise as attacks",

@@ -37,7 +37,8 @@ def results(**changes) -> Results:
     rates += ("worst_case_success_rate", "worst_case_noise_success_rate")
     rates += ("attack_success_rate_of_all", "worst_case_success_rate_of_all")
     distances = ("feature_distance", "relative_feature_distance", "weight_distance", "validation_accuracy")
-    absent = ("core_worst_case_success_rate", "attack_success_rate_8bit", "stage_distances", "precision", "audit")
+    absent = ("core_worst_case_success_rate", "mean_worst_case_success_rate", "attack_success_rate_8bit")
+    absent += ("stage_distances", "precision", "audit")
     empty = dict.fromkeys(("suite", "per_class", "skipped", "checks"), ())
     facts = {"method": "delta", "seed": 0, "split": "test", "num_attacked": 100}
     facts["dataset"] = dataset_facts()

@@ -105,7 +105,7 @@ class _Run:
         """The time that it will take, for a line that is printed beforehand."""
         suite, job, teacher = self.settings.suite(), self.settings.job, self.teacher.model
         attacked = suite.attacked(getattr(self.dataset, self.settings.report.split))
-        passes = {f"{job.steps} steps of training": cost.training_passes(job)}
+        passes = {f"{job.steps} steps of training": cost.training_passes(job, len(self.dataset.train))}
         passes["attacking"] = cost.attack_passes(suite, teacher, len(attacked))
         return cost.tell(passes | common.surrogate_passes(self.settings), teacher, attacked.images)
 

@@ -165,7 +165,7 @@ class _Asking:
         """The answers to one attack, from the folder if they are there."""
         network = self.attacker.networks[member.entry.network]
         crafter = self._crafter(member, network, attacked)
-        digests, wanted = (network.digest, attacked.digest, self.digest), self._wanted(is_headline, members)
+        digests, wanted = (network.digest, attacked.digest, self.digest), self._wanted(member, members)
         folder, pictures = self.crafting.answers, self.crafting.pictures
         tells_apart = folder and None not in digests
         path = folder / file_name([crafter.parameters, *digests, wanted]) if tells_apart else None
@@ -177,10 +177,10 @@ class _Asking:
                 write_answers(path, answers)
         return answers
 
-    def _wanted(self, is_headline, members) -> list:
+    def _wanted(self, member, members) -> list:
         """What is asked beside the attack itself."""
-        suite, counting = self.suite, sum(member.counts for member in members)
-        beside = [suite.balls, suite.images, counting] if is_headline else [suite.exposed]
+        suite, counting, is_headline = self.suite, sum(member.counts for member in members), member is members[0]
+        beside = [suite.balls, suite.images, counting] if is_headline else [suite.smaller_balls(member.reference)]
         return [suite.eight_bit, suite.curve_images, *beside]
 
     def _crafter(self, member, network, attacked):
@@ -258,10 +258,10 @@ class _OneAttack:
         return self._ask(self._craft(self.crafter, self.attacked))
 
     def _within_other_balls(self, is_headline) -> dict[float, np.ndarray]:
-        """The curve of the headline, which has 0 too; of another attack, what its exposure needs."""
+        """The curve of the headline, which has 0 too; of another attack, what the core's or its exposure needs."""
         suite, answers = self.asking.suite, {}
         beginning = self.attacked.first(suite.curve_images)
-        for factor in suite.balls if is_headline else suite.exposed:
+        for factor in suite.balls if is_headline else suite.smaller_balls(self.member.reference):
             other = self.crafter.within(self.crafter.budget.scaled(factor))
             answers[factor] = self._ask(self._craft(other, beginning))
         return answers

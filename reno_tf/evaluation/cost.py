@@ -33,11 +33,15 @@ def tell(passes: Mapping[str, float], teacher, images) -> str:
     return f"{'' if total == _SHORT else 'about '}{total} on this machine ({parts})"
 
 
-def training_passes(job: Job) -> float:
-    """Of all phases, and of its siblings; the gradients that a method takes of its images count too."""
+def training_passes(job: Job, num_images: int = 0) -> float:
+    """Of all phases, and of its siblings; the gradients that a method takes of its images count too.
+
+    num_images: the training's, for a method that attacks them beforehand; 0 leaves these out.
+    """
     trained = _TRAINED_HEAD if job.method.trains == "head" else _TRAINED
     passes = job.steps * job.batch_size * (trained + _GRADIENT * getattr(job.method, "attack_steps", 0))
-    return passes + sum(map(training_passes, job.siblings))
+    passes += _GRADIENT * job.method.gradients_beforehand(num_images)
+    return passes + sum(training_passes(sibling, num_images) for sibling in job.siblings)
 
 
 def attack_passes(suite: Suite, network, num_images: int, *, absent=frozenset(), kept=False) -> float:
@@ -52,12 +56,14 @@ def attack_passes(suite: Suite, network, num_images: int, *, absent=frozenset(),
     if suite.chosen:  # The first look at each is a small part.
         members = members[: 1 + suite.chosen]
     answers = num_images * 3 + first * (len(members) + sum(member.counts for member in members))
-    crafted = num_images + shown * len(suite.curve)  # images, each as often as it is crafted
     gradients = 0.0
     for member in members:
+        if member is members[0]:
+            crafted = num_images + shown * len(suite.curve)  # images, each as often as it is crafted
+        else:
+            crafted = first + min(shown, first) * len(suite.smaller_balls(member.reference))
         is_kept = kept and member.entry.network != "student"
         gradients += 0 if is_kept else crafted * suite.budget.steps * getattr(member.attack, "restarts", 1)
-        crafted = first + min(shown, first) * len(suite.exposed)
     return answers + _GRADIENT * gradients
 
 

@@ -102,7 +102,7 @@ def evaluate(
     student, attacked = Network.of(student), suite.attacked(dataset.test)
     check_student(student.model, attacked.labels, dataset.class_names)
     answers = ask(student, attacker, attacked, suite, crafting=crafting)
-    started, points = time.monotonic(), curve.curve(answers)
+    started, points = time.monotonic(), curve.curve(answers, suite.core)
     from_answers = _rates(answers, suite)
     judged = checks.run_checks(
         attack=from_answers["attack_success_rate"],
@@ -118,6 +118,7 @@ def evaluate(
     evaluation = Evaluation(
         **from_answers,
         **distances_to_teacher,
+        mean_worst_case_success_rate=curve.mean_worst_case(points, answers.epsilon),
         validation_accuracy=validation_accuracy,
         attack=_headline(answers, suite),
         per_class=tuple(per_image.per_class(answers, dataset.class_names)),

@@ -46,7 +46,7 @@ class Suite:
     headline_images: int = 0  # the first, on which the headline is tried; 0: all
     curve: tuple[float, ...] = (0.25, 0.5, 2.0, 5.0)  # times the radius: the headline within other balls
     curve_images: int = 200  # the first, on which it is
-    exposure: bool = False  # whether all attacks are tried within the curve's smaller balls too
+    exposure: bool = False  # whether all attacks are tried within the curve's smaller balls too, not the core alone
     eight_bit: bool = False  # whether adversarial images are rounded to 8 bits, inside of the ball
     seed: int = 0  # of the random starts
     chosen: int = 0  # how many are tried beside the headline, those that a first look finds best; 0: all
@@ -93,10 +93,10 @@ class Suite:
         """
         return [factor for factor in dict.fromkeys((0.0, *self.curve)) if factor != 1]
 
-    @property
-    def exposed(self) -> list[float]:
-        """Where all other attacks are."""
-        return [factor for factor in self.balls if 0 < factor < 1] if self.exposure else []
+    def smaller_balls(self, reference: AttackRef) -> list[float]:
+        """Where an attack beside the headline is tried too, if it is of the core or all are to be."""
+        is_tried = self.exposure or any(core.names(reference) for core in self.core)
+        return [factor for factor in self.balls if 0 < factor < 1] if is_tried else []
 
     def attacked(self, split):
         """The images of a split that the headline is tried on."""

@@ -28,12 +28,20 @@ def of_noise(answers: Answers) -> Rate:
 
 def of_core(answers: Answers, core: tuple[AttackRef, ...]) -> Rate | None:
     """The worst case of the headline and the core; None if nothing else was tried, or if the core was not."""
-    first, *others = answers.counting or (None,)
-    inside = [attack for attack in others if any(reference.names(attack.reference) for reference in core)]
-    tried = [any(reference.names(attack.reference) for attack in answers.counting) for reference in core]
-    if not core or not all(tried) or len(inside) == len(others):
+    inside = core_attacks(answers, core)
+    if not core or not inside or len(inside) == len(answers.counting):
         return None
-    return worst_case_success(answers, [first, *inside])
+    return worst_case_success(answers, inside)
+
+
+def core_attacks(answers: Answers, core: tuple[AttackRef, ...]) -> list[AttackAnswers]:
+    """The headline and the core's attacks, those that count; none if one of the core was not tried."""
+
+    def is_inside(attack) -> bool:
+        return attack is answers.headline or any(reference.names(attack.reference) for reference in core)
+
+    tried = [any(reference.names(attack.reference) for attack in answers.counting) for reference in core]
+    return [attack for attack in answers.counting if is_inside(attack)] if all(tried) else []
 
 
 def describe_worst_case(answers: Answers) -> WorstCase:

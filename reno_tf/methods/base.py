@@ -1,14 +1,17 @@
 """What a transfer method is: coefficients, what it declares about its training, and its hooks."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import ClassVar
 
 import tensorflow as tf
 
-from reno_tf.errors import UserError
+from reno_tf.errors import UserError, choose
 from reno_tf.methods import losses
 from reno_tf.methods.hooks import Batch, Preparation, Step
 from reno_tf.methods.schedule import Phase, Schedule
+
+STARTS = ("teacher", "random")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,11 +19,11 @@ class Method:
     """A transfer method (paper, Table 1). Its fields are its coefficients: `--config.method.NAME=VALUE` sets them.
 
     Subclasses declare how they train, without annotations, so that it is not a field; they add their terms, and use
-    the hooks that they need: `before`, `phases`, `state`, `prepare`, `perturb`, `terms`.
+    the hooks that they need: `before`, `phases`, `state`, `batches`, `prepare`, `perturb`, `terms`.
     """
 
     name: ClassVar[str]
-    start: ClassVar[str]  # where the backbone's weights come from: "teacher" or "random"
+    start = "teacher"  # where the backbone's weights come from, one of `STARTS`; a field where it is a coefficient
     schedule: ClassVar[Schedule]
     trains: ClassVar[str] = "all"  # "all", or "head": the backbone stays in inference mode
     needs_features: ClassVar[bool] = False  # whether a step runs the teacher
@@ -34,6 +37,7 @@ class Method:
     head_decay: float = 0.01  # beta of beta/2 (||W||^2 + ||b||^2) over the linear head, on top (paper, section 5.1)
 
     def __post_init__(self):
+        choose(f"{self.name}: start", self.start, STARTS)
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, str) and value < 0:
@@ -60,6 +64,17 @@ class Method:
     def state(self, student) -> dict[str, tf.Variable]:
         """Variables of the method's own. Every checkpoint holds them, so that a run resumes with them."""
         return {}
+
+    def batches(self, preparation: Preparation) -> Callable:
+        """What the training sees: step -> endless batches (images, labels) from that step on, the same when it resumes.
+
+        `preparation.batches` has those of the training images; the phase is None.
+        """
+        return preparation.batches
+
+    def gradients_beforehand(self, num_images: int) -> int:
+        """How many gradients `batches` takes of images, for so many training images; for the estimated time."""
+        return 0
 
     def prepare(self, preparation: Preparation) -> None:
         """Changes the student or the state before a phase begins; not called again when the phase resumes."""

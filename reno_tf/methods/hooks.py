@@ -12,7 +12,7 @@ from reno_tf.methods.schedule import Phase
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Preparation:
-    """What `Method.prepare` may use and change."""
+    """What `Method.prepare` may use and change, and `Method.batches` use."""
 
     phase: Phase | None  # that is about to begin
     number: int  # training steps done before it
@@ -21,6 +21,7 @@ class Preparation:
     train: Any  # the training images, a `reno_tf.data.Split`, or None outside of a run
     batches: Callable | None  # step -> endless batches of them (images, labels), augmented, from that step on
     state: dict[str, tf.Variable]  # of `Method.state`
+    seed: int  # of everything random
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -15,15 +15,18 @@ class Inoculation(AttackedImages):
     evenly from `feature_weight` to 0 over the training: they help to learn fast, and students that match them closely
     are fooled more often (docs/reproduction.md).
 
-    docs/choices.md says how the numbers were chosen.
+    docs/choices.md says how the numbers were chosen. Its parts can be taken away one by one: the random start and the
+    fading by what is below, the matching by feature_weight=0, the attacked images by attacked=0.
     """
 
     name = "inoculation"
-    start = "random"
     schedule = FROM_RANDOM
+    start: str = dataclasses.field(default="random", metadata={"neutral": "random"})  # or "teacher"
     weight_decay: float = 5e-3
+    fades: bool = dataclasses.field(default=True, metadata={"neutral": True})  # whether the feature weight falls
 
     def terms(self, batch: Batch):
         terms = super().terms(batch)
-        terms["feature_distance"] *= 1.0 - batch.progress
+        if self.fades:
+            terms["feature_distance"] *= 1.0 - batch.progress
         return terms

@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from reno_tf.models import replicas
 
+_TINY = 1e-12
+
 
 def cross_entropy(labels, logits, weights=None):
     """Mean softmax cross-entropy, no label smoothing. labels: int [B]; logits: [B, classes]; weights: [B]."""
@@ -34,6 +36,14 @@ def relative_feature_distance(features, targets):
     """`feature_distance` with each stage in units of the targets' variance: 1 where only each channel's mean is met."""
     # sum_l mean_{b,h,w,c} (f_l - g_l)^2 / mean_{b,h,w,c} (g_l - mean_{b,h,w} g_l)^2
     return tf.add_n([feature_distance([f], [g]) / variance(g) for f, g in zip(features, targets, strict=True)])
+
+
+def distance_shortfall(features, targets, threshold):
+    """By how much each image's features are nearer to the targets than `threshold`, on average. Both [B, H, W, C]."""
+    # mean_b max(0, threshold - sqrt(mean_{h,w,c} (f - g)^2 / variance(g)))
+    squared = tf.reduce_mean(tf.math.squared_difference(features, targets), axis=[1, 2, 3]) / variance(targets)
+    distance = tf.sqrt(tf.maximum(squared, _TINY))  # The root's slope at 0 is infinite.
+    return tf.reduce_mean(tf.nn.relu(threshold - distance))
 
 
 def variance(features):

@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from matplotlib.ticker import MaxNLocator
 
 from reno_tf.reporting import seeds
 from reno_tf.reporting.finished_runs import RATES, Run
-from reno_tf.reporting.metrics import ASR, CLEAN, NOISE, WORST
+from reno_tf.reporting.metrics import ASR, CLEAN, CORE, NOISE, WORST
 
 _NOTHING, _AROUND = 1e-6, 0.02  # fractions of a value: no difference, and what an axis shows around a single one
 
@@ -90,8 +90,8 @@ def _heights(rates) -> list[float]:
 
 
 def curve_chart(series: list[list[Run]]) -> dict | None:
-    """Attack success over epsilon, a line for each series, below it that of noise, above it a mark for the worst case;
-    None if there is nothing."""
+    """Attack success over epsilon, a line for each series, below it that of noise, above it that of the core's worst
+    case and a mark for the worst case of all; None if there is nothing."""
     drawn = [(runs, points) for runs in series if len(points := _points(runs)) > 1]
     if not drawn:
         return None
@@ -105,20 +105,36 @@ def curve_chart(series: list[list[Run]]) -> dict | None:
         method, folder = runs[0].method, runs[0].folder
         label = method if count[method] == 1 else folder.rpartition("/")[2]
         line = {"method": method, "label": label, "seeds": len(runs), "points": points, "label_y": place}
-        lines.append(line | {"worst": highest})
+        lines.append(line | {"worst": highest, "core": _core(runs)})
     return {"x": x, "y": y, "lines": lines}
 
 
 def _points(runs) -> list[dict]:
     """Means over seeds, in percent, at each epsilon at which every run has a defined rate."""
-    by_epsilon, points = {}, []
-    for point in (point for run in runs for point in run.curve):
-        by_epsilon.setdefault(round(point["epsilon"], 6), []).append(point)
-    for epsilon, group in sorted(by_epsilon.items()):
+    points = []
+    for epsilon, group in _by_epsilon(runs):
         attack, noise = (seeds.summarise(point[key] for point in group) for key in (ASR, NOISE))
         if attack and attack.seeds == len(runs):
             points.append({"epsilon": epsilon, "asr": 100 * attack.mean, "noise": noise and 100 * noise.mean})
     return points
+
+
+def _core(runs) -> list[dict]:
+    """The means of the core's worst case, likewise; none if there is no line to draw."""
+    points = []
+    for epsilon, group in _by_epsilon(runs):
+        rate = seeds.summarise(point.get(CORE) for point in group)
+        if rate and rate.seeds == len(runs):
+            points.append({"epsilon": epsilon, "rate": 100 * rate.mean})
+    return points if len(points) > 1 else []
+
+
+def _by_epsilon(runs) -> list[tuple[float, list[Mapping]]]:
+    """The points of all runs' curves by their epsilon, the smallest first."""
+    by_epsilon: dict[float, list[Mapping]] = {}
+    for point in (point for run in runs for point in run.curve):
+        by_epsilon.setdefault(round(point["epsilon"], 6), []).append(point)
+    return sorted(by_epsilon.items())
 
 
 def _worst(runs) -> dict | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reno_tf import files
 from reno_tf.naming import RunRef
-from reno_tf.reporting.metrics import ASR, CLEAN, FEATURES, NOISE, WORST
+from reno_tf.reporting.metrics import ASR, CLEAN, CORE, FEATURES, NOISE, WORST
 from reno_tf.reporting.reading import inside
 
 RATES = (WORST, CLEAN, ASR, NOISE)  # The worst case first: it is the number to look at.
@@ -77,6 +77,7 @@ def read_run(path: Path, folder: Path) -> Run:
             {
                 "epsilon": _checked(float(point["epsilon"])),
                 **{key: _checked(point[key], high=1) for key in (ASR, NOISE)},
+                CORE: _checked(point.get(CORE), high=1),  # Of older runs there is none.
             }
             for point in files.read_json(workdir / "curve.json") or []
         ],

@@ -5,7 +5,7 @@ import textwrap
 import matplotlib
 import numpy as np
 
-from reno_tf.reporting.metrics import ASR, NOISE, WORST, attack_named
+from reno_tf.reporting.metrics import ASR, CORE, NOISE, WORST, attack_named
 from reno_tf.reporting.rendering import plain, png, subplots
 
 _RATES = {"ylim": (-2, 102), "xlim": (0, None)}  # To be set after the lines are drawn.
@@ -103,17 +103,21 @@ def moved_stages(rows: list[dict]) -> bytes:
 
 
 def epsilon_curve(curve: list[dict], results) -> bytes:
-    """Attack success and the noise control against epsilon, and the worst case at the run's own; 95 % intervals.
+    """Success of the attack, the core's worst case and noise against epsilon, the worst case at the run's own; 95 %
+    intervals.
 
     results: the content of results.json.
     """
     figure, axes = _plot("epsilon", "success rate (%), 95 % interval")
     lines = {
+        CORE: ("worst case of the core attacks", "black"),
         ASR: (attack_named(results["attack"]["name"]), "tab:red"),
         NOISE: ("uniform noise of the same size", "tab:gray"),
     }
     for key, (label, color) in lines.items():
-        points = [point for point in curve if point[key] is not None]
+        points = [point for point in curve if point.get(key) is not None]
+        if not points:
+            continue
         x, y = [p["epsilon"] for p in points], [100 * p[key] for p in points]
         low, high = ([100 * p[f"{key}_ci95"][i] for p in points] for i in (0, 1))
         axes.fill_between(x, low, high, color=color, alpha=0.2, lw=0)

@@ -34,12 +34,15 @@ LABELS = {
     "remos": "ReMoS",
     "seam": "SeaM",
     "weight_variance": "Weight variance",
+    "neuron_distance": "Neuron distance",
+    "pubdef": "PubDef",
     "inoculation": "Inoculation",
     "vaccination": "Vaccination",
 }
 BASELINES = ("linear", "finetune", "l2sp", "delta", "retraining")  # Table 2's rows, Figure 1's points.
 _COMPARED = ("delta", "renofeation", "retraining")
-_FEW = ("remos", "seam", "weight_variance", "vaccination")  # Nothing that is claimed rests on them.
+# Nothing that is claimed rests on them.
+_FEW = ("remos", "seam", "weight_variance", "neuron_distance", "pubdef", "vaccination")
 _DEFENCES = ("linear", "finetune", "vaccination", "inoculation"), ("delta", "seam", "retraining", "renofeation")
 MATCHED = "@matched"  # The variant's end of a run that trains until the teacher's features are matched.
 _DROPOUT, _SWA = ("dropout", 0.1), ("swa", True)

@@ -6,7 +6,7 @@ import math
 from reno_tf.attacks import ATTACKS, AttackRef
 from reno_tf.errors import UserError, choose, suggest
 from reno_tf.evaluation.suite import HEADLINE, QUICK_BUDGET, SUITES, WHOLE
-from reno_tf.methods import METHODS, Method, Schedule
+from reno_tf.methods import METHODS, STARTS, Method, Schedule
 from reno_tf.settings.fields import checked, filled, has_neutral, restored, typed
 from reno_tf.settings.types import (
     FORMAT,
@@ -101,7 +101,8 @@ def read_watch(config) -> Watch:
 
 def _read(config, method_name, preset, coefficients, num_images) -> Settings:
     method = METHODS[choose("method", method_name, METHODS)]
-    recipe = _recipe(config, method.start)
+    start = _start(method, coefficients)
+    recipe = _recipe(config, start)
     dropout = method.dropout if config.dropout is None else config.dropout
     attack = _attack(config, preset)
     curve = {f"curve_{key}": value for key, value in config.curve.items()}
@@ -109,8 +110,8 @@ def _read(config, method_name, preset, coefficients, num_images) -> Settings:
         seed=checked(Settings, "seed", config.seed, "config"),
         data=read_data(config),
         networks=read_networks(config),
-        method=_method(method, recipe, coefficients),
-        schedule=_schedule(config, method, recipe, num_images),
+        method=_method(method, start, recipe, coefficients),
+        schedule=_schedule(config, method, start, recipe, num_images),
         training=filled(Training, {**config, "dropout": dropout}, "config", partial=True),
         attack=attack,
         report=filled(Report, {"split": config.split, **curve}, "config"),
@@ -125,8 +126,16 @@ def _read(config, method_name, preset, coefficients, num_images) -> Settings:
 
 def recipe_keys() -> list[str]:
     """What a task may change for all methods of a start: keys of optimizer and steps, and any method's coefficients."""
-    coefficients = (field.name for method in METHODS.values() for field in dataclasses.fields(method))
-    return list(dict.fromkeys([*(key for _, key in _SCHEDULE.values()), "passes", *coefficients]))
+    coefficients = [field.name for method in METHODS.values() for field in dataclasses.fields(method)]
+    keys = dict.fromkeys([*(key for _, key in _SCHEDULE.values()), "passes", *coefficients])
+    return [key for key in keys if key != "start"]  # It decides which recipe is taken.
+
+
+def _start(method, coefficients) -> str:
+    """Where the method starts: as it declares, or as config.method has it where that is a coefficient."""
+    if "start" not in coefficients or "start" not in {field.name for field in dataclasses.fields(method)}:
+        return method.start
+    return choose("config.method.start", typed(str, coefficients["start"], "config.method.start"), STARTS)
 
 
 def _recipe(config, start) -> dict:
@@ -136,23 +145,23 @@ def _recipe(config, start) -> dict:
     return config.recipes[start].to_dict()
 
 
-def _method(method, recipe, coefficients) -> Method:
+def _method(method, start, recipe, coefficients) -> Method:
     """The method with the coefficients of the recipe, as far as it has them, and of `config.method`."""
     taken = {field.name: field for field in dataclasses.fields(method) if field.init}
     if unknown := [key for key in coefficients if key not in taken]:
         raise UserError(f"{method.name} has no coefficient {unknown[0]} (config.method); {suggest(unknown[0], taken)}")
     changes = {}
-    for where, values in {f"config.recipes.{method.start}": recipe, "config.method": coefficients}.items():
+    for where, values in {f"config.recipes.{start}": recipe, "config.method": coefficients}.items():
         offered = {key: value for key, value in values.items() if key in taken}
         changes |= {key: typed(taken[key].type, value, f"{where}.{key}") for key, value in offered.items()}
     return method(**changes)
 
 
-def _schedule(config, method, recipe, num_images) -> Schedule:
+def _schedule(config, method, start, recipe, num_images) -> Schedule:
     """The method's own, with what the recipe and the config change; of `num_images` training images, or None."""
     kinds = {field.name: field.type for field in dataclasses.fields(Schedule)}
     changes = {
-        field: typed(kinds[field], recipe[key], f"config.recipes.{method.start}.{key}")
+        field: typed(kinds[field], recipe[key], f"config.recipes.{start}.{key}")
         for field, (_, key) in _SCHEDULE.items()
         if key in recipe
     }

@@ -142,6 +142,7 @@ def train(model: Transfer, phases: Sequence[Phase], course: Course, *, samples: 
     each as Keras's `get_weights` has them, with BatchNorm statistics that fit.
     """
     done = 0
+    course = dataclasses.replace(course, batches_from=model.batches(course.train, course.batches_from))
     model.total_steps = sum(phase.steps for phase in phases)
     drawn: list = []
     with model.distribute_strategy.scope():

@@ -105,7 +105,14 @@ class Transfer(tf_keras.Model):
 
     def prepare(self, train=None, batches=None) -> None:
         """Lets the method change student and state before the running phase; the data are as `Preparation` has them."""
-        preparation = Preparation(
+        self.method.prepare(self._preparation(train, batches))
+
+    def batches(self, train, batches) -> Callable:
+        """What the method trains on, from batches of the training images; see `Method.batches`."""
+        return self.method.batches(self._preparation(train, batches))
+
+    def _preparation(self, train, batches) -> Preparation:
+        return Preparation(
             phase=self._phase,
             number=int(self.step.numpy()),
             student=self.student,
@@ -113,8 +120,8 @@ class Transfer(tf_keras.Model):
             train=train,
             batches=batches,
             state=dict(self.state),
+            seed=self._seed,
         )
-        self.method.prepare(preparation)
 
     def compile(self, optimizer, **options):
         """As Keras's. The optimizer has its slots from here on: checkpoints fill them, and the step is traced once."""

@@ -36,6 +36,11 @@ def test_attacks_cost_their_gradients_and_the_students_answers():
     assert cost.attack_passes(_suite(exposure=True), network, 100) == answers + 2.5 * 4 * (100 + 2 * 10)
     two = cost.attack_passes(_suite("pixel", "disruption stage1", exposure=True), network, 100)
     assert two - cost.attack_passes(_suite(), network, 100) == 20 * 2 + 2.5 * 4 * (20 + 2 * 10)
+    # Everywhere, the core.
+    core = _suite("pixel", "disruption stage1", core=references("disruption"))
+    other = _suite("pixel", "disruption stage1", core=references("joint"))
+    more = cost.attack_passes(core, network, 100) - cost.attack_passes(other, network, 100)
+    assert more == 2.5 * 4 * 2 * 10
     restarted = _suite(options={"restarts": 5})
     assert cost.attack_passes(restarted, network, 100) == answers + 5 * 2.5 * 4 * (100 + 2 * 10)
     white_box = _suite("pixel", "white_box")
@@ -58,6 +63,8 @@ def test_training_costs_its_steps_and_the_gradients_of_its_images():
     assert cost.training_passes(_job("renofeation")) == 10 * 32 * 6
     assert cost.training_passes(_job("linear")) == 6 * 32 * 2
     assert cost.training_passes(_job("inoculation")) == 6 * 32 * 8.5
+    assert cost.training_passes(_job("pubdef")) == 6 * 32 * 6
+    assert cost.training_passes(_job("pubdef"), 10) == 6 * 32 * 6 + 2.5 * 10 * 4 * 10
     assert cost.training_passes(_job("vaccination", siblings=2)) == 3 * 6 * 32 * 13.5
 
 

@@ -354,6 +354,26 @@ def test_the_exposure_is_each_attacks_success_at_several_epsilon(dataset, studen
     assert _measure(dataclasses.replace(tried, exposure=False), dataset, student).exposure == []
 
 
+def test_the_curve_has_the_worst_case_of_the_core_up_to_the_runs_epsilon(dataset, student):
+    tried = _suite("pixel", "disruption", "neurons", neurons=(0,), curve=(0.25, 0.5, 2.0), images=10)
+    tried = dataclasses.replace(tried, budget=Budget(epsilon=0.8, step_size=0.2, steps=4))
+    measured = _measure(tried, dataset, student)
+    crafters, labels, images = _crafters(tried, dataset, student), dataset.test.labels, dataset.test.floats()[:]
+    core = [name for name in crafters if not name.startswith("neurons")]
+    assert [point.epsilon for point in measured.curve] == pytest.approx([0, 0.2, 0.4, 0.8, 1.6])
+    expected = [0.0]
+    for factor, count in ((0.25, 8), (0.5, 8), (1.0, 10)):
+        scaled = [crafters[name].within(crafters[name].budget.scaled(factor)) for name in core]
+        wrong = [predict(student, attack(images[:count]).numpy()) != labels[:count] for attack in scaled]
+        expected.append(np.any(wrong, axis=0).mean())
+    *inside, beyond = [point.core_worst_case_success_rate for point in measured.curve]
+    assert [rate.rate for rate in inside] == expected and beyond is None and 0 < expected[2] < expected[3]
+    assert [rate.total for rate in inside] == [8, 8, 8, 10]
+    assert inside[-1] == measured.evaluation.core_worst_case_success_rate
+    by_hand = 0.125 * (expected[0] + expected[1]) + 0.125 * (expected[1] + expected[2]) + 0.25 * sum(expected[2:])
+    assert measured.evaluation.mean_worst_case_success_rate == pytest.approx(by_hand)
+
+
 def test_each_image_and_each_class_is_accounted_for(dataset, student, tmp_path):
     measured = _measure(_suite("pixel", "disruption stage1", "white_box", images=8), dataset, student)
     rows = list(csv.DictReader(io.StringIO(measured.table)))

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from reno_tf.attacks import AttackRef
-from reno_tf.evaluation import rates, worst
+from reno_tf.evaluation import curve, rates, worst
 from reno_tf.evaluation.answers import Answers, AttackAnswers
 from reno_tf.evaluation.suite import references
+from reno_tf.records import Rate
+from reno_tf.results import CurvePoint
 
 _NAMES = ("pixel", "disruption stage1", "joint", "guide", "momentum")
 
@@ -74,6 +76,34 @@ def test_the_worst_case_of_the_core_stands_beside_that_of_more():
     assert (core("disruption"), core("disruption stage1", "guide"), core("joint")) == (0.5, 0.75, 0.5)
     assert core() is None and core("disruption", "bsr") is None  # None was asked for, or it was not tried.
     assert core("disruption", "joint", "guide") is None  # It is all that was tried.
+
+
+def _points(epsilons, hits, total=10):
+    rate = Rate(0, 10)
+    worst_cases = [None if count is None else Rate(count, total) for count in hits]
+    return [CurvePoint(e, rate, rate, 10, 10, one) for e, one in zip(epsilons, worst_cases, strict=True)]
+
+
+def test_the_mean_of_the_worst_case_over_epsilon_by_hand():
+    epsilons, hits = (0, 0.1, 0.2, 0.4, 0.8), (0, 2, 4, 10, None)
+    # Trapezia: 0.1 * 0.1 + 0.1 * 0.3 + 0.2 * 0.7, divided by 0.4.
+    assert curve.mean_worst_case(_points(epsilons, hits), 0.4) == pytest.approx(0.45)
+    assert curve.mean_worst_case(_points(epsilons, hits), 0.2) == pytest.approx(0.2)
+    assert curve.mean_worst_case(_points((0, 0.1, 0.4), (3, 3, 3)), 0.4) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    "epsilons, hits, total, epsilon",
+    [
+        ((0, 0.1, 0.2), (0, None, 4), 10, 0.2),  # Not tried at one of them.
+        ((0, 0.2, 0.4), (0, 4, 8), 10, 0.2),  # None between.
+        ((0, 0.1, 0.2), (0, 0, 0), 0, 0.2),  # Nothing was right.
+        ((0, 0, 0), (0, 0, 0), 10, 0),
+        ((), (), 10, 0.2),
+    ],
+)
+def test_without_a_curve_of_the_core_it_has_no_mean(epsilons, hits, total, epsilon):
+    assert curve.mean_worst_case(_points(epsilons, hits, total), epsilon) is None
 
 
 def test_a_student_that_is_never_right_has_no_worst_case():

@@ -110,6 +110,20 @@ def test_features_are_matched_to_the_clean_images_with_a_weight_that_falls_to_no
         assert terms["feature_distance"] == pytest.approx(2 * left * distance, rel=1e-5)
 
 
+def test_a_part_can_be_taken_away():
+    student, teacher, images = _toy(3), linear_teacher(), grey_images()
+    method = _Black(feature_weight=2.0, fades=False, start="teacher")
+    model = reno_tf.Transfer(student, teacher, method)  # It needs no length.
+    np.testing.assert_array_equal(kernel(student, "stage1"), kernel(teacher, "stage1"))
+    model.compile(optimizers.SGD(0.0))
+    distance = sum(np.mean((teacher(0 * images)[stage] - teacher(images)[stage]) ** 2) for stage in _OUTPUTS[:2])
+    for _ in range(2):
+        terms = model.train_on_batch(images, np.zeros(len(images), int), return_dict=True)
+        assert terms["feature_distance"] == pytest.approx(2 * distance, rel=1e-5)
+    with pytest.raises(UserError, match="unknown inoculation: start 'randomly'; did you mean random"):
+        Inoculation(start="randomly")
+
+
 def _toy(seed):
     model = linear_teacher(seed)
     assert model.input.shape[1:] == (SIZE, SIZE, 3)

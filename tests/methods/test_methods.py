@@ -25,6 +25,8 @@ _TERMS = {
     "remos": set(),
     "seam": set(),
     "weight_variance": {"weight_variance"},
+    "neuron_distance": {"neuron_distance"},
+    "pubdef": set(),
     "inoculation": {"feature_distance"},
     "vaccination": {"feature_distance"},
 }
@@ -63,7 +65,7 @@ def test_only_plain_starts_from_the_teachers_weights_count_as_undefended():
 @pytest.mark.parametrize("name", METHODS)
 def test_terms_against_numpy(name):
     coefficients = {"weight_decay": 0.3, "head_decay": 0.7, "feature_weight": 1.5, "anchor_weight": 0.9}
-    coefficients["variance_weight"] = 2.5
+    coefficients |= {"variance_weight": 2.5, "distance_weight": 3.5, "threshold": 2.0}
     taken = {field.name for field in dataclasses.fields(METHODS[name]) if field.init}
     if name == "vaccination":
         coefficients["feature_scale"] = "absolute"
@@ -81,6 +83,10 @@ def test_terms_against_numpy(name):
         * sum(np.mean(np.square(batch.outputs[s] - batch.targets[s])) for s in ("stage1", "stage2")),
         "weight_variance": 2.5 * np.var(batch.backbone[0]),  # The other is no convolution's.
     }
+    ours, theirs = batch.outputs["stage2"].numpy(), batch.targets["stage2"].numpy()  # The last stage.
+    distances = np.sqrt(np.mean((ours - theirs) ** 2, axis=(1, 2, 3)) / np.mean(np.var(theirs, axis=(0, 1, 2))))
+    assert distances.min() < 2.0
+    expected["neuron_distance"] = 3.5 * np.mean(np.maximum(0, 2.0 - distances))
     if name == "inoculation":  # At the last of four steps.
         expected["feature_distance"] /= 4
     terms = method.terms(batch)

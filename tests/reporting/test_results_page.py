@@ -270,7 +270,21 @@ def test_an_epsilon_counts_where_every_seed_has_a_rate():
     ]
     chart = charts.curve_chart(finished_runs.series(runs))
     assert [(p["epsilon"], round(p["asr"], 6)) for p in chart["lines"][0]["points"]] == [(0.0, 0.0), (0.1, 30.0)]
+    assert chart["lines"][0]["core"] == []  # Older runs have none.
     assert charts.curve_chart([[_made(curve=[point(0.1, 0.2)])]]) is None
+
+
+def test_the_worst_case_of_the_core_is_a_line_where_every_seed_has_it():
+    def point(epsilon, *rates):
+        keys = ("attack_success_rate", "noise_success_rate", "core_worst_case_success_rate")
+        return {"epsilon": epsilon} | dict(zip(keys, rates, strict=True))
+
+    runs = [
+        _made(seed=0, curve=[point(0.0, 0.0, 0.0, 0.0), point(0.1, 0.2, 0.1, 0.5), point(0.2, 0.5, 0.1, None)]),
+        _made(seed=1, curve=[point(0.0, 0.0, 0.0, 0.0), point(0.1, 0.4, 0.1, 1.0), point(0.2, 0.5, 0.1, 1.0)]),
+    ]
+    (line,) = charts.curve_chart(finished_runs.series(runs))["lines"]
+    assert line["core"] == [{"epsilon": 0.0, "rate": 0.0}, {"epsilon": 0.1, "rate": 75.0}]
 
 
 def test_labels_are_moved_apart_and_keep_their_order():
@@ -407,8 +421,11 @@ def test_another_attack_is_not_called_the_papers(tmp_path):
 
 def test_the_curve_over_epsilon_has_the_worst_case_too(tmp_path):
     _measured_run(tmp_path / "a", worst=0.75)
+    points = json.loads((tmp_path / "a" / "curve.json").read_text())
+    (tmp_path / "a" / "curve.json").write_text(json.dumps([p | {"core_worst_case_success_rate": 0.75} for p in points]))
     content, page = report(tmp_path)
     assert "delta, epsilon 0.1, mean of 1 seed: worst case 75.0 %" in page.titles
+    assert "delta, mean of 1 seed, worst case of the core: 75.0 % at epsilon 0, 75.0 % at epsilon 0.1" in page.titles
     (panel,) = re.findall('aria-label="(Attack success over epsilon.*?)"', content)
     assert "worst case 75 % at 0.1" in panel
 

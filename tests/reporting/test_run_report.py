@@ -62,6 +62,19 @@ def test_where_the_worst_case_is_undefined_none_is_marked(draw, marked):
     assert not marked
 
 
+def test_a_curve_over_epsilon_has_a_line_for_the_core_where_it_was_tried(monkeypatch):
+    labels, draw = [], matplotlib.axes.Axes.plot
+    monkeypatch.setattr(
+        matplotlib.axes.Axes, "plot", lambda axes, *args, **kw: (labels.append(kw["label"]), draw(axes, *args, **kw))[1]
+    )
+    points = _curve(_results())
+    run_figures.epsilon_curve(points, _results())
+    assert len(labels) == 2
+    core = {"core_worst_case_success_rate": 0.5, "core_worst_case_success_rate_ci95": [0.4, 0.6]}
+    run_figures.epsilon_curve([points[0] | core, points[0] | {"epsilon": 0.2}], _results())
+    assert labels[2:] == ["worst case of the core attacks", *labels[:2]]
+
+
 def test_the_line_of_a_run_has_the_worst_case():
     assert "worst case 66.0 %" in reporting.headline(_results())
 

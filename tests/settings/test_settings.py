@@ -488,7 +488,32 @@ def test_a_budget_in_pixels_may_be_the_whole_range(epsilon):
     assert _read(attack__epsilon=1.7, attack__preset="l2").attack.epsilon == 1.7
 
 
-@pytest.mark.parametrize("method", ["inoculation", "delta_adversarial", "vaccination"])
+@pytest.mark.parametrize("name", ["inoculation", "pubdef"])
+def test_where_a_method_starts_may_be_a_coefficient_and_decides_the_recipe(name):
+    recipes = {"recipes__teacher__learning_rate": 0.25, "recipes__random__learning_rate": 0.5}
+    for start, rate in (("teacher", 0.25), ("random", 0.5)):
+        run_settings = _read(name, method__start=start, **recipes)
+        assert (run_settings.method.start, run_settings.schedule.learning_rate) == (start, rate)
+    with pytest.raises(UserError, match="unknown config.method.start 'randm'; did you mean random"):
+        _read(name, method__start="randm")
+    with pytest.raises(UserError, match="config.method.start must be text, not 3"):
+        _read(name, method__start=3)
+    with pytest.raises(UserError, match="delta has no coefficient start"):
+        _read("delta", method__start="random")
+    with pytest.raises(UserError, match="unknown key in config.recipes.teacher 'start'"):
+        _read(name, recipes__teacher__start="random")
+
+
+def test_a_run_from_before_inoculation_had_options_is_the_same_run():
+    run_settings = _read("inoculation")
+    content = run_settings.as_json()
+    later = {"start", "fades"}
+    assert later <= content["method"].keys() and not later & run_settings.identity()["method"].keys()
+    del content["method"]["start"], content["method"]["fades"]
+    assert settings.restore(content).method == run_settings.method
+
+
+@pytest.mark.parametrize("method", ["inoculation", "delta_adversarial", "vaccination", "pubdef"])
 def test_a_methods_budget_is_in_pixels_too(method):
     with pytest.raises(UserError, match=f"{method}: epsilon counts .*; 8 of 255 is 0.0314"):
         _read(method, method__epsilon=8)
@@ -520,5 +545,5 @@ def test_sections_that_other_modes_read():
 def test_a_recipe_may_change_the_schedule_and_any_coefficient():
     schedule = {"learning_rate", "momentum", "swa_learning_rate", "train", "swa", "swa_period", "passes"}
     coefficients = {field.name for method in METHODS.values() for field in dataclasses.fields(method)}
-    assert set(settings.recipe_keys()) == schedule | coefficients
+    assert set(settings.recipe_keys()) == schedule | coefficients - {"start"}
     assert coefficients > {"weight_decay", "feature_weight", "anchor_weight", "epsilon", "attacked", "mask_steps"}

@@ -12,7 +12,7 @@ from conftest import long
 from replicas import toy, toy_data
 
 import reno_tf
-from reno_tf import data, interruption, models, training
+from reno_tf import data, interruption, methods, models, training
 from reno_tf.errors import UserError
 from reno_tf.interruption import Interrupted
 from reno_tf.methods import METHODS, DeltaAdversarial
@@ -49,7 +49,7 @@ def uninterrupted(tmp_path_factory):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["weight_variance", "growing", "seam", "inoculation"])
+@pytest.mark.parametrize("name", ["weight_variance", "growing", "seam", "inoculation", "pubdef"])
 def test_killed_at_a_step(tmp_path, monkeypatch, uninterrupted, name):
     folder, whole = uninterrupted(name)
     record = history.Record.on_epoch_end
@@ -81,6 +81,21 @@ def test_killed_while_the_masks_are_learnt(tmp_path, monkeypatch, uninterrupted)
         with pytest.raises(KeyboardInterrupt):
             _train(_method("seam"), tmp_path / "broken")
     _compare(_train(_method("seam"), tmp_path / "broken"), whole)
+
+
+@pytest.mark.long
+def test_killed_while_the_images_are_attacked(tmp_path, monkeypatch, uninterrupted):
+    (_, whole), made = uninterrupted("pubdef"), methods.PubDef.made_beforehand
+
+    def dying(method, preparation):
+        made(method, preparation)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(methods.PubDef, "made_beforehand", dying)
+        with pytest.raises(KeyboardInterrupt):
+            _train(_method("pubdef"), tmp_path / "broken")
+    _compare(_train(_method("pubdef"), tmp_path / "broken"), whole)
 
 
 @pytest.mark.parametrize(
