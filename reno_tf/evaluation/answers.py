@@ -24,6 +24,7 @@ class AttackAnswers:
     parameters: Mapping[str, Any]  # all that its images depend on beside the network
     at: Mapping[float, np.ndarray]
     rounded: np.ndarray | None
+    shown: np.ndarray  # the first of its images, float32 [<= 8, H, W, 3]
     crafting: float  # seconds
     asking: float  # seconds
 
@@ -56,7 +57,6 @@ class Answers:
     attacks: tuple[AttackAnswers, ...]
     noise: Mapping[tuple[float, int], np.ndarray]
     convergence: list[float]  # the headline's objective before each step and after the last
-    shown: np.ndarray  # the headline's first images, float32 [<= 8, H, W, 3]
     skipped: tuple[Skipped, ...]
     crafting: float  # seconds of all attacks, also before an interruption
     asking: float  # seconds of all answers, likewise
@@ -69,6 +69,17 @@ class Answers:
     def counting(self) -> tuple[AttackAnswers, ...]:
         """The attacks that the worst case counts."""
         return tuple(attack for attack in self.attacks if attack.counts)
+
+    def strongest_on(self, place: int) -> AttackAnswers:
+        """Of the attacks that count and turn this image wrong the one that fools the student most often; the headline
+        if none does, or if it is wrong without an attack."""
+        label, right = self.labels[place], (self.clean == self.labels)[: self.num_tried]
+
+        def fooled(attack) -> int:
+            return int((right & (attack.final[: self.num_tried] != self.labels[: self.num_tried])).sum())
+
+        fooling = [attack for attack in self.counting if attack.final[place] != label]
+        return max(fooling, key=fooled, default=self.headline) if self.clean[place] == label else self.headline
 
     def groups(self) -> dict[str, list[AttackAnswers]]:
         """The attacks by their name in the registry."""

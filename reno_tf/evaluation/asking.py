@@ -21,7 +21,7 @@ from reno_tf.evaluation.suite import Member, Suite
 from reno_tf.results import Skipped
 
 _TRACED = 100  # images whose objective is followed step by step
-_SHOWN = 8  # adversarial images of the headline that are kept for a look
+_SHOWN = 8  # adversarial images of each attack that are kept for a look
 _LOOK = 32  # images of a first look, and of every batch where there is one: no second shape is compiled
 _LOOK_STEPS, _LOOK_REACH = 3, 2.4  # its gradients, and how far they reach together, of the radius
 
@@ -118,7 +118,6 @@ class _Asking:
             attacks=tuple(answered),
             noise=controls.noise,
             convergence=controls.convergence,
-            shown=controls.shown,
             skipped=tuple(skipped),
             crafting=looking + sum(attack.crafting for attack in answered),
             asking=asking + sum(attack.asking for attack in answered),
@@ -181,7 +180,7 @@ class _Asking:
         """What is asked beside the attack itself."""
         suite, counting, is_headline = self.suite, sum(member.counts for member in members), member is members[0]
         beside = [suite.balls, suite.images, counting] if is_headline else [suite.smaller_balls(member.reference)]
-        return [suite.eight_bit, suite.curve_images, *beside]
+        return [_SHOWN, suite.eight_bit, suite.curve_images, *beside]
 
     def _crafter(self, member, network, attacked):
         others = {"own": self.attacker.own_images, "attacked": attacked.images, None: None}[member.entry.others]
@@ -236,7 +235,7 @@ class _OneAttack:
             images = _Rounded(self.crafter, adversarial, self.attacked.images)
             rounded = self._ask(images, f"{self.member.name}, rounded")
         self._write_pictures(pngs, adversarial)
-        shown = np.array(adversarial[: _SHOWN if is_headline else 0], np.float32)
+        shown = np.array(Floats(adversarial)[:_SHOWN] if eight_bit else adversarial[:_SHOWN], np.float32)
         del adversarial  # The cache may need its room.
         at |= self._within_other_balls(is_headline)
         noise = self._noise(members) if is_headline else {}
@@ -248,10 +247,11 @@ class _OneAttack:
             parameters=self.crafter.parameters,
             at=at,
             rounded=rounded,
+            shown=shown,
             crafting=self._crafting,
             asking=self._asking_seconds,
         )
-        return StoredAnswers(attack, noise, convergence, shown)
+        return StoredAnswers(attack, noise, convergence)
 
     def look(self) -> np.ndarray:
         """The student's answers, and nothing kept."""

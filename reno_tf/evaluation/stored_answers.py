@@ -25,7 +25,6 @@ class StoredAnswers:
     attack: AttackAnswers
     noise: Mapping[tuple[float, int], np.ndarray]
     convergence: list[float]
-    shown: np.ndarray
 
 
 def file_name(depends_on: list) -> str:
@@ -38,7 +37,7 @@ def write_answers(path: Path, stored: StoredAnswers) -> None:
     attack = stored.attack
     arrays: dict[str, Any] = {f"at/{factor}": answers for factor, answers in attack.at.items()}
     arrays |= {f"noise/{factor}/{draw}": answers for (factor, draw), answers in stored.noise.items()}
-    arrays |= {"shown": stored.shown} | ({} if attack.rounded is None else {"rounded": attack.rounded})
+    arrays |= {"shown": attack.shown} | ({} if attack.rounded is None else {"rounded": attack.rounded})
     rest = {"convergence": stored.convergence, "crafting": attack.crafting, "asking": attack.asking}
     content = io.BytesIO()
     np.savez(content, facts=json.dumps(rest), **arrays)
@@ -60,9 +59,10 @@ def read_answers(path: Path, member, crafter) -> StoredAnswers | None:
             parameters=crafter.parameters,
             at={float(parts[key][0]): arrays[key] for key in arrays if key.startswith("at/")},
             rounded=arrays.get("rounded"),
+            shown=arrays["shown"],
             crafting=rest["crafting"],
             asking=rest["asking"],
         )
         noise = {(float(parts[key][0]), int(parts[key][1])): arrays[key] for key in arrays if key.startswith("noise/")}
-        return StoredAnswers(attack, noise, rest["convergence"], arrays["shown"])
+        return StoredAnswers(attack, noise, rest["convergence"])
     return None

@@ -36,9 +36,9 @@ def training_curves(history: list[dict]) -> bytes:
 
 
 def example_grid(examples) -> bytes:
-    """Rows: clean, perturbation, adversarial; above each image the student's prediction."""
+    """Rows: clean, perturbation, adversarial; above each image the student's prediction, below its attack."""
     rows, count = examples.pictures(), len(examples.labels)
-    figure, axes = subplots(3, count, size=(1.25 * count + 0.6, 4.7), squeeze=False)
+    figure, axes = subplots(3, count, size=(1.25 * count + 0.6, 5.1), squeeze=False)
     for row, (name, pictures) in zip(axes, rows.items(), strict=True):
         for cell, picture in zip(row, pictures, strict=True):
             cell.imshow(picture)
@@ -50,6 +50,8 @@ def example_grid(examples) -> bytes:
             cell.set_title(
                 plain(textwrap.shorten(prediction, 18, placeholder=" …")), fontsize=10, color=color, fontweight="bold"
             )
+    for cell, attack in zip(axes[2], examples.attacks, strict=True):
+        cell.set_xlabel(plain(textwrap.fill(attack, 14)), fontsize=8)
     largest = np.abs(examples.adversarial - examples.clean).max()
     figure.suptitle(f"The student's predictions (green: right), largest change {largest:.3g} of the range", fontsize=10)
     return png(figure)

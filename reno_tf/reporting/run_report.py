@@ -17,20 +17,26 @@ _CLASSES = 30  # whose rates are shown, the most exposed
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """clean, adversarial: float32 [N, H, W, 3] in [0, 1]; the rest: class names, N each."""
+    """clean, adversarial: float32 [N, H, W, 3] in [0, 1]; the rest: class names and names of attacks, N each."""
 
     clean: np.ndarray
     adversarial: np.ndarray
     labels: list[str]
     clean_predictions: list[str]
     adversarial_predictions: list[str]
+    attacks: list[str]
 
     @classmethod
     def choose(cls, split, answers: Answers, class_names, *, count: int = 8) -> "Examples":
-        """The first `count` images of the split, whatever became of them: not a selection."""
-        columns = (answers.labels, answers.clean, answers.headline.at[1.0])
-        named = [[class_names[number] for number in column[:count]] for column in columns]
-        return cls(split.first(count).floats()[:], np.clip(answers.shown[:count], 0, 1), *named)
+        """The first `count` images of the split, not a selection; each under the attack that the attacker would take
+        for it."""
+        first = split.first(count)
+        attacks = [answers.strongest_on(place) for place in range(len(first))]
+        adversarial = np.stack([attack.shown[place] for place, attack in enumerate(attacks)])
+        fooled = [attack.final[place] for place, attack in enumerate(attacks)]
+        columns = [[class_names[number] for number in column] for column in (answers.labels, answers.clean, fooled)]
+        named = [column[: len(first)] for column in columns]
+        return cls(first.floats()[:], np.clip(adversarial, 0, 1), *named, [attack.name for attack in attacks])
 
     def pictures(self) -> dict[str, np.ndarray]:
         """{"clean", "perturbation", "adversarial"}; the perturbation is stretched to the full range about grey."""

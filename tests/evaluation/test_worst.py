@@ -15,6 +15,7 @@ _NAMES = ("pixel", "disruption stage1", "joint", "guide", "momentum")
 
 def _attack(name, predicted, **changes):
     fields = {"counts": True, "gradients": 1, "parameters": {}, "rounded": None, "crafting": 0.0, "asking": 0.0}
+    fields["shown"] = np.zeros([8, 1, 1, 3])
     return AttackAnswers(reference=AttackRef.parse(name), at={1.0: predicted}, **fields | changes)
 
 
@@ -22,7 +23,7 @@ def _answers(fooled: dict, labels, *, clean=None) -> Answers:
     """The table of these attacks: whether each fools the student on each image."""
     attacks = tuple(_attack(name, np.where(hit, labels + 1, labels)) for name, hit in fooled.items())
     noise = {(1.0, draw): labels for draw in range(len(attacks))}
-    rest = {"convergence": [], "shown": None, "skipped": (), "crafting": 0.0, "asking": 0.0, "epsilon": 0.1}
+    rest = {"convergence": [], "skipped": (), "crafting": 0.0, "asking": 0.0, "epsilon": 0.1}
     clean = labels if clean is None else clean
     return Answers(labels=labels, clean=clean, num_tried=len(labels), attacks=attacks, noise=noise, **rest)
 
@@ -104,6 +105,16 @@ def test_the_mean_of_the_worst_case_over_epsilon_by_hand():
 )
 def test_without_a_curve_of_the_core_it_has_no_mean(epsilons, hits, total, epsilon):
     assert curve.mean_worst_case(_points(epsilons, hits, total), epsilon) is None
+
+
+def test_the_attack_that_is_shown_on_an_image_is_the_strongest_that_fools_it_there():
+    labels, clean = np.array([0, 1, 2, 0]), np.array([0, 1, 2, 1])
+    fooled = {"pixel": [1, 0, 0, 1], "joint": [1, 1, 0, 1], "guide": [0, 0, 0, 1]}
+    fooled = {name: np.array(hits, bool) for name, hits in fooled.items()}
+    answers = _answers(fooled, labels, clean=clean)
+    answers = Answers(**vars(answers) | {"attacks": (*answers.attacks, _attack("white_box", labels + 1, counts=False))})
+    # Two fool it on the first; none that counts on the third; the last is wrong without an attack.
+    assert [answers.strongest_on(place).name for place in range(4)] == ["joint", "joint", "pixel", "pixel"]
 
 
 def test_a_student_that_is_never_right_has_no_worst_case():

@@ -14,7 +14,7 @@ NASTY = ("$5_$", "a$b$c", "<b>&", "100 %", "a|b", '"quoted"', "🙂", "שלום"
 @pytest.mark.parametrize("name", NASTY)
 def test_pictures_show_any_name(name):
     images = np.zeros((1, 4, 4, 3), np.float32)
-    examples = Examples(images, images, [name], [name], ["other"])
+    examples = Examples(images, images, [name], [name], ["other"], [name])
     warnings.simplefilter("error")
     for content in (run_figures.example_grid(examples), run_figures.contact_sheet(images, [name])):
         assert content.startswith(b"\x89PNG")
