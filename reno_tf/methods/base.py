@@ -30,6 +30,7 @@ class Method:
     clean_targets: ClassVar[bool] = False  # whether it does so on the clean images, not on the perturbed ones
     dropout: ClassVar[float] = 0.0  # rate of SpatialDropout2D after each tapped stage
     one_device: ClassVar[bool] = False  # whether it cannot train on several devices together
+    least_batch: ClassVar[int] = 1  # images that a batch needs
     step_factor: ClassVar[int] = 1  # training steps, as a multiple of the schedule's
     undefended: ClassVar[bool] = False  # whether nearly every attack should succeed with a large epsilon
 

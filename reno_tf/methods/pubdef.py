@@ -39,6 +39,7 @@ class PubDef(Method):
 
     name = "pubdef"
     schedule = FROM_TEACHER
+    least_batch = 2
     start: str = "teacher"  # or "random"
     weight_decay: float = 1e-4
     epsilon: float = 0.1  # of the L-infinity ball, in [0, 1] pixels
@@ -65,7 +66,7 @@ class PubDef(Method):
         def batches_from(step):
             clean, half = preparation.batches(step), _batch_size(preparation) // 2
             if not half:
-                raise UserError(f"{self.name}: half of each batch is clean, so batch_size must be at least 2, not 1")
+                raise UserError(f"{self.name}: half of each batch is clean, so a batch needs {self.least_batch} images")
             attacked = data.train_batches(made(), batch_size=half, seed=preparation.seed, start_step=step)
             joined = tf.data.Dataset.zip((clean, attacked)).map(_join, num_parallel_calls=1, deterministic=True)
             return joined.prefetch(2)

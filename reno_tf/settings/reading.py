@@ -119,6 +119,9 @@ def _read(config, method_name, preset, coefficients, num_images) -> Settings:
     )
     if settings.report.split == "validation" and not settings.data.validation_per_class:
         raise UserError("config.split=validation needs config.data.validation_per_class of at least 1, not 0")
+    if settings.training.batch_size < method.least_batch:
+        least = f"at least {method.least_batch}, not {settings.training.batch_size}"
+        raise UserError(f"{method.name} needs config.batch_size of {least}")
     for phase in settings.method.phases(settings.schedule):
         phase.interval(settings.training.interval)
     return settings

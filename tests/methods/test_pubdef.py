@@ -105,6 +105,6 @@ def test_its_bounds():
         with pytest.raises(UserError, match=message):
             PubDef(**dict([coefficients]))
     preparation = _preparation(batch_size=1)
-    with pytest.raises(UserError, match="half of each batch is clean, so batch_size must be at least 2, not 1"):
+    with pytest.raises(UserError, match="half of each batch is clean, so a batch needs 2 images"):
         PubDef().batches(preparation)(0)
     assert PubDef(copies=2, pgd_steps=3).gradients_beforehand(7) == 42

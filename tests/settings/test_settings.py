@@ -504,6 +504,12 @@ def test_where_a_method_starts_may_be_a_coefficient_and_decides_the_recipe(name)
         _read(name, recipes__teacher__start="random")
 
 
+def test_half_a_batch_has_an_image():
+    with pytest.raises(UserError, match="^pubdef needs config.batch_size of at least 2, not 1$"):
+        _read("pubdef", batch_size=1)
+    assert _read("pubdef", batch_size=2).training.batch_size == _read("delta", batch_size=1).training.batch_size + 1
+
+
 def test_a_run_from_before_inoculation_had_options_is_the_same_run():
     run_settings = _read("inoculation")
     content = run_settings.as_json()
