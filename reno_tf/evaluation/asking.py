@@ -20,9 +20,9 @@ from reno_tf.evaluation.stored_answers import StoredAnswers, file_name, read_ans
 from reno_tf.evaluation.suite import Member, Suite
 from reno_tf.results import Skipped
 
-_TRACED = 100  # images whose objective is followed step by step
+_TRACED = 100  # images whose objective is followed step by step, where there is no first look
 _SHOWN = 8  # adversarial images of the headline that are kept for a look
-_LOOK = 32  # images of a first look, and of every batch where there is one: no second shape is compiled
+_LOOK = 32  # images of a first look, of every batch where there is one, so that no second shape is compiled, and traced
 _LOOK_STEPS, _LOOK_REACH = 3, 2.4  # its gradients, and how far they reach together, of the radius
 
 
@@ -87,6 +87,10 @@ class _Asking:
     def batch_size(self) -> int:
         """Of crafting, in images."""
         return min(_LOOK, self.crafting.batch_size) if self.suite.chosen else self.crafting.batch_size
+
+    @property
+    def num_traced(self) -> int:
+        return _LOOK if self.suite.chosen else _TRACED
 
     def answers(self, split) -> Answers:
         attacked = _Attacked(split)
@@ -279,7 +283,8 @@ class _OneAttack:
         return noise
 
     def _convergence(self) -> list[float]:
-        images, size, started = self.attacked.images[:_TRACED], self.asking.batch_size, time.monotonic()
+        images, size = self.attacked.images[: self.asking.num_traced], self.asking.batch_size
+        started = time.monotonic()
         trace = attacks.trace_once(self.crafter, images, teacher=self.digest, folder=self._folder, batch_size=size)
         self._crafting += time.monotonic() - started
         return trace
