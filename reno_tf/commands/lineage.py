@@ -1,6 +1,7 @@
-"""Where an audited model comes from, and its public part in the place of a teacher."""
+"""Where an audited model comes from, and its public network or part in the place of a teacher."""
 
 import dataclasses
+from collections.abc import Collection
 
 from absl import logging
 
@@ -65,6 +66,44 @@ def _facts(comparison: foreign.Comparison) -> ComparisonFacts:
         certain=comparison.certain,
         stages=tuple(stages),
     )
+
+
+def names_the_backbone(config_model, said: Collection[str]) -> bool:
+    """Whether the backbone is the one that the model's lineage names.
+
+    So it is where the user named public weights alone, and the config's backbone has none of that name.
+    """
+    backbones = public_weights.backbones_with(config_model.weights)
+    return "model.backbone" not in said and bool(backbones) and config_model.backbone not in backbones
+
+
+def backbone_for(traced: Traced | None, weights: str) -> str:
+    """The backbone that the model was made from, which has public weights of this name, at hand.
+
+    Raises UserError if its lineage does not tell, or if they are not at hand.
+    """
+    if traced is None:
+        raise _unnamed(weights, "the model does not show its weights")
+    titles, nearest, candidates = traced.lineage.titles, traced.lineage.comparison, list(traced.lineage.names)
+    if not titles:
+        raise _unnamed(weights, "the model has the shapes of no network that this project knows")
+    if nearest and not nearest.related:
+        far = f"its weights are not those of {nearest.network.name} (distance {nearest.distance:.2f})"
+        raise _unnamed(weights, f"the model has the shapes of {' or '.join(titles)}, but {far}", candidates)
+    if nearest and nearest.network.weights != weights:
+        raise UserError(f"--teacher={weights}: the model was made from {nearest.network.name}, not from these")
+    if nearest:
+        candidates = [nearest.network.backbone]
+    candidates = [name for name in candidates if name in public_weights.backbones_with(weights)]
+    if len(candidates) != 1:
+        raise _unnamed(weights, f"the model has the shapes of {' or '.join(titles)}", candidates)
+    models.locate(candidates[0], weights)
+    return candidates[0]
+
+
+def _unnamed(weights, why, candidates=()) -> UserError:
+    names = " or ".join(f"--backbone={name}" for name in candidates) or "--backbone"
+    return UserError(f"--teacher={weights} needs the name of its network, for {why}: add {names}")
 
 
 def backbone_of(traced: Traced | None) -> str:
