@@ -115,8 +115,8 @@ def _find_public_network(config, traced, request: audited.Request, *, compare):
     if config.model.weights == lineage.STUDENT:
         _attack_through_itself(config, traced, request.said, compare=compare)
     elif request.follows_lineage:
-        config.model.backbone = lineage.backbone_for(traced, config.model.weights)
-        print(f"its weights tell its public network: --backbone={config.model.backbone}", flush=True)
+        config.model.backbone = lineage.backbone_for(traced, config.model.weights, config.model.backbone)
+        print(f"the public network is taken to be {config.model.backbone}; --backbone names another", flush=True)
 
 
 def _build_teacher(traced, networks, subject) -> common.Teacher:

@@ -69,41 +69,58 @@ def _facts(comparison: foreign.Comparison) -> ComparisonFacts:
 
 
 def names_the_backbone(config_model, said: Collection[str]) -> bool:
-    """Whether the backbone is the one that the model's lineage names.
+    """Whether the model's lineage is to name the backbone.
 
-    So it is where the user named public weights alone, and the config's backbone has none of that name.
+    So it is where the user names public weights and no backbone, and where the config's backbone has none of that name.
     """
     backbones = public_weights.backbones_with(config_model.weights)
-    return "model.backbone" not in said and bool(backbones) and config_model.backbone not in backbones
+    is_open = "model.weights" in said or config_model.backbone not in backbones
+    return "model.backbone" not in said and bool(backbones) and is_open
 
 
-def backbone_for(traced: Traced | None, weights: str) -> str:
-    """The backbone that the model was made from, which has public weights of this name, at hand.
+def backbone_for(traced: Traced | None, weights: str, configured: str) -> str:
+    """The backbone with public weights of this name that the model was made from.
 
-    Raises UserError if its lineage does not tell, or if they are not at hand.
+    Where its lineage does not tell, it is the `configured` one, if that has such weights. Raises UserError if it has
+    not, or if the weights are not at hand.
     """
+    able = public_weights.backbones_with(weights)
+    named = _named_by_lineage(traced, able)
+    backbone = named[0] if len(named) == 1 else configured
+    if backbone not in able:
+        raise UserError(
+            f"--teacher={weights} needs the name of its network, for {_why_unknown(traced, weights, named)}"
+        )
+    models.locate(backbone, weights)
+    return backbone
+
+
+def _named_by_lineage(traced, able) -> list[str]:
+    """The backbone of the public weights that the model was made from, or those that have its shapes, of `able`."""
     if traced is None:
-        raise _unnamed(weights, "the model does not show its weights")
-    titles, nearest, candidates = traced.lineage.titles, traced.lineage.comparison, list(traced.lineage.names)
-    if not titles:
-        raise _unnamed(weights, "the model has the shapes of no network that this project knows")
-    if nearest and not nearest.related:
-        far = f"its weights are not those of {nearest.network.name} (distance {nearest.distance:.2f})"
-        raise _unnamed(weights, f"the model has the shapes of {' or '.join(titles)}, but {far}", candidates)
-    if nearest and nearest.network.weights != weights:
-        raise UserError(f"--teacher={weights}: the model was made from {nearest.network.name}, not from these")
+        return []
+    nearest, names = traced.lineage.comparison, traced.lineage.names
     if nearest:
-        candidates = [nearest.network.backbone]
-    candidates = [name for name in candidates if name in public_weights.backbones_with(weights)]
-    if len(candidates) != 1:
-        raise _unnamed(weights, f"the model has the shapes of {' or '.join(titles)}", candidates)
-    models.locate(candidates[0], weights)
-    return candidates[0]
+        names = [nearest.network.backbone] if nearest.related else []
+    return [name for name in names if name in able]
 
 
-def _unnamed(weights, why, candidates=()) -> UserError:
-    names = " or ".join(f"--backbone={name}" for name in candidates) or "--backbone"
-    return UserError(f"--teacher={weights} needs the name of its network, for {why}: add {names}")
+def _why_unknown(traced, weights, named) -> str:
+    """Why the lineage names no backbone that has such weights, or several, and what to add."""
+    if traced is None:
+        return "the model does not show its weights: add --backbone"
+    titles, nearest = " or ".join(traced.lineage.titles), traced.lineage.comparison
+    if not titles:
+        return "the model has the shapes of no network that this project knows: add --backbone"
+    if nearest is None:
+        flags = " or ".join(f"--backbone={name}" for name in named)
+        return f"the model has the shapes of {titles}{': add ' if flags else ', which has none of that name'}{flags}"
+    if nearest.related:
+        return f"the model was made from {nearest.network.name}, whose network has none of that name"
+    return (
+        f"the model has the shapes of {titles}, but its weights are not those of {nearest.network.name} (distance "
+        f"{nearest.distance:.2f}): add --backbone={nearest.network.backbone} to attack through them all the same"
+    )
 
 
 def backbone_of(traced: Traced | None) -> str:

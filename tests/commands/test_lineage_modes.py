@@ -119,7 +119,7 @@ def _without_backbone(config):
 def test_the_lineage_names_the_backbone_that_was_not_given(public, config, tmp_path, capsys, monkeypatch):
     results = _audit(_without_backbone(config), _knows_colours(public), tmp_path)
     assert results["teacher"]["name"] == "toy/shapes"
-    assert "its weights tell its public network: --backbone=toy" in capsys.readouterr().out
+    assert "the public network is taken to be toy; --backbone names another" in capsys.readouterr().out
     with monkeypatch.context() as patch:
         patch.setattr(audited, "open_model", None)
         again = {"student": str(tmp_path / "m.h5"), "workdir": str(tmp_path / "run")}
@@ -153,7 +153,7 @@ def test_without_known_weights_the_shapes_name_the_backbone_or_a_line_says_what_
     files.write_json(tmp_path / "pretrained" / "manifest.json", manifest | {"boy": manifest["toy"]})
     messages = {
         ("toy", "boy"): "the model has the shapes of Boy or Toy: add --backbone=boy or --backbone=toy",
-        ("nobody",): "the model has the shapes of Nobody: add --backbone",
+        ("nobody",): "the model has the shapes of Nobody, which has none of that name",
         (): "the shapes of no network that this project knows: add --backbone",
     }
     if message := messages.get(tuple(architectures)):
@@ -168,10 +168,20 @@ def test_without_known_weights_the_shapes_name_the_backbone_or_a_line_says_what_
 def test_other_weights_than_the_named_ones_do_not_pass_for_them(public, config, tmp_path):
     with pytest.raises(UserError, match=r"its weights are not those of toy/shapes \(distance .*: add --backbone=toy"):
         _audit(_without_backbone(config), _knows_colours(ancestry.drawn(2)), tmp_path)
-    weights.keep("toy", "later", models.save(ancestry.drawn(2)), {"url": None, "licence": None, "source_sha256": None})
+    weights.keep("boy", "later", b"", {"url": None, "licence": None, "source_sha256": None})
     config.model.update(backbone="resnet18_cifar", weights="later")
-    with pytest.raises(UserError, match="--teacher=later: the model was made from toy/shapes, not from these"):
+    with pytest.raises(UserError, match="the model was made from toy/shapes, whose network has none of that name"):
         _audit(config, _knows_colours(public), tmp_path)
+
+
+def test_said_weights_are_those_of_the_lineage_before_those_of_the_config(public, config, tmp_path):
+    entry = {"url": None, "licence": None, "source_sha256": None}
+    weights.keep("resnet18_cifar", "shapes", models.save(public), entry)
+    (tmp_path / "pretrained" / "toy_shapes.safetensors").unlink()
+    with pytest.raises(UserError, match="no weights file .*toy_shapes"):
+        _audit(_without_backbone(config), _knows_colours(public), tmp_path, teacher="shapes")
+    with pytest.raises(UserError, match="does not fit resnet18_cifar"):  # The lineage names none.
+        _audit(_without_backbone(config), _knows_colours(ancestry.drawn(2)), tmp_path, teacher="shapes")
 
 
 def test_a_function_has_no_lineage(public, config):
