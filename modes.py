@@ -23,7 +23,7 @@ class Mode:
 
     function: its module below reno_tf.commands, and its name there; it takes the config.
     flags: those that it takes too, except for the ones that stand for a key of the config.
-    context: what else it gets, of "command", the command line, and "said", the config's keys in it.
+    context: what else it gets, of "command", the command line, and "said", the config's keys in it, by flags too.
     """
 
     name: str
@@ -116,6 +116,7 @@ def start(name: str, config, *, command: str, said: Collection[str] = (), **flag
     mode = MODES[choose("mode", name, MODES)]
     options = {flag: value for flag, value in flags.items() if value is not None and value is not False}
     options |= {flag: os.path.expanduser(options[flag]) for flag in options.keys() & _PATHS}
+    said = {*said, *(_SHORT[flag] for flag in options.keys() & _SHORT.keys())}
     for flag in sorted(options.keys() & _SHORT.keys()):
         config.update_from_flattened_dict({_SHORT[flag]: options.pop(flag)})
     if "student" in mode.flags and config.audit.student:

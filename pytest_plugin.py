@@ -1,7 +1,7 @@
 """`reno_audit`, a fixture of pytest for whoever has a model.
 
     def test_model(reno_audit):
-        audit = reno_audit("model.keras", backbone="efficientnet_lite0", teacher="imagenet", data="photos")
+        audit = reno_audit("model.keras", teacher="imagenet", data="photos")
         assert audit.worst_case < 0.2
 
 Where the project is installed, pytest finds it. It loads nothing: the audit is a process of its own, of main.py, so the
@@ -74,7 +74,7 @@ class Auditor:
 
 @pytest.fixture
 def reno_audit(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Auditor:
-    """Audits a model: `reno_audit("model.keras", backbone=..., teacher=..., data=...).worst_case`."""
+    """Audits a model: `reno_audit("model.keras", teacher=..., data=...).worst_case`."""
     return Auditor(tmp_path / "reno_audit", tmp_path_factory.getbasetemp() / "reno_audit_cache")
 
 

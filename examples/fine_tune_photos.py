@@ -2,8 +2,7 @@
 
     pip install -c constraints.txt '.[photos]'
     python examples/fine_tune_photos.py --keras=3 --to=cells.keras      # about ten minutes on one core
-    python main.py --mode=audit --config=configs/photos.py --student=cells.keras --backbone=efficientnet_lite0 \\
-        --teacher=imagenet
+    python main.py --mode=audit --config=configs/photos.py --student=cells.keras --teacher=imagenet
 
 docs/audit.md says what the audit does.
 """

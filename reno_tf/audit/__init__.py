@@ -1,6 +1,7 @@
 """Models that this project never saw: opened, asked what input they take, and wrapped to take images in [0, 1]."""
 
-from reno_tf.audit.convention import Convention, Stated, detect
+from reno_tf.audit.convention import Convention, Stated
+from reno_tf.audit.detection import detect
 from reno_tf.audit.foreign import Foreign
 from reno_tf.audit.lineage import Comparison, Lineage, compare, trace
 from reno_tf.audit.opening import FORMATS, digest_model, open_model

@@ -96,11 +96,12 @@ class Comparison:
 class Lineage:
     """titles: the known networks that have the model's shapes; none for an unknown one.
 
-    comparison: with the nearest published weights of these, None if none are known.
+    comparison: with the nearest published weights of these, None if none are known. names: of the networks.
     """
 
     titles: tuple[str, ...]
     comparison: Comparison | None
+    names: tuple[str, ...] = ()
 
 
 def trace(arrays: Sequence[WeightArray]) -> Lineage:
@@ -111,7 +112,7 @@ def trace(arrays: Sequence[WeightArray]) -> Lineage:
     nearest = min(comparisons, key=lambda one: one.distance, default=None)
     if nearest and nearest.related:  # Two forms of one network may have the same shapes.
         titles = tuple(known.title for known in architectures() if known.name == nearest.network.backbone)
-    return Lineage(titles, nearest)
+    return Lineage(titles, nearest, tuple(names))
 
 
 def compare(arrays: Sequence[WeightArray], network: PublicNetwork) -> Comparison:

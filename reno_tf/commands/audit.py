@@ -56,59 +56,73 @@ def audit(
     config = config.copy_and_resolve_references()
     asked = settings.read(config, preset="suite", copied=False)
     workdir = Path(workdir or f"runs/audit-{Path(audited.path_of(student)).stem}-{asked.data.short_name}")
-
-    def is_finished(results) -> bool:
-        """Whether nothing is left to do; prints that."""
-        if not results or compare and not results["audit"]["comparison"]:
-            return False
-        whole = audited.has_images(workdir / "images", save_images, results)
-        if whole:
-            common.tell_finished(workdir)
-        return whole
-
+    request = audited.Request(student, config.copy_and_resolve_references(), said)
     answer = functools.partial(_answer, workdir, gates=gates, reports=report)
-    as_asked = config.copy_and_resolve_references()
-
-    def request() -> str | None:
-        return audited.audit_request_digest(student, as_asked, said)
-
-    if not overwrite and is_finished(results := files.results_of(workdir, request())):
+    is_finished = functools.partial(_is_finished, workdir, compare=compare, save_images=save_images)
+    if not overwrite and is_finished(results := files.results_of(workdir, request.digest())):
         return answer(results)
 
     common.seed_everything(config.seed)
-    opened = audited.open_model(student, trust=trust, scores=config.audit.scores)
-    traced, from_student = lineage.trace(opened), config.model.weights == lineage.STUDENT
-    if from_student:
-        _attack_through_itself(config, traced, said, compare=compare)
-    # All published training images, at the size that the model takes.
-    config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
-    run_settings = settings.read(config, preset="suite", copied=False)
-    dataset = audited.load_data_for(run_settings, opened)
-    audited.refuse_without_effect(as_asked.data, said, dataset)
-    subject = audited.examine(student, opened, dataset, run_settings, config.audit)
-    _fit_recipes(config, subject.dataset)
-    run_settings = settings.read(config, preset="suite", dataset=subject.dataset, copied=False)
-    for line in subject.lines():
-        print(line, flush=True)
-    if from_student:
-        teacher = lineage.build_teacher(traced, run_settings.networks, subject.sha256)
-    else:
-        teacher = common.build_teacher(run_settings.networks)
-    origin = traced.facts(teacher) if traced else None
-    _tell_origin(origin, opened)
-    common.check_suite(run_settings, teacher.model, subject.dataset)
-    ways = {key: value for key, value in config.audit.items() if key != "student"}
-    job = _Audit(workdir, run_settings, ways, subject, teacher, origin)
+    job = _prepare(config, request, workdir, trust=trust, compare=compare)
     job.suite.refuse_without_headline(job.absent)
-    job.claim(overwrite=overwrite, request=request())
+    job.claim(overwrite=overwrite, request=request.digest())
     if is_finished(results := files.read_json(workdir / "results.json")):
         return answer(results)
 
     with files.lock(workdir):
         measured = job.measure(Pictures(workdir / "images", save_images) if save_images else None)
-        rows = _compare(config, workdir, measured.evaluation, command, subject.convention.geometry) if compare else []
-        results = common.write_report(workdir, job.results(measured, rows), measured, run_settings, command=command)
+        geometry = job.subject.convention.geometry
+        rows = _compare(config, workdir, measured.evaluation, command, geometry) if compare else []
+        results = common.write_report(workdir, job.results(measured, rows), measured, job.settings, command=command)
     return answer(results)
+
+
+def _is_finished(workdir, results, *, compare, save_images):
+    """Whether nothing is left to do; prints that."""
+    if not results or compare and not results["audit"]["comparison"]:
+        return False
+    finished = audited.has_images(workdir / "images", save_images, results)
+    if finished:
+        common.tell_finished(workdir)
+    return finished
+
+
+def _prepare(config, request: audited.Request, workdir, *, trust, compare) -> "_Audit":
+    """Opens the model and the data, finds how it wants its images, and its public network; changes `config` for it."""
+    opened = audited.open_model(request.student, trust=trust, scores=config.audit.scores)
+    traced = lineage.trace(opened)
+    _find_public_network(config, traced, request, compare=compare)
+    # All published training images, at the size that the model takes.
+    config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
+    run_settings = settings.read(config, preset="suite", copied=False)
+    dataset = audited.load_data_for(run_settings, opened)
+    audited.refuse_without_effect(request.config.data, request.said, dataset)
+    subject = audited.examine(request, opened, dataset, run_settings, config.audit)
+    _fit_recipes(config, subject.dataset)
+    run_settings = settings.read(config, preset="suite", dataset=subject.dataset, copied=False)
+    for line in subject.lines():
+        print(line, flush=True)
+    teacher = _build_teacher(traced, run_settings.networks, subject)
+    origin = traced.facts(teacher) if traced else None
+    _tell_origin(origin, opened)
+    common.check_suite(run_settings, teacher.model, subject.dataset)
+    ways = {key: value for key, value in config.audit.items() if key != "student"}
+    return _Audit(workdir, run_settings, ways, subject, teacher, origin)
+
+
+def _find_public_network(config, traced, request: audited.Request, *, compare):
+    """Sets the backbone that the attacker has, where the model's lineage names it."""
+    if config.model.weights == lineage.STUDENT:
+        _attack_through_itself(config, traced, request.said, compare=compare)
+    elif request.follows_lineage:
+        config.model.backbone = lineage.backbone_for(traced, config.model.weights, config.model.backbone)
+        print(f"the public network is taken to be {config.model.backbone}; --backbone names another", flush=True)
+
+
+def _build_teacher(traced, networks, subject) -> common.Teacher:
+    if networks.weights == lineage.STUDENT:
+        return lineage.build_teacher(traced, networks, subject.sha256)
+    return common.build_teacher(networks)
 
 
 def _refuse_flags(*, student, workdir, overwrite, save_images):

@@ -7,12 +7,14 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from reno_tf import audit as foreign
 from reno_tf import data, files, models
 from reno_tf.commands import common, lineage
 from reno_tf.errors import UserError
 from reno_tf.evaluation import Network, Pictures, gradients
+from reno_tf.models import public_weights
 from reno_tf.reporting import metrics
 from reno_tf.settings import Settings
 
@@ -89,6 +91,34 @@ class Subject:
             yield f"it gives a different answer each time; {convention.draws} are averaged"
 
 
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What an audit is asked for. config: as the user gave it; said: the keys of it that they gave themselves."""
+
+    student: str | foreign.Foreign
+    config: ConfigDict
+    said: Collection[str]
+
+    @functools.cached_property
+    def sha256(self) -> str | None:
+        """Of the model's file or folder; None for a model that is open already."""
+        return None if isinstance(self.student, foreign.Foreign) else foreign.digest_model(self.student)
+
+    @property
+    def follows_lineage(self) -> bool:
+        """Whether the public network is the one that the model's lineage names."""
+        return lineage.names_the_backbone(self.config.model, self.said)
+
+    def digest(self) -> str | None:
+        """Of all that is asked for, without opening anything; None where there is none yet."""
+        if isinstance(self.student, foreign.Foreign) or not Path(self.student).exists():
+            return None
+        overruled, weights = [key for key in _OVERRULED if f"data.{key}" in self.said], self.config.model.weights
+        further = [public_weights.digest_of_known(weights)] if self.follows_lineage else []
+        has_teacher = not self.follows_lineage and weights != lineage.STUDENT
+        return common.request_digest(self.config, overruled, self.sha256, *further, has_teacher=has_teacher)
+
+
 def _first(texts, count=20) -> str:
     return f"{', '.join(texts[:count])}{', ...' * (len(texts) > count)}"
 
@@ -124,7 +154,7 @@ def load_data_for(settings: Settings, opened: foreign.Foreign) -> data.Dataset:
     return dataset
 
 
-def examine(student: str | foreign.Foreign, opened: foreign.Foreign, dataset: data.Dataset, settings, ways) -> Subject:
+def examine(request: Request, opened: foreign.Foreign, dataset: data.Dataset, settings, ways) -> Subject:
     """Asks the model how it wants its images. ways: the section config.audit, of what the user knows already."""
     public = _usual_preprocessing(opened, settings.networks)
     convention = _ask(opened, dataset, ways, public, seed=settings.seed)
@@ -137,8 +167,8 @@ def examine(student: str | foreign.Foreign, opened: foreign.Foreign, dataset: da
         model=model,
         dataset=dataset,
         attacked=attacked,
-        path=path_of(student),
-        sha256=subject_digest(student, model, attacked),
+        path=path_of(request.student),
+        sha256=request.sha256 or digest_of_answers(opened, model, attacked),
         why_no_gradient=why_no_gradient(opened, model, attacked),
     )
 
@@ -163,12 +193,10 @@ def _ask(opened, dataset, ways, public, *, seed) -> foreign.Convention:
     return foreign.detect(opened, views, train.labels, stated, seed=seed, public=public)
 
 
-def subject_digest(student: str | foreign.Foreign, model: foreign.Student, attacked) -> str:
-    """SHA-256 that identifies the model: of its files, or of its answers if it came without one."""
-    if not isinstance(student, foreign.Foreign):
-        return foreign.digest_model(student)
+def digest_of_answers(opened: foreign.Foreign, model: foreign.Student, attacked) -> str:
+    """SHA-256 that identifies a model that came without a file, by its answers."""
     images = attacked.take(np.arange(min(_PROBES, len(attacked)))).floats()[:]
-    return files.digest(student.format.encode(), np.asarray(model(images)["logits"]).tobytes())
+    return files.digest(opened.format.encode(), np.asarray(model(images)["logits"]).tobytes())
 
 
 def why_no_gradient(opened: foreign.Foreign, model: foreign.Student, attacked) -> str | None:
@@ -186,15 +214,6 @@ def refuse_without_effect(config_data, said: Collection[str], dataset: data.Data
     for key, (value, why) in zip(_OVERRULED, (size, (0, everything), (1.0, everything)), strict=True):
         if f"data.{key}" in said and config_data[key] != value:
             raise UserError(f"config.data.{key}={config_data[key]} would have no effect: {why}")
-
-
-def audit_request_digest(student: str | foreign.Foreign, config, said: Collection[str]) -> str | None:
-    """A digest of what this audit is asked for, without opening anything; None where there is none yet."""
-    if isinstance(student, foreign.Foreign) or not Path(student).exists():
-        return None
-    overruled = [key for key in _OVERRULED if f"data.{key}" in said]
-    has_teacher = config.model.weights != lineage.STUDENT
-    return common.request_digest(config, overruled, foreign.digest_model(student), has_teacher=has_teacher)
 
 
 def has_images(folder: Path, wanted: int | None, results: dict) -> bool:

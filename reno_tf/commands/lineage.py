@@ -1,6 +1,7 @@
-"""Where an audited model comes from, and its public part in the place of a teacher."""
+"""Where an audited model comes from, and its public network or part in the place of a teacher."""
 
 import dataclasses
+from collections.abc import Collection
 
 from absl import logging
 
@@ -64,6 +65,61 @@ def _facts(comparison: foreign.Comparison) -> ComparisonFacts:
         folded=comparison.folded,
         certain=comparison.certain,
         stages=tuple(stages),
+    )
+
+
+def names_the_backbone(config_model, said: Collection[str]) -> bool:
+    """Whether the model's lineage is to name the backbone.
+
+    So it is where the user names public weights and no backbone, and where the config's backbone has none of that name.
+    """
+    backbones = public_weights.backbones_with(config_model.weights)
+    is_open = "model.weights" in said or config_model.backbone not in backbones
+    return "model.backbone" not in said and bool(backbones) and is_open
+
+
+def backbone_for(traced: Traced | None, weights: str, configured: str) -> str:
+    """The backbone with public weights of this name that the model was made from.
+
+    Where its lineage does not tell, it is the `configured` one, if that has such weights. Raises UserError if it has
+    not, or if the weights are not at hand.
+    """
+    able = public_weights.backbones_with(weights)
+    named = _named_by_lineage(traced, able)
+    backbone = named[0] if len(named) == 1 else configured
+    if backbone not in able:
+        raise UserError(
+            f"--teacher={weights} needs the name of its network, for {_why_unknown(traced, weights, named)}"
+        )
+    models.locate(backbone, weights)
+    return backbone
+
+
+def _named_by_lineage(traced, able) -> list[str]:
+    """The backbone of the public weights that the model was made from, or those that have its shapes, of `able`."""
+    if traced is None:
+        return []
+    nearest, names = traced.lineage.comparison, traced.lineage.names
+    if nearest:
+        names = [nearest.network.backbone] if nearest.related else []
+    return [name for name in names if name in able]
+
+
+def _why_unknown(traced, weights, named) -> str:
+    """Why the lineage names no backbone that has such weights, or several, and what to add."""
+    if traced is None:
+        return "the model does not show its weights: add --backbone"
+    titles, nearest = " or ".join(traced.lineage.titles), traced.lineage.comparison
+    if not titles:
+        return "the model has the shapes of no network that this project knows: add --backbone"
+    if nearest is None:
+        flags = " or ".join(f"--backbone={name}" for name in named)
+        return f"the model has the shapes of {titles}{': add ' if flags else ', which has none of that name'}{flags}"
+    if nearest.related:
+        return f"the model was made from {nearest.network.name}, whose network has none of that name"
+    return (
+        f"the model has the shapes of {titles}, but its weights are not those of {nearest.network.name} (distance "
+        f"{nearest.distance:.2f}): add --backbone={nearest.network.backbone} to attack through them all the same"
     )
 
 

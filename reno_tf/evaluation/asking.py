@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,7 +13,7 @@ from absl import logging
 
 from reno_tf import attacks, files, hardware, progress
 from reno_tf.data import Split, imagefile
-from reno_tf.data.photos import Floats
+from reno_tf.data.photos import Floats, Photos
 from reno_tf.errors import UserError
 from reno_tf.evaluation.answers import Answers, AttackAnswers
 from reno_tf.evaluation.attacker import CRAFTING, Attacker, Crafting, Network
@@ -20,9 +21,10 @@ from reno_tf.evaluation.stored_answers import StoredAnswers, file_name, read_ans
 from reno_tf.evaluation.suite import Member, Suite
 from reno_tf.results import Skipped
 
-_TRACED = 100  # images whose objective is followed step by step
+_TRACED = 100  # images whose objective is followed step by step, where there is no first look
 _SHOWN = 8  # adversarial images of each attack that are kept for a look
-_LOOK = 32  # images of a first look, and of every batch where there is one: no second shape is compiled
+_LOOK = 32  # images of a first look, of every batch where there is one, so that no second shape is compiled, and traced
+_DECODED = 2**28  # bytes of photos that are kept decoded
 _LOOK_STEPS, _LOOK_REACH = 3, 2.4  # its gradients, and how far they reach together, of the radius
 
 
@@ -87,6 +89,10 @@ class _Asking:
     def batch_size(self) -> int:
         """Of crafting, in images."""
         return min(_LOOK, self.crafting.batch_size) if self.suite.chosen else self.crafting.batch_size
+
+    @property
+    def num_traced(self) -> int:
+        return _LOOK if self.suite.chosen else _TRACED
 
     def answers(self, split) -> Answers:
         attacked = _Attacked(split)
@@ -198,18 +204,25 @@ class _Attacked:
 
     def __init__(self, split):
         self.split = split
+        self._beginnings: dict[int, _Attacked] = {}
 
     @functools.cached_property
     def images(self):
-        return self.split.floats()
+        """float32 in [0, 1]; photos are decoded once if they are not too many, and else whenever they are used."""
+        photos = self.split.images
+        is_few = isinstance(photos, Photos) and math.prod(photos.shape) <= _DECODED
+        return Floats(photos[:]) if is_few else self.split.floats()
 
     @functools.cached_property
     def digest(self) -> str:
         return self.split.digest()
 
     def first(self, count: int) -> "_Attacked":
-        split = self.split.first(count)
-        return self if split is self.split else _Attacked(split)
+        if not 0 < count < len(self.split):
+            return self
+        if count not in self._beginnings:
+            self._beginnings[count] = _Attacked(self.split.first(count))
+        return self._beginnings[count]
 
 
 @dataclasses.dataclass
@@ -279,7 +292,8 @@ class _OneAttack:
         return noise
 
     def _convergence(self) -> list[float]:
-        images, size, started = self.attacked.images[:_TRACED], self.asking.batch_size, time.monotonic()
+        images, size = self.attacked.images[: self.asking.num_traced], self.asking.batch_size
+        started = time.monotonic()
         trace = attacks.trace_once(self.crafter, images, teacher=self.digest, folder=self._folder, batch_size=size)
         self._crafting += time.monotonic() - started
         return trace

@@ -166,6 +166,19 @@ def public_networks(backbones: Iterable[str]) -> list[PublicNetwork]:
     ]
 
 
+def digest_of_known(name: str) -> str:
+    """SHA-256 of what the choice of a backbone for weights of this name depends on beside a model."""
+    files_of = {
+        backbone: entries[name]["sha256"] for backbone, entries in weights.manifest().items() if name in entries
+    }
+    return files.digest(json.dumps([content(), files_of], sort_keys=True).encode())
+
+
+def backbones_with(name: str) -> list[str]:
+    """The backbones that have weights of this name in the manifest, at hand or not."""
+    return [backbone for backbone, entries in weights.manifest().items() if name in entries]
+
+
 def _unit(row) -> PublicUnit:
     layer, stage, shape, digest, sketch = row
     return PublicUnit(layer, stage, shape, digest, int(sketch, 16) if sketch else None)

@@ -434,9 +434,45 @@ def test_of_ways_that_fit_the_usual_geometry_is_taken_and_the_other_told(count, 
 
 
 def test_questions_end_where_a_wrong_choice_would_change_little():
-    assert _detect_squash_or_crop(900, [1, 2, 3], [10, 11, 12]).chosen.asked == 500
+    asked = {way.geometry: way.asked for way in _detect_squash_or_crop(900, [1, 2, 3], [10, 11, 12]).tried}
+    assert asked == {"squash": 200, "crop": 50}  # That the other would change a tenth is out of question then.
     with pytest.raises(UserError, match="of 900 answers"):  # Here it would change much, so all are asked.
         _detect_squash_or_crop(900, [*range(0, 900, 6)], [*range(3, 900, 6)])
+
+
+@pytest.mark.parametrize(
+    ("every", "taken", "tied"),
+    [(60, "squash", {"pad", "crop", "zoom"}), (40, "crop", {"zoom"}), (12, "crop", {"zoom"})],
+)
+def test_what_was_settled_beside_a_way_that_turns_out_worse_is_asked_anew(every, taken, tied):
+    """Squashed and padded photos give the same answers, of which some are wrong; the others are right."""
+    whole, labels = _colours(900)
+    wrong = whole.copy()
+    wrong[::every] = whole[1::every][: len(wrong[::every])]  # Of another colour.
+    views = {"squash": wrong, "pad": wrong, "crop": whole, "zoom": whole}
+    found = foreign.detect(_foreign(_logits_of_colours, 3), views, labels, foreign.Stated(input_range="0..1"))
+    assert found.geometry == taken and {way.geometry for way in found.tied} == tied
+
+
+def test_a_photo_is_read_once_for_all_ranges_of_a_geometry():
+    whole, labels = _colours(60)
+
+    class Counting:
+        def __init__(self):
+            self.reads = 0
+
+        def __len__(self):
+            return len(whole)
+
+        def __getitem__(self, places):
+            images = whole[places]
+            self.reads += len(images)
+            return images
+
+    views = {geometry: Counting() for geometry in ("squash", "crop")}
+    found = foreign.detect(_foreign(_logits_of_colours, 3), views, labels)
+    assert len(found.tried) > len(foreign.RANGES)
+    assert views["crop"].reads <= 2 * 60 and views["squash"].reads <= 4 * 60  # Grey or not, and twice for a draw.
 
 
 def test_the_usual_geometry_is_not_taken_where_another_is_surely_better():

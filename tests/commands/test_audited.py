@@ -329,7 +329,7 @@ def test_functions_are_told_apart_by_their_answers_to_the_images():
 
         opened = audit.from_function(answer, name="mine", size=(8, 8), num_outputs=3)
         convention = audit.Convention("", "0..1", "probabilities", order, False, (), 1, ())
-        return audited.subject_digest(opened, audit.Student(opened, convention), split)
+        return audited.digest_of_answers(opened, audit.Student(opened, convention), split)
 
     assert digest(1) == digest(1) != digest(2)
 

@@ -10,9 +10,10 @@ from PIL import Image
 
 import modes
 from configs.default import get_config
-from reno_tf import models
+from reno_tf import audit, commands, files, models
+from reno_tf.commands import audited
 from reno_tf.errors import UserError
-from reno_tf.models import weights
+from reno_tf.models import public_weights, weights
 
 
 @pytest.fixture
@@ -107,6 +108,86 @@ def test_a_student_without_a_public_part_is_no_teacher(public, config, tmp_path)
         model = _knows_colours(public)
         _audit(config, model, tmp_path, teacher="student", backbone="resnet18", said={"model.backbone"})
     assert not (tmp_path / "run").exists()
+
+
+def _without_backbone(config):
+    """The user says --teacher=shapes alone."""
+    config.model.update(backbone="resnet18_cifar", weights="shapes")
+    return config
+
+
+def test_the_lineage_names_the_backbone_that_was_not_given(public, config, tmp_path, capsys, monkeypatch):
+    results = _audit(_without_backbone(config), _knows_colours(public), tmp_path)
+    assert results["teacher"]["name"] == "toy/shapes"
+    assert "the public network is taken to be toy; --backbone names another" in capsys.readouterr().out
+    with monkeypatch.context() as patch:
+        patch.setattr(audited, "open_model", None)
+        again = {"student": str(tmp_path / "m.h5"), "workdir": str(tmp_path / "run")}
+        modes.start("audit", _without_backbone(config), command="", **again)
+        assert "is finished already" in capsys.readouterr().out
+        weights.keep("toy", "others", b"", {"url": None, "licence": None, "source_sha256": None})
+        modes.start("audit", _without_backbone(config), command="", **again)  # Of these weights nothing is new.
+        ancestry.forget_weights(tmp_path / "pretrained")
+        with pytest.raises(TypeError):  # It would be opened.
+            modes.start("audit", _without_backbone(config), command="", **again)
+    with pytest.raises(UserError, match="toy has no weights shapes yet; python main.py imports its author"):
+        modes.start("audit", _without_backbone(config), command="", **again)
+
+
+def test_the_flag_names_the_backbone_whatever_the_lineage(public, config, tmp_path):
+    with pytest.raises(UserError, match="unknown weights of resnet18_cifar 'shapes'"):
+        _audit(_without_backbone(config), _knows_colours(public), tmp_path, backbone="resnet18_cifar")
+    with pytest.raises(UserError, match="its public part is toy, not resnet18"):
+        _audit(config, _knows_colours(public), tmp_path, teacher="student", backbone="resnet18")
+
+
+@pytest.mark.parametrize("architectures", [{"toy": "Toy"}, {"toy": "Toy", "boy": "Boy"}, {"nobody": "Nobody"}, {}])
+def test_without_known_weights_the_shapes_name_the_backbone_or_a_line_says_what_to_add(
+    public, config, tmp_path, architectures
+):
+    described = public_weights.describe(public, "shapes")
+    counts = public_weights.kernel_counts(described.units)
+    entries = {name: {"title": title, "kernels": counts} for name, title in architectures.items()}
+    public_weights.write({"architectures": entries, "weights": {}})
+    manifest = weights.manifest()
+    files.write_json(tmp_path / "pretrained" / "manifest.json", manifest | {"boy": manifest["toy"]})
+    messages = {
+        ("toy", "boy"): "the model has the shapes of Boy or Toy: add --backbone=boy or --backbone=toy",
+        ("nobody",): "the model has the shapes of Nobody, which has none of that name",
+        (): "the shapes of no network that this project knows: add --backbone",
+    }
+    if message := messages.get(tuple(architectures)):
+        with pytest.raises(UserError, match=f"--teacher=shapes needs the name of its network, for .*{message}$"):
+            _audit(_without_backbone(config), _knows_colours(public), tmp_path)
+        assert not (tmp_path / "run").exists()
+    else:
+        results = _audit(_without_backbone(config), _knows_colours(public), tmp_path)
+        assert results["teacher"]["name"] == "toy/shapes"
+
+
+def test_other_weights_than_the_named_ones_do_not_pass_for_them(public, config, tmp_path):
+    with pytest.raises(UserError, match=r"its weights are not those of toy/shapes \(distance .*: add --backbone=toy"):
+        _audit(_without_backbone(config), _knows_colours(ancestry.drawn(2)), tmp_path)
+    weights.keep("boy", "later", b"", {"url": None, "licence": None, "source_sha256": None})
+    config.model.update(backbone="resnet18_cifar", weights="later")
+    with pytest.raises(UserError, match="the model was made from toy/shapes, whose network has none of that name"):
+        _audit(config, _knows_colours(public), tmp_path)
+
+
+def test_said_weights_are_those_of_the_lineage_before_those_of_the_config(public, config, tmp_path):
+    entry = {"url": None, "licence": None, "source_sha256": None}
+    weights.keep("resnet18_cifar", "shapes", models.save(public), entry)
+    (tmp_path / "pretrained" / "toy_shapes.safetensors").unlink()
+    with pytest.raises(UserError, match="no weights file .*toy_shapes"):
+        _audit(_without_backbone(config), _knows_colours(public), tmp_path, teacher="shapes")
+    with pytest.raises(UserError, match="does not fit resnet18_cifar"):  # The lineage names none.
+        _audit(_without_backbone(config), _knows_colours(ancestry.drawn(2)), tmp_path, teacher="shapes")
+
+
+def test_a_function_has_no_lineage(public, config):
+    model = audit.from_function(lambda images: images.mean((1, 2)), name="mine", size=(16, 16), num_outputs=3)
+    with pytest.raises(UserError, match="for the model does not show its weights: add --backbone"):
+        commands.audit(_without_backbone(config), student=model, command="")
 
 
 def _import(config, file):

@@ -227,15 +227,21 @@ def test_an_attack_whose_network_is_not_there_is_skipped_but_for_the_headline(da
         _measure(_suite("surrogate", "pixel"), dataset, student, attacker=attacker)
 
 
-def test_photographs_are_measured_as_arrays_are(student, dataset):
-    """Their views are computed when they are asked for."""
-    encoded = [photos.encode(photos.picture(20, 24, seed)) for seed in range(6)]
-    views = Photos(encoded.__getitem__, range(6), size=4)
+def test_photographs_are_measured_as_arrays_are(student, dataset, monkeypatch):
+    """Their views are computed when they are asked for; those of a few, once for all attacks."""
+    encoded, read = [photos.encode(photos.picture(20, 24, seed)) for seed in range(6)], []
+    views = Photos(lambda number: read.append(number) or encoded[number], range(6), size=4)
     test = Split(views, np.arange(6) % CLASSES)
     decoded = Split(np.round(255 * test.floats()[:]).astype(np.uint8), test.labels)
     tried = _suite("pixel", "universal", images=3)
-    first, second = (worst_case(student, linear_teacher(), split, suite=tried) for split in (test, decoded))
-    assert first["pixel"].total == second["pixel"].total and first.clean_accuracy == second.clean_accuracy
+    expected, counts = worst_case(student, linear_teacher(), decoded, suite=tried), []
+    for limit in (asking._DECODED, 0):
+        monkeypatch.setattr(asking, "_DECODED", limit)
+        read.clear()
+        found = worst_case(student, linear_teacher(), test, suite=tried)
+        counts.append(len(read))
+        assert found["pixel"].total == expected["pixel"].total and found.clean_accuracy == expected.clean_accuracy
+    assert counts[0] < counts[1] / 2
 
 
 def test_answers_of_what_has_no_digest_are_not_taken_for_anothers(student, dataset, tmp_path):
