@@ -120,13 +120,14 @@ def detect(
       labels: int [N].
       public: the public network's own preprocessing, of images [B, H, W, 3] in [0, 1]; None where it is not known.
 
-    Raises UserError if the model does no better than chance in every way, if two ways cannot be told apart, if outputs
-    are not finite, or if the label order is invalid.
+    Raises UserError if the model does no better than chance in every way, if two ways cannot be told apart, as by
+    images of one label, if outputs are not finite, or if the label order is invalid.
     """
     order = _order(stated.label_order, model.num_classes)
     geometries = _geometries(views, stated)
     first = _USUAL_GEOMETRY if _USUAL_GEOMETRY in geometries else geometries[0]
     ranges = _ranges(model, stated, is_grey=_is_grey(views[first][:_SHOWN]))
+    _refuse_one_label(labels, ranges, geometries)
     if stated.outputs != "auto":
         choose("config.audit.outputs", stated.outputs, outputs.KINDS)
     asking = _Asking(model, views, np.asarray(labels), order, stated, seed)
@@ -146,6 +147,15 @@ def detect(
     asking.check_one_label(ways[0])
     asking.check_apart(chosen, usual)
     return asking.convention(chosen, [way for way in ways if way != chosen])
+
+
+def _refuse_one_label(labels, ranges, geometries):
+    """Such images tell no way from one in which the model always gives that label."""
+    if len(np.unique(labels)) == 1 and len(ranges) * len(geometries) > 1:
+        raise UserError(
+            "images of one label do not tell how the model wants them: "
+            "set --config.audit.input_range=... and --config.audit.geometry=..."
+        )
 
 
 def _usual(way, own_range) -> tuple[bool, bool, bool]:
@@ -291,7 +301,8 @@ class _Asking:
         """Raises UserError unless the best way is surely better than a guess, or than the most frequent class."""
         right, labels = self._right(way)[self._is_renamed(way)], self._labels_of(way)
         counts = np.unique(labels, return_counts=True)[1]
-        chance, surely = 1 / len(counts), interval(right, labels, _SURE)
+        chance = 1 / (len(counts) if len(counts) > 1 else self.model.num_classes)
+        surely = interval(right, labels, _SURE)
         if surely[0] <= chance and not _surely_more(right, counts.max() / len(labels)):
             rate = f"{_percent(balanced(right, labels))} {_ends(surely)} with equal weight for each class"
             raise UserError(
