@@ -64,9 +64,7 @@ def test_the_config_audits_a_model_of_the_gallery():
     assert gallery.get_config("face-mask").attack.epsilon == pytest.approx(4 / 255)
 
 
-@pytest.mark.parametrize(
-    ("which", "message"), [("cat", "one of: face-mask, nsfwjs"), ("face-mask,300", "1 to 255")]
-)
+@pytest.mark.parametrize(("which", "message"), [("cat", "one of: face-mask, nsfwjs"), ("face-mask,300", "1 to 255")])
 def test_another_name_or_number_is_refused(which, message):
     with pytest.raises(ValueError, match=message):
         gallery.get_config(which)
