@@ -24,7 +24,7 @@ _RATES = ("clean_accuracy", "attack_success_rate", "worst_case_success_rate", "w
 _TITLE = """# Models that strangers published
 
 Each was audited through the public network that it was made from, which its maker names or its weights tell. The
-attacker has that network and never the model. In percent, with 95 % intervals over photographs; "worst of seven" is the
+attacker has that network and never the model. In percent, with 95 % intervals over photographs; the worst case is the
 share that the paper's attack or a disruption of one of its layers turns wrong, each by ten gradients of 0.4 ε. Clean
 accuracy and the paper's attack are of all test photographs, the worst cases of the first ones.
 
@@ -73,7 +73,7 @@ def page() -> str:
 
 
 def _overview(records) -> str:
-    """The worst of seven of each model."""
+    """The worst cases of each model."""
     rows = []
     for name, content in records.items():
         worst = {_levels(audit): audit["worst_case_success_rate"] for audit in content["audits"]}
@@ -81,7 +81,7 @@ def _overview(records) -> str:
         teacher = content["lineage"]["teacher"]
         public = f"{teacher['num_equal']} of {teacher['num_layers']}"
         rows.append([ENTRIES[name].title, content["teacher"], public, *rates])
-    header = ["model", "public network", "layers that are public", *(f"worst, ε = {levels}/255" for levels in _LEVELS)]
+    header = ["model", "public network", "layers that are public", *(f"worst case, ε = {levels}/255" for levels in _LEVELS)]
     return markdown_table(header, rows)
 
 
@@ -124,7 +124,7 @@ def _commands(name, content):
 
 
 def _rates(content):
-    header = ["ε", "photographs", "clean", "the paper's attack", "worst of seven", "noise, worst of seven"]
+    header = ["ε", "photographs", "clean", "the paper's attack", "worst case", "noise, worst case"]
     rows = []
     for audit in content["audits"]:
         rates = [f"{100 * audit[key][0]:.1f} [{percents(audit[key][1:], ', ')}]" for key in _RATES]
