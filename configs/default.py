@@ -110,7 +110,8 @@ def get_config() -> ConfigDict:
         "auto"  # "logits", "probabilities", "log-probabilities", "sigmoids", "one sigmoid", "one logit"
     )
     config.audit.scores = placeholder(str)  # which of several outputs has the scores; None: "logits", or the only one
-    config.audit.label_order = "auto"  # which output is which label; "given": in theirs; or "2,0,1": of each label
+    config.audit.label_order = "auto"  # which output is which label; "given": in theirs; or "2,0,1": of each label, of
+    # which several may have the same (docs/audit.md)
 
     config.pretrain = ConfigDict()  # --mode=pretrain
     config.pretrain.data = "glyphs"

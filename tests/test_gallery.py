@@ -64,7 +64,20 @@ def test_the_config_audits_a_model_of_the_gallery():
     assert gallery.get_config("face-mask").attack.epsilon == pytest.approx(4 / 255)
 
 
-@pytest.mark.parametrize(("which", "message"), [("cat", "choose one of: face-mask"), ("face-mask,300", "1 to 255")])
+@pytest.mark.parametrize(("which", "message"), [("cat", "one of: face-mask, nsfwjs"), ("face-mask,300", "1 to 255")])
 def test_another_name_or_number_is_refused(which, message):
     with pytest.raises(ValueError, match=message):
         gallery.get_config(which)
+
+
+def test_what_a_maker_states_is_not_left_to_be_found():
+    config = gallery.get_config("nsfwjs")
+    assert config.audit.label_order == "2,2" and config.audit.input_range == "0..1"
+    assert config.audit.geometry == "squash" and gallery.get_config("face-mask").audit.geometry == "auto"
+
+
+def test_the_first_table_has_a_column_for_each_epsilon(tool):
+    audits = [{"epsilon": levels / 255, "worst_case_success_rate": [0.5, 0.4, 0.6]} for levels in (4, 8)]
+    lineage = {"teacher": {"num_equal": 3, "num_layers": 4}}
+    record = {"teacher": "a/b", "lineage": lineage, "audits": audits}
+    assert tool._overview({"face-mask": record}).splitlines()[-1].endswith("| a/b | 3 of 4 |  | 50.0 | 50.0 |")

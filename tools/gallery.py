@@ -24,7 +24,7 @@ _RATES = ("clean_accuracy", "attack_success_rate", "worst_case_success_rate", "w
 _TITLE = """# Models that strangers published
 
 Each was audited through the public network that it was made from, which its maker names or its weights tell. The
-attacker has that network and never the model. In percent, with 95 % intervals over photographs; "worst of seven" is the
+attacker has that network and never the model. In percent, with 95 % intervals over photographs; the worst case is the
 share that the paper's attack or a disruption of one of its layers turns wrong, each by ten gradients of 0.4 ε. Clean
 accuracy and the paper's attack are of all test photographs, the worst cases of the first ones.
 
@@ -32,6 +32,7 @@ Generated from [records](../results/gallery) by `python tools/gallery.py`. `lowe
 shows a lower accuracy within the same ε, `doubtful` for a reason not to believe its numbers.
 
 This says nothing against the makers: it is what fine-tuning a public network, as everyone does, comes to."""
+_LEVELS = (2, 4, 8)  # of 255: the columns of the first table
 
 
 def record(name: str, workdir: Path) -> None:
@@ -51,6 +52,7 @@ def record(name: str, workdir: Path) -> None:
         "images_sha256": inputs["the images"],
         "num_leaked_test": results["dataset"]["num_leaked_test"],
         "num_test": results["dataset"]["num_test"],
+        "note": ENTRIES[name].note,
         "lineage": audit["lineage"],
         "image_size": audit["image_size"],
         "fed": {key: audit[key] for key in ("format", "geometry", "input_range", "outputs")},
@@ -65,8 +67,31 @@ def record(name: str, workdir: Path) -> None:
 
 def page() -> str:
     """The content of docs/gallery.md."""
-    sections = [_section(name, json.loads((_RECORDS / f"{name}.json").read_text())) for name in _recorded()]
-    return "\n\n".join([_TITLE, *sections]) + "\n"
+    records = {name: json.loads((_RECORDS / f"{name}.json").read_text()) for name in _recorded()}
+    sections = [_section(name, content) for name, content in records.items()]
+    return "\n\n".join([_TITLE, _overview(records), *sections]) + "\n"
+
+
+def _overview(records) -> str:
+    """The worst cases of each model."""
+    rows = []
+    for name, content in records.items():
+        worst = {_levels(audit): audit["worst_case_success_rate"] for audit in content["audits"]}
+        rates = [f"{100 * worst[levels][0]:.1f}" if levels in worst else "" for levels in _LEVELS]
+        teacher = content["lineage"]["teacher"]
+        public = f"{teacher['num_equal']} of {teacher['num_layers']}"
+        rows.append([ENTRIES[name].title, content["teacher"], public, *rates])
+    header = [
+        "model",
+        "public network",
+        "layers that are public",
+        *(f"worst case, ε = {levels}/255" for levels in _LEVELS),
+    ]
+    return markdown_table(header, rows)
+
+
+def _levels(audit) -> int:
+    return round(255 * audit["epsilon"])
 
 
 def _recorded() -> list[str]:
@@ -79,6 +104,8 @@ def _section(name, content):
     facts = [f"It is {fed['format']}, and wants photographs by `{fed['geometry']}` in the range {fed['input_range']}."]
     if content["tied"]:
         facts.append(f"(The photographs do not tell this from {content['tied']} less usual ways.)")
+    if entry.note:
+        facts.append(entry.note)
     if leaked:
         facts.append(
             f"Of {content['num_test']} test photographs {leaked} are also, or nearly, among the audit's training ones."
@@ -96,17 +123,17 @@ def _section(name, content):
 
 def _commands(name, content):
     for audit in content["audits"]:
-        levels = round(255 * audit["epsilon"])
+        levels = _levels(audit)
         option = f"--config=configs/gallery.py:{name},{levels} --workdir=runs/gallery-{name}-{levels}"
         yield f"python main.py --mode=audit {option}"
 
 
 def _rates(content):
-    header = ["ε", "photographs", "clean", "the paper's attack", "worst of seven", "noise, worst of seven"]
+    header = ["ε", "photographs", "clean", "the paper's attack", "worst case", "noise, worst case"]
     rows = []
     for audit in content["audits"]:
         rates = [f"{100 * audit[key][0]:.1f} [{percents(audit[key][1:], ', ')}]" for key in _RATES]
-        rows.append([f"{round(255 * audit['epsilon'])}/255", str(audit["num_images"]), *rates])
+        rows.append([f"{_levels(audit)}/255", str(audit["num_images"]), *rates])
     return markdown_table(header, rows)
 
 

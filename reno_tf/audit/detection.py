@@ -44,13 +44,14 @@ def detect(
       labels: int [N].
       public: the public network's own preprocessing, of images [B, H, W, 3] in [0, 1]; None where it is not known.
 
-    Raises UserError if the model does no better than chance in every way, if two ways cannot be told apart, if outputs
-    are not finite, or if the label order is invalid.
+    Raises UserError if the model does no better than chance in every way, if two ways cannot be told apart, as by
+    images of one label, if outputs are not finite, or if the label order is invalid.
     """
     order = label_order.parse(stated.label_order, model.num_classes)
     geometries = _geometries(views, stated)
     first = _USUAL_GEOMETRY if _USUAL_GEOMETRY in geometries else geometries[0]
     ranges = _ranges(model, stated, is_grey=_is_grey(views[first][:_SHOWN]))
+    _refuse_one_label(labels, ranges, geometries)
     if stated.outputs != "auto":
         choose("config.audit.outputs", stated.outputs, outputs.KINDS)
     questions = Questions(model, views, np.asarray(labels), order, stated, seed)
@@ -143,6 +144,15 @@ class _Search:
             questions.refuse(way, chosen)
         left = sorted(self._running + self._settled, key=questions.rank, reverse=True)
         return questions.convention(chosen, [way for way in left if way != chosen])
+
+
+def _refuse_one_label(labels, ranges, geometries):
+    """Such images tell no way from one in which the model always gives that label."""
+    if len(np.unique(labels)) == 1 and len(ranges) * len(geometries) > 1:
+        raise UserError(
+            "images of one label do not tell how the model wants them: "
+            "set --config.audit.input_range=... and --config.audit.geometry=..."
+        )
 
 
 def _ranges(model, stated, *, is_grey) -> list[str]:

@@ -145,7 +145,8 @@ class Questions:
         """Raises UserError unless the best way is surely better than a guess, or than the most frequent class."""
         right, labels = self._right(way)[self._is_renamed(way)], self._labels_of(way)
         counts = np.unique(labels, return_counts=True)[1]
-        chance, surely = 1 / len(counts), interval(right, labels, SURE)
+        chance = 1 / (len(counts) if len(counts) > 1 else self.model.num_classes)
+        surely = interval(right, labels, SURE)
         if surely[0] <= chance and not surely_more(right, counts.max() / len(labels)):
             rate = f"{_percent(balanced(right, labels))} {_ends(surely)} with equal weight for each class"
             raise UserError(

@@ -5,6 +5,7 @@ import functools
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
 from absl import logging
 
 from reno_tf import audit as foreign
@@ -95,10 +96,12 @@ def _prepare(config, request: audited.Request, workdir, *, trust, compare) -> "_
     # All published training images, at the size that the model takes.
     config.data.update(shots=0, fraction=1.0, size=opened.height or config.data.size)
     run_settings = settings.read(config, preset="suite", copied=False)
-    dataset = audited.load_data_for(run_settings, opened)
+    dataset = audited.load_data_for(run_settings, opened, config.audit.label_order)
     audited.refuse_without_effect(request.config.data, request.said, dataset)
     subject = audited.examine(request, opened, dataset, run_settings, config.audit)
     _fit_recipes(config, subject.dataset)
+    if len(np.unique(subject.dataset.train.labels)) == 1:
+        _train_nothing(config, compare=compare)
     run_settings = settings.read(config, preset="suite", dataset=subject.dataset, copied=False)
     for line in subject.lines():
         print(line, flush=True)
@@ -156,7 +159,20 @@ def _attack_through_itself(config, traced, said, *, compare):
     if compare:
         raise UserError("--compare trains from a teacher's file: name the public weights by --teacher")
     config.model.backbone = backbone
-    if not lineage.is_whole(traced) and config.attack.preset in (None, "suite"):
+    if not lineage.is_whole(traced):
+        _leave_out_own_students(config)
+
+
+def _train_nothing(config, *, compare):
+    """Images of one label teach no student: an attack through one is left out."""
+    if compare:
+        raise UserError("--compare trains on the images, and all of these have one label")
+    print("attacks through a student of the attacker's own are left out: all images have one label")
+    _leave_out_own_students(config)
+
+
+def _leave_out_own_students(config):
+    if config.attack.preset in (None, "suite"):
         asked = settings.read(config, preset="suite", copied=False).suite().attacks
         config.attack.suite = tuple(str(one) for one in asked if one.entry.network in ("teacher", "student"))
 

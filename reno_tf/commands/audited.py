@@ -138,9 +138,14 @@ def open_model(student: str | foreign.Foreign, *, trust: bool, scores: str | Non
     return student
 
 
-def load_data_for(settings: Settings, opened: foreign.Foreign) -> data.Dataset:
-    """The data set of the settings. Raises UserError if the model takes other images, or has other classes."""
+def load_data_for(settings: Settings, opened: foreign.Foreign, label_order: str) -> data.Dataset:
+    """The data set of the settings. Its classes are the model's outputs where `label_order` gives several labels one.
+
+    Raises UserError if the model takes other images, or has other classes.
+    """
     dataset = common.load_data(settings.data, seed=settings.seed)
+    if _names_outputs(label_order):
+        dataset = _by_outputs(dataset, opened, _outputs(label_order, opened, dataset))
     shape, name = dataset.test.images.shape[1:3], settings.data.name
     if any(wanted not in (None, side) for wanted, side in zip((opened.height, opened.width), shape, strict=True)):
         there = f"those of {name} are {shape[0]}x{shape[1]}, always square"
@@ -150,8 +155,37 @@ def load_data_for(settings: Settings, opened: foreign.Foreign) -> data.Dataset:
         one = "the model gives one number for an image, so it tells two classes apart, or none, as a regression does"
         raise UserError(f"{one}; {name} has {num_classes} classes")
     if opened.num_classes != num_classes:
-        raise UserError(f"the model tells {opened.num_classes} classes apart, {name} has {num_classes}")
+        order = "say the output of each by --config.audit.label_order, such as 2,0,2"
+        raise UserError(f"the model tells {opened.num_classes} classes apart, {name} has {num_classes}; {order}")
     return dataset
+
+
+def _names_outputs(label_order) -> bool:
+    return label_order not in ("auto", "given")
+
+
+def _outputs(label_order, opened, dataset) -> np.ndarray:
+    """The output of each label, int [labels]; labels may share one, and an output may have no label."""
+    named, last = label_order.split(","), opened.num_classes - 1
+    if len(named) != len(dataset.class_names) or not set(named) <= set(map(str, range(last + 1))):
+        each = f"each of the {len(dataset.class_names)} labels, 0 to {last}"
+        raise UserError(f"config.audit.label_order={label_order!r} must be auto, given, or the output of {each}")
+    return np.array(named, int)
+
+
+def _by_outputs(dataset, opened, outputs) -> data.Dataset:
+    """The data set as it is, if each label has an output of its own, and each output a label."""
+    if _is_order(outputs, opened):
+        return dataset
+    labels = [np.flatnonzero(outputs == output) for output in range(opened.num_classes)]
+    names = [", ".join(dataset.class_names[label] for label in those) for those in labels]
+    note = "its classes are the model's outputs, as config.audit.label_order says"
+    names = [name or f"output {output}" for output, name in enumerate(names)]
+    return dataclasses.replace(dataset.relabelled(outputs, names), note="; ".join(filter(None, [dataset.note, note])))
+
+
+def _is_order(outputs, opened) -> bool:
+    return sorted(outputs) == list(range(opened.num_classes))
 
 
 def examine(request: Request, opened: foreign.Foreign, dataset: data.Dataset, settings, ways) -> Subject:
@@ -187,8 +221,11 @@ def _ask(opened, dataset, ways, public, *, seed) -> foreign.Convention:
     views = {"": train.floats()}
     if isinstance(train.images, data.Photos):
         views = {geometry: train.seen(geometry).floats() for geometry in data.GEOMETRIES}
+    order = ways.label_order
+    if _names_outputs(order) and not _is_order([int(output) for output in order.split(",")], opened):
+        order = "given"  # The labels are the outputs' (`_by_outputs`).
     stated = foreign.Stated(
-        input_range=ways.input_range, geometry=ways.geometry, outputs=ways.outputs, label_order=ways.label_order
+        input_range=ways.input_range, geometry=ways.geometry, outputs=ways.outputs, label_order=order
     )
     return foreign.detect(opened, views, train.labels, stated, seed=seed, public=public)
 

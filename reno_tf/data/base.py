@@ -91,6 +91,12 @@ class Dataset:
         splits = {split: getattr(self, split) for split in ("train", "validation", "test")}
         return dataclasses.replace(self, **{name: split.seen(geometry) for name, split in splits.items()})
 
+    def relabelled(self, labels: np.ndarray, class_names: list[str]) -> "Dataset":
+        """The same images, with the label labels[i] of `class_names` in place of the label i."""
+        splits = {split: getattr(self, split) for split in ("train", "validation", "test")}
+        renamed = {name: dataclasses.replace(split, labels=labels[split.labels]) for name, split in splits.items()}
+        return dataclasses.replace(self, class_names=class_names, **renamed)
+
     def tested_on(self, split: str) -> "Dataset":
         """The same data set with that split, "test" or "validation", as its test split."""
         return dataclasses.replace(self, test=getattr(self, split))

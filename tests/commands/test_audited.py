@@ -367,3 +367,48 @@ def test_a_headline_without_a_gradient_is_refused_before_anything_is_written(con
     with pytest.raises(UserError, match="the first attack, white_box, cannot be made: the model ") as caught:
         _audit(config, path, tmp_path / "run")
     assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
+
+
+def _of_colours(path, kernel):
+    """A model that reads the mean colour: one output for each column of the kernel [3, outputs]."""
+    pool, dense = tf_keras.layers.GlobalAveragePooling2D(), tf_keras.layers.Dense(len(kernel[0]), use_bias=False)
+    model = tf_keras.Sequential([tf_keras.Input((8, 8, 3)), pool, dense])
+    dense.set_weights([np.float32(kernel)])
+    model.save(path)
+    return path
+
+
+def test_several_labels_may_be_one_output(config, tmp_path):
+    student = _of_colours(tmp_path / "reddish.keras", [[1, 0], [1, 0], [0, 1]])
+    config.audit.label_order = "0,0,1"
+    _audit(config, student, tmp_path / "run")
+    results = files.read_json(tmp_path / "run" / "results.json")
+    assert results["clean_accuracy"] == 1 and [row["class"] for row in results["per_class"]] == ["b, g", "r"]
+    assert results["dataset"]["num_classes"] == 2
+    assert results["dataset"]["note"] == "its classes are the model's outputs, as config.audit.label_order says"
+    config.audit.label_order = "auto"
+    with pytest.raises(UserError, match="tells 2 classes apart, folder has 3; say the output of each by --config.aud"):
+        _audit(config, student, tmp_path / "run")
+    for order in ("0,1", "0,0,2", "0,0,one"):
+        config.audit.label_order = order
+        with pytest.raises(UserError, match=f"'{order}' must be auto, given, or .* each of the 3 labels, 0 to 1"):
+            _audit(config, student, tmp_path / "run")
+
+
+def test_images_of_one_label_are_attacked_and_teach_nobody(config, tmp_path, capsys):
+    student = _of_colours(tmp_path / "any.keras", [[0, 0, 1, 0.5], [0, 0, 1, 0.5], [0, 0, 1, 0.5]])
+    config.audit.label_order = "2,2,2"
+    config.attack.suite = ("pixel", "surrogate", "white_box")
+    _audit(config, student, tmp_path / "run")
+    results = files.read_json(tmp_path / "run" / "results.json")
+    assert "a student of the attacker's own are left out: all images have one label" in capsys.readouterr().out
+    assert [row["class"] for row in results["per_class"]] == ["b, g, r"] and results["clean_accuracy"] == 1
+    assert {"pixel", "white_box"} == {row["name"] for row in results["suite"] if row["attack"]}
+    with pytest.raises(UserError, match="--compare trains on the images, and all of these have one label"):
+        _audit(config, student, tmp_path / "other", compare=True)
+    config.audit.geometry = "auto"
+    with pytest.raises(UserError, match="one label do not tell how the model wants them: set --config.audit.input_r"):
+        _audit(config, student, tmp_path / "other")
+    config.audit.update(geometry="squash", label_order="3,3,3")
+    with pytest.raises(UserError, match="0 of 24 clean images right, no more than chance"):
+        _audit(config, student, tmp_path / "other")
