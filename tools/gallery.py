@@ -81,7 +81,12 @@ def _overview(records) -> str:
         teacher = content["lineage"]["teacher"]
         public = f"{teacher['num_equal']} of {teacher['num_layers']}"
         rows.append([ENTRIES[name].title, content["teacher"], public, *rates])
-    header = ["model", "public network", "layers that are public", *(f"worst case, ε = {levels}/255" for levels in _LEVELS)]
+    header = [
+        "model",
+        "public network",
+        "layers that are public",
+        *(f"worst case, ε = {levels}/255" for levels in _LEVELS),
+    ]
     return markdown_table(header, rows)
 
 
