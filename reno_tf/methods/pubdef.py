@@ -38,7 +38,7 @@ class PubDef(Method):
     From random weights (`start`), the other methods have a weight decay of 5e-3 and a learning rate of 0.01.
 
     The attacked images are uint8, in memory: `copies` for each training image. A run that resumes makes them again.
-    Outside of a run, `made_beforehand` gives them, and the batches are the caller's.
+    Outside of a run, fit on the batches that `Transfer.batches` gives: others have no attacked image.
     """
 
     name = "pubdef"
