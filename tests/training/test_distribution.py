@@ -28,7 +28,7 @@ def told(tmp_path_factory):
     return json.loads(out.read_text())
 
 
-@pytest.mark.parametrize("method", ["renofeation", "delta_adversarial", "inoculation", "remos"])
+@pytest.mark.parametrize("method", ["renofeation", "delta_adversarial", "inoculation", "remos", "pubdef"])
 def test_two_devices_give_what_one_gives(told, method):
     one, two = told[method]
     assert len(one["history"]) == (8 if method in AVERAGED else 4)
