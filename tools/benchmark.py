@@ -40,7 +40,7 @@ Every method on every data set, in percent: the mean over the seeds ± their sta
 public network alone. "Worst of the core" counts an image that the paper's attack, or the disruption of a layer, turns
 wrong. "Worst of all" counts one that any attack of the sweep does: [39 of them](attacks.md) on the small tasks; on the
 photographs of 64 pixels also those of an attacker who copies the method. Noise of the same size stands beside them.
-[What the numbers mean](numbers.md).
+[What the numbers mean](numbers.md). Many trainings ran beside other work, so their times can be several times too long.
 
 **Add your method.** Write it ([house.md](house.md#a-method)) and name it in
 [artefacts.py](../reno_tf/reproduction/artefacts.py). Run the command of a table, and copy the sweep's
