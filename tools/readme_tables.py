@@ -56,22 +56,19 @@ def photos_trained() -> str:
 
 
 def transfer() -> str:
-    """For docs/defences.md, once its runs are there: on each set of photographs what a method keeps, what it costs, and
-    who fools it. Clean accuracy less fine-tuning's is paired, image by image, with its 95 % interval; times are
-    multiples of fine-tuning's."""
+    """docs/defences.md: on each set of photographs what a method keeps, and who fools it. Clean accuracy less
+    fine-tuning's is paired, image by image, with its 95 % interval."""
     shown = {ASR: "the paper's attack", CORE: "worst of 7", WORST: "with a copy", WORST_NOISE: "noise"}
-    header = ["", "`--method=`", "clean", "less fine-tuning's", *shown.values(), "time", "seeds"]
+    header = ["", "`--method=`", "clean", "less fine-tuning's", *shown.values(), "seeds"]
     by_cell = {}
     for name, run in _run_results(_TRANSFER).items():
         by_cell.setdefault((name.network, name.data), {}).setdefault(name.method + name.variant, {})[name.seed] = run
     rows = []
     for (network, data), by_method in sorted(by_cell.items()):
         tuned = by_method["finetune"]
-        seconds = np.mean([run[TRAINING] for run in tuned.values()])
         for method, runs in sorted(by_method.items(), key=lambda pair: _place(pair[0])):
             rates = [_over_seeds(runs.values(), key, 100, 1) for key in (CLEAN, *shown)]
-            time = f"{np.mean([run[TRAINING] for run in runs.values()]) / seconds:.1f}"
-            cells = [f"`{method}`", rates[0], _less(runs, tuned), *rates[1:], time, str(len(runs))]
+            cells = [f"`{method}`", rates[0], _less(runs, tuned), *rates[1:], str(len(runs))]
             rows.append([f"{NETWORKS[network]}, {data}", *cells])
     return markdown_table(header, rows)
 
