@@ -78,8 +78,9 @@ class Answers:
         def fooled(attack) -> int:
             return int((right & (attack.final[: self.num_tried] != self.labels[: self.num_tried])).sum())
 
-        fooling = [attack for attack in self.counting if attack.final[place] != label]
-        return max(fooling, key=fooled, default=self.headline) if self.clean[place] == label else self.headline
+        if self.clean[place] != label or place >= self.num_tried:  # The headline alone is tried on more.
+            return self.headline
+        return max((one for one in self.counting if one.final[place] != label), key=fooled, default=self.headline)
 
     def groups(self) -> dict[str, list[AttackAnswers]]:
         """The attacks by their name in the registry."""

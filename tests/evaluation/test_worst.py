@@ -115,6 +115,9 @@ def test_the_attack_that_is_shown_on_an_image_is_the_strongest_that_fools_it_the
     answers = Answers(**vars(answers) | {"attacks": (*answers.attacks, _attack("white_box", labels + 1, counts=False))})
     # Two fool it on the first; none that counts on the third; the last is wrong without an attack.
     assert [answers.strongest_on(place).name for place in range(4)] == ["joint", "joint", "pixel", "pixel"]
+    attacks = (answers.headline, _attack("joint", answers.attacks[1].final[:1]))  # tried on the first alone
+    fewer = Answers(**vars(answers) | {"attacks": attacks, "num_tried": 1})
+    assert [fewer.strongest_on(place).name for place in range(3)] == ["pixel", "pixel", "pixel"]
 
 
 def test_a_student_that_is_never_right_has_no_worst_case():
