@@ -52,7 +52,7 @@ _FACES = {
     "photos": "observations/experiements/data",
     "photos_from": "https://github.com/prajnasb/observations",
 }
-_FETCH_FACES = "git clone https://github.com/prajnasb/observations gallery/observations"
+_FETCH_FACES = "test -d gallery/observations || git clone https://github.com/prajnasb/observations gallery/observations"
 ENTRIES = {
     "face-mask": Entry(
         title="face-mask-detector 0.2.3, a Python package",
