@@ -2,7 +2,7 @@
 
     python main.py --method=renofeation
 
-About four minutes on two cores; with seed 0 clean accuracy 89.7 %, attack success 11.5 %, worst case 65.7 %.
+A few minutes on two cores; with seed 0 clean accuracy 89.7 %, attack success 11.5 %, worst case 65.7 %.
 
 A key that is None leaves a value to what declares it: the method (reno_tf/methods) or the attack
 (reno_tf/attacks/registry.py). Change any key on the command line: --config.optimizer.learning_rate=0.005

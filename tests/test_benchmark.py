@@ -55,6 +55,8 @@ def test_the_attacked_images_are_those_of_the_record(checking):
     np.testing.assert_array_equal(split.images, data.load("digits").test.first(len(split)).images)
     with pytest.raises(UserError, match="digits here are not those of the record"):
         checking.images_of(record | {"attacked_sha256": "0" * 64}, "")
+    with pytest.raises(UserError, match="has no row mine, which the record is of"):
+        checking.images_of(record | {"method": "mine"}, "")
 
 
 def test_images_within_epsilon_pass(checking, clean):
@@ -80,7 +82,9 @@ def test_what_breaks_a_rule_is_refused(checking, clean, submitted, told):
 def test_a_file_without_images_is_refused(checking, tmp_path):
     np.savez(tmp_path / "other.npz", pictures=np.zeros(3))
     np.save(tmp_path / "array.npy", np.zeros(3))
-    for name in ("other.npz", "array.npy"):
+    (tmp_path / "empty.npz").touch()
+    (tmp_path / "short.npz").write_bytes((tmp_path / "other.npz").read_bytes()[:60])
+    for name in ("other.npz", "array.npy", "empty.npz", "short.npz"):
         with pytest.raises(UserError, match="with `images`"):
             checking.read(tmp_path / name)
 

@@ -9,6 +9,7 @@ SavedModel of a run of the record's method. Without it only the images are check
 import argparse
 import json
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +49,10 @@ def main():
 def images_of(record: dict, archives: str):
     """The split that the record's attacks met. Raises UserError if it is not the same here."""
     plan = planned_of(record["sweep"], archives)
-    row = next(row for row in plan.rows if (row.method, row.variant) == (record["method"], record["variant"]))
-    planned = plan.run(row, record["data"], 0, {})
+    rows = [row for row in plan.rows if (row.method, row.variant) == (record["method"], record["variant"])]
+    if not rows:
+        raise UserError(f"{record['sweep']} has no row {record['method']}{record['variant']}, which the record is of")
+    planned = plan.run(rows[0], record["data"], 0, {})
     split = attacked(settings.read(planned.config, planned.method))
     if split.digest() != record["attacked_sha256"]:
         raise UserError(f"the images of {record['data']} here are not those of the record")
@@ -58,10 +61,13 @@ def images_of(record: dict, archives: str):
 
 def read(path: Path) -> np.ndarray:
     """The array `images` of a .npz. Raises UserError if there is none."""
-    arrays = np.load(path, allow_pickle=False)
-    if "images" not in getattr(arrays, "files", ()):
-        raise UserError("it must be a .npz with `images`")
-    return arrays["images"]
+    try:
+        arrays = np.load(path, allow_pickle=False)
+        if "images" in getattr(arrays, "files", ()):
+            return arrays["images"]
+    except (ValueError, EOFError, zipfile.BadZipFile):  # Another file, or a damaged one.
+        pass
+    raise UserError("it must be a .npz with `images`")
 
 
 def check(record: dict, clean, submitted: np.ndarray) -> str:
